@@ -1,0 +1,221 @@
+"""Real agents as child processes: ACA-Py 1.7.0 and Chancery, started with the same options."""
+
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from .admin import AdminApi
+from .errors import Mismatch
+
+INTEROP = pathlib.Path(__file__).resolve().parent.parent
+START_DEADLINE = 60
+STOP_DEADLINE = 20
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+# Everything that an agent can do by itself, but keeping finished exchanges.
+AUTOMATIC = [
+    "--auto-accept-invites",
+    "--auto-accept-requests",
+    "--auto-respond-credential-proposal",
+    "--auto-respond-credential-offer",
+    "--auto-respond-credential-request",
+    "--auto-store-credential",
+]
+
+# In ACA-Py's log: `<time> <logger> <LEVEL> <text>`; in ours the level is a word of its own too.
+TROUBLE = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback \(most recent|panicked at|Unclosed ")
+
+
+def find_acapy():
+    """Path of `aca-py`: that of the virtual environment in $ACAPY, else of `interop/.venv`."""
+    venv = pathlib.Path(os.environ.get("ACAPY") or INTEROP / ".venv")
+    program = venv / "bin" / "aca-py"
+    if not program.exists():
+        raise SystemExit(f"no ACA-Py at {program}: run interop/acapy first, or set ACAPY to a virtual environment that has it")
+    return program
+
+
+def find_chancery(given):
+    """Path of the `chancery` binary: as given, $CHANCERY, or the newer one under the cargo target folder."""
+    named = given or os.environ.get("CHANCERY")
+    if named:
+        path = pathlib.Path(named)
+        if not path.exists():
+            raise SystemExit(f"no chancery binary at {path}")
+        return path.resolve()
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or INTEROP.parent / "target")
+    built = [p for p in (target / "release" / "chancery", target / "debug" / "chancery") if p.exists()]
+    if not built:
+        raise SystemExit(f"no chancery binary under {target}: run `cargo build --release`, or give --chancery PATH")
+    return max(built, key=lambda p: p.stat().st_mtime)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def base58(data):
+    number = int.from_bytes(data, "big")
+    text = ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = ALPHABET[digit] + text
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
+
+
+def raw_key(name):
+    """A base58 key of 32 bytes, as `--wallet-key-derivation-method raw` wants it."""
+    return base58(hashlib.sha256(name.encode()).digest())
+
+
+class Software:
+    """A program that takes ACA-Py's start options."""
+
+    def __init__(self, kind, program):
+        self.kind = kind
+        self.program = program
+
+    def command(self):
+        return [str(self.program), "start"]
+
+
+class Agent:
+    """One agent: fixed ports, its own wallet home; can be stopped, killed and started again."""
+
+    def __init__(self, software, name, out, receiver, options=(), transport="http", derivation="raw"):
+        self.software = software
+        self.name = name
+        self.receiver = receiver
+        self.options = list(options)
+        self.transport = transport
+        self.derivation = derivation
+        self.home = pathlib.Path(out) / name
+        self.log_path = pathlib.Path(out) / f"{name}.log"
+        self.admin_port = free_port()
+        self.port = free_port()
+        self.api = AdminApi(self.admin_port, name)
+        self.process = None
+        if self.home.exists():
+            shutil.rmtree(self.home)
+        self.home.mkdir(parents=True)
+        self.log_path.write_text("")
+
+    @property
+    def endpoint(self):
+        return f"{self.transport}://127.0.0.1:{self.port}"
+
+    @property
+    def wallet_path(self):
+        return self.home / "wallet" / self.name / "sqlite.db"
+
+    def arguments(self):
+        given = ["--label", self.name, "--endpoint", self.endpoint]
+        given += ["--inbound-transport", self.transport, "127.0.0.1", str(self.port)]
+        given += ["--outbound-transport", "http", "--outbound-transport", "ws"]
+        given += ["--admin", "127.0.0.1", str(self.admin_port), "--admin-insecure-mode"]
+        given += ["--no-ledger", "--auto-provision", "--wallet-type", "askar"]
+        given += ["--wallet-name", self.name, "--wallet-key", raw_key("interop")]
+        given += ["--wallet-key-derivation-method", self.derivation, "--wallet-allow-insecure-seed"]
+        given += ["--webhook-url", self.receiver.url(self.name)]
+        return given + self.options
+
+    def launch(self):
+        """Starts the process without waiting for it to be ready."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ACAPY_")}
+        environment["ACAPY_HOME"] = str(self.home)
+        # Contexts and DID documents must come from what is bundled: a fetch has to fail, and at once.
+        for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+            environment.pop(variable, None)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.software.command() + self.arguments(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                cwd=self.home,
+            )
+
+    def wait_ready(self):
+        end = time.monotonic() + START_DEADLINE
+        while not self.api.is_ready():
+            if self.process.poll() is not None:
+                raise Mismatch(f"{self.name} ended with {self.process.returncode}: {self.tail()}")
+            if time.monotonic() > end:
+                raise Mismatch(f"{self.name} was not ready after {START_DEADLINE} s: {self.tail()}")
+            time.sleep(0.02)
+
+    def start(self):
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process is None:
+            return
+        self.process.send_signal(how)
+        try:
+            self.process.wait(STOP_DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+            raise Mismatch(f"{self.name} did not stop within {STOP_DEADLINE} s of {how.name}")
+        self.process = None
+
+    def restart(self, how=signal.SIGTERM):
+        self.stop(how)
+        self.start()
+
+    def become(self, software):
+        """The same wallet, ports and options under another program; the agent must be stopped."""
+        self.software = software
+
+    def log_size(self):
+        return self.log_path.stat().st_size
+
+    def trouble_since(self, offset):
+        """Error lines and tracebacks that the agent has logged after `offset`."""
+        with open(self.log_path, "rb") as log:
+            log.seek(offset)
+            lines = log.read().decode("utf-8", "replace").splitlines()
+        return [line for line in lines if TROUBLE.search(line)]
+
+    def tail(self, lines=12):
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+    # What scenarios do with an agent all the time.
+
+    def get(self, path, **query):
+        return self.api.get(path, **query)
+
+    def post(self, path, body=None, **query):
+        return self.api.post(path, body, **query)
+
+    def await_event(self, topic, since=0, **members):
+        return self.receiver.wait(self.name, topic, since, **members).body
+
+    def states_of(self, topic, since=0, **members):
+        return [e.state for e in self.receiver.matching(self.name, topic, since, **members)]
+
+    def did_key(self):
+        """A new did:key with an Ed25519 key."""
+        created = self.post("/wallet/did/create", {"method": "key", "options": {"key_type": "ed25519"}})
+        return created["result"]["did"]
+
+
+def stop_all(agents):
+    """Ends every agent that still runs; complaints about slow ends are not worth losing the others for."""
+    for agent in agents:
+        try:
+            agent.stop()
+        except Mismatch as slow:
+            print(f"note: {slow}")

@@ -1,0 +1,219 @@
+"""Flows beside the plain one: proposals, free requests, offers in invitations, reports, small protocols."""
+
+from .connections import connect
+from .errors import expect, expect_equal
+from .issuance import (
+    BASE,
+    HOLDER_STATES,
+    ISSUER_STATES,
+    RECORDS,
+    Exchange,
+    check_credential,
+    detail,
+    expect_state,
+    finish_automatically,
+    record_of,
+)
+
+PROOF = "Ed25519Signature2020"
+
+
+def propose(exchange, connection, holder_did):
+    issuer, holder = exchange.issuer, exchange.holder
+    sent = holder.post(
+        f"{BASE}/send-proposal",
+        {
+            "connection_id": connection.of(holder),
+            "comment": "please",
+            "filter": {"ld_proof": detail(issuer.did_key(), PROOF, holder_did)},
+        },
+    )
+    expect_equal(sent["state"], "proposal-sent", f"{holder.name}: state after send-proposal")
+    exchange.holder_id = sent["cred_ex_id"]
+    exchange.thread = sent["thread_id"]
+    exchange.await_issuer("proposal-received")
+
+
+def proposal_by_hand(issuer, holder):
+    connection = connect(holder, issuer, "1.1", "did:peer:4")
+    exchange = Exchange(issuer, holder, issuer.receiver.mark())
+    holder_did = holder.did_key()
+    propose(exchange, connection, holder_did)
+    exchange.both("proposal-received", "proposal-sent")
+    offered = issuer.post(f"{RECORDS}/{exchange.issuer_id}/send-offer")
+    expect_equal(offered["state"], "offer-sent", f"{issuer.name}: state after the bound send-offer")
+    exchange.await_holder("offer-received")
+    exchange.both("offer-sent", "offer-received")
+    exchange.request()
+    # The issuer's record of a proposal removes itself at `done`: nobody has told it not to.
+    exchange.issue()
+    stored = exchange.store()
+    exchange.await_issuer("deleted")
+    expect_state(holder, exchange.holder_id, "done")
+    exchange.check_webhooks(
+        ["proposal-received"] + ISSUER_STATES + ["deleted"], ["proposal-sent"] + HOLDER_STATES
+    )
+    check_credential(exchange, stored, PROOF, holder_did)
+
+
+def proposal_automatic(issuer, holder):
+    connection = connect(holder, issuer, "1.1", "did:peer:4", automatic=True)
+    exchange = Exchange(issuer, holder, issuer.receiver.mark())
+    holder_did = holder.did_key()
+    propose(exchange, connection, holder_did)
+    finish_automatically(exchange, PROOF, holder_did, ["proposal-received"], ["proposal-sent"])
+
+
+def free_request(issuer, holder):
+    """The holder starts with a request; no offer went before."""
+    connection = connect(issuer, holder, "1.1", "did:peer:4")
+    exchange = Exchange(issuer, holder, issuer.receiver.mark())
+    holder_did = holder.did_key()
+    sent = holder.post(
+        f"{BASE}/send-request",
+        {
+            "connection_id": connection.of(holder),
+            "auto_remove": False,
+            "holder_did": holder_did,
+            "filter": {"ld_proof": detail(issuer.did_key(), PROOF)},
+        },
+    )
+    expect_equal(sent["state"], "request-sent", f"{holder.name}: state after the free request")
+    exchange.holder_id = sent["cred_ex_id"]
+    exchange.thread = sent["thread_id"]
+    exchange.await_issuer("request-received")
+    exchange.both("request-received", "request-sent")
+    exchange.issue()
+    exchange.both("credential-issued", "credential-received")
+    stored = exchange.store()
+    exchange.await_issuer("deleted")
+    expect_state(holder, exchange.holder_id, "done")
+    exchange.check_webhooks(ISSUER_STATES[1:] + ["deleted"], HOLDER_STATES[1:])
+    check_credential(exchange, stored, PROOF, holder_did)
+
+
+def free_offer(exchange, subject_id=None):
+    made = exchange.issuer.post(
+        f"{BASE}/create-offer",
+        {
+            "auto_issue": False,
+            "auto_remove": False,
+            "filter": {"ld_proof": detail(exchange.issuer.did_key(), PROOF, subject_id)},
+        },
+    )
+    exchange.started_by_issuer(made)
+    expect("connection_id" not in made, "a free offer names a connection")
+
+
+def connectionless(issuer, holder):
+    """An offer in an invitation without handshake: every answer goes to the keys of `~service`."""
+    by_itself = "--auto-store-credential" in holder.options
+    exchange = Exchange(issuer, holder, issuer.receiver.mark())
+    holder_did = holder.did_key()
+    free_offer(exchange, holder_did)
+    invitation = issuer.post(
+        "/out-of-band/create-invitation",
+        {"attachments": [{"id": exchange.issuer_id, "type": "credential-offer"}]},
+    )["invitation"]
+    expect("handshake_protocols" not in invitation or not invitation["handshake_protocols"], "the invitation has a handshake")
+    received = holder.post("/out-of-band/receive-invitation", invitation, auto_accept="true")
+    expect_equal(received["state"], "prepare-response", f"{holder.name}: state of the out-of-band record")
+    if by_itself:
+        # The offer's own `auto_issue: false` stands above the agent's option.
+        exchange.await_issuer("request-received")
+        issuer.post(f"{RECORDS}/{exchange.issuer_id}/issue", {})
+        exchange.await_issuer("done")
+        exchange.await_holder("deleted")
+        exchange.check_webhooks(ISSUER_STATES, HOLDER_STATES + ["deleted"])
+        stored = exchange.stored_id()
+        expect_state(issuer, exchange.issuer_id, "done")
+    else:
+        exchange.await_holder("offer-received")
+        stored = exchange.finish_by_hand()
+        exchange.check_webhooks(ISSUER_STATES, HOLDER_STATES)
+        for agent, record_id in ((issuer, exchange.issuer_id), (holder, exchange.holder_id)):
+            expect("connection_id" not in record_of(agent, record_id), f"{agent.name}: a connection in a connectionless exchange")
+    check_credential(exchange, stored, PROOF, holder_did)
+
+
+def offer_with_handshake(issuer, holder):
+    """The same invitation with a handshake: the offer is answered over the new connection."""
+    exchange = Exchange(issuer, holder, issuer.receiver.mark())
+    holder_did = holder.did_key()
+    free_offer(exchange)
+    invitation = issuer.post(
+        "/out-of-band/create-invitation",
+        {
+            "attachments": [{"id": exchange.issuer_id, "type": "credential-offer"}],
+            "handshake_protocols": ["https://didcomm.org/didexchange/1.1"],
+        },
+        auto_accept="true",
+    )["invitation"]
+    received = holder.post("/out-of-band/receive-invitation", invitation, auto_accept="true")
+    exchange.await_holder("offer-received")
+    stored = exchange.finish_by_hand(holder_did)
+    exchange.check_webhooks(ISSUER_STATES, HOLDER_STATES)
+    expect_equal(
+        record_of(holder, exchange.holder_id)["connection_id"], received["connection_id"], f"{holder.name}: connection"
+    )
+    expect("connection_id" in record_of(issuer, exchange.issuer_id), f"{issuer.name}: the exchange has no connection")
+    check_credential(exchange, stored, PROOF, holder_did)
+
+
+def decline(who):
+    """One side gives the exchange up; both end in `abandoned` with the reason."""
+
+    def flow(issuer, holder):
+        connection = connect(issuer, holder, "1.1", "did:peer:4")
+        exchange = Exchange(issuer, holder, issuer.receiver.mark())
+        exchange.started_by_issuer(
+            issuer.post(
+                f"{BASE}/send-offer",
+                {
+                    "connection_id": connection.of(issuer),
+                    "filter": {"ld_proof": detail(issuer.did_key(), PROOF, holder.did_key())},
+                },
+            )
+        )
+        exchange.await_holder("offer-received")
+        agent, record_id = (holder, exchange.holder_id) if who == "holder" else (issuer, exchange.issuer_id)
+        agent.post(f"{RECORDS}/{record_id}/problem-report", {"description": "not today"})
+        exchange.await_issuer("abandoned")
+        exchange.await_holder("abandoned")
+        exchange.both("abandoned", "abandoned")
+        texts = {"created problem report: not today", "issuance-abandoned: not today"}
+        seen = {record_of(issuer, exchange.issuer_id)["error_msg"], record_of(holder, exchange.holder_id)["error_msg"]}
+        expect_equal(seen, texts, "error_msg of both sides")
+
+    return flow
+
+
+def small_protocols(issuer, holder):
+    """Trust ping and basic message, both ways."""
+    connection = connect(issuer, holder, "1.1", "did:peer:4")
+    for sender, receiver in ((issuer, holder), (holder, issuer)):
+        mark = sender.receiver.mark()
+        pinged = sender.post(f"/connections/{connection.of(sender)}/send-ping", {"comment": "there?"})
+        expect("thread_id" in pinged, f"{sender.name}: send-ping answered {pinged}")
+        text = f"Grüße from {sender.name}"
+        sender.post(f"/connections/{connection.of(sender)}/send-message", {"content": text})
+        got = receiver.await_event("basicmessages", mark, connection_id=connection.of(receiver))
+        expect_equal(got["content"], text, f"{receiver.name}: content of the message")
+
+
+def reuse(issuer, holder):
+    """A second invitation by the same DID is answered with a reuse of the first connection."""
+    mark = issuer.receiver.mark()
+    query = {"use_did_method": "did:peer:4", "handshake_protocols": ["https://didcomm.org/didexchange/1.1"]}
+    first = issuer.post("/out-of-band/create-invitation", query, auto_accept="true", multi_use="true")["invitation"]
+    received = holder.post("/out-of-band/receive-invitation", first, auto_accept="true", use_existing_connection="false")
+    connection_id = received["connection_id"]
+    holder.await_event("connections", mark, connection_id=connection_id, state="active")
+    issuer.await_event("connections", mark, state="active")
+    second = issuer.post("/out-of-band/create-invitation", query, auto_accept="true", multi_use="true")["invitation"]
+    expect_equal(second["services"], first["services"], f"{issuer.name}: DID of the second invitation")
+    again = holder.post("/out-of-band/receive-invitation", second, auto_accept="true")
+    expect_equal(again["state"], "reuse-accepted", f"{holder.name}: state after the second invitation")
+    expect_equal(again["connection_id"], connection_id, f"{holder.name}: connection that was reused")
+    issuer.await_event("connection_reuse", mark)
+    holder.await_event("connection_reuse_accepted", mark, connection_id=connection_id)

@@ -1,0 +1,103 @@
+"""The list of scenarios. Each is a name and a function of the world that raises when something is wrong."""
+
+import itertools
+import signal
+
+from .connections import connect
+from .flows import (
+    connectionless,
+    decline,
+    free_request,
+    offer_with_handshake,
+    proposal_automatic,
+    proposal_by_hand,
+    reuse,
+    small_protocols,
+)
+from .issuance import issue_automatically, issue_by_hand
+from .wallets import one_wallet_two_programs
+from .world import restarter
+
+OTHER = {"ours": "theirs", "theirs": "ours"}
+ISSUER_IS = {"ours": "chancery-issues", "theirs": "acapy-issues"}
+HANDSHAKES = [("1.0", None), ("1.1", "did:peer:2"), ("1.1", "did:peer:4")]
+PROOFS = ["Ed25519Signature2018", "Ed25519Signature2020"]
+
+
+def pair(world, side, profile):
+    """(issuer, holder), the issuer on the given side."""
+    return world.agents((side, profile), (OTHER[side], profile))
+
+
+def matrix(side, version, method, proof, automatic):
+    def run(world):
+        issuer, holder = pair(world, side, "automatic" if automatic else "manual")
+        connection = connect(issuer, holder, version, method, automatic, did_service=automatic and method is not None)
+        if automatic:
+            route = "send" if version == "1.0" else "send-offer"
+            issue_automatically(issuer, holder, connection, proof, route)
+        else:
+            issue_by_hand(issuer, holder, connection, proof)
+
+    kind = "automatic" if automatic else "manual"
+    handshake = version if method is None else f"{version}-{method.replace('did:', '').replace(':', '')}"
+    return f"{ISSUER_IS[side]}/didexchange-{handshake}/{proof[-4:]}/{kind}", run
+
+
+def on_pair(title, side, profile, flow):
+    return f"{ISSUER_IS[side]}/{title}", lambda world: flow(*pair(world, side, profile))
+
+
+def over_websocket(issuer, holder):
+    connection = connect(issuer, holder, "1.1", "did:peer:4")
+    issue_by_hand(issuer, holder, connection, "Ed25519Signature2020")
+
+
+def restarted(side, how):
+    """Our agent is ended and started again between every two steps, in the handshake too."""
+
+    def run(world):
+        issuer, holder = pair(world, side, "manual")
+        again = restarter(world.agent("ours", "manual"), how)
+        connection = connect(issuer, holder, "1.1", "did:peer:4", between=again)
+        issue_by_hand(issuer, holder, connection, "Ed25519Signature2020", between=again)
+
+    return f"{ISSUER_IS[side]}/restart-{how.name.lower()}-between-steps", run
+
+
+def swapped(first, second):
+    def run(world):
+        one_wallet_two_programs(world, first, second)
+
+    names = {"ours": "chancery", "theirs": "acapy"}
+    return f"wallet/{names[first]}-then-{names[second]}-then-{names[first]}", run
+
+
+def all_scenarios():
+    listed = [
+        matrix(*cell)
+        for cell in (
+            (side, version, method, proof, automatic)
+            for automatic, side, (version, method), proof in itertools.product(
+                (False, True), ("ours", "theirs"), HANDSHAKES, PROOFS
+            )
+        )
+    ]
+    for side in ("ours", "theirs"):
+        listed += [
+            on_pair("proposal/manual", side, "manual", proposal_by_hand),
+            on_pair("proposal/automatic", side, "automatic", proposal_automatic),
+            on_pair("free-request", side, "manual", free_request),
+            on_pair("connectionless-offer/manual", side, "manual", connectionless),
+            on_pair("connectionless-offer/automatic", side, "automatic", connectionless),
+            on_pair("offer-with-handshake", side, "manual", offer_with_handshake),
+            on_pair("problem-report-from-holder", side, "manual", decline("holder")),
+            on_pair("problem-report-from-issuer", side, "manual", decline("issuer")),
+            on_pair("ping-and-message", side, "manual", small_protocols),
+            on_pair("reuse-of-a-connection", side, "automatic", reuse),
+            on_pair("websocket", side, "websocket", over_websocket),
+            restarted(side, signal.SIGTERM),
+            restarted(side, signal.SIGKILL),
+        ]
+    listed += [swapped("ours", "theirs"), swapped("theirs", "ours")]
+    return listed
