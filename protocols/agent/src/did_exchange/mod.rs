@@ -1,0 +1,1 @@
+//! did_exchange (in the making).

@@ -1,0 +1,271 @@
+//! The agent: ports, protocols, caches. Cheap to share behind an `Arc`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use chancery_did::SecretKey;
+use chancery_didcomm::v1::SharedSecrets;
+use chancery_jsonld::Processor;
+
+use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
+use crate::connection::Directory;
+use crate::ports::store::{Event, Item, Queue};
+use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Watch, Workers};
+
+const KEY_CACHE: usize = 10_000;
+
+/// What an agent is made of.
+pub struct Parts {
+    /// The wallet.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Documents from the network.
+    pub fetch: Arc<dyn Fetch>,
+    /// Delivery, webhooks, queued work.
+    pub workers: Arc<dyn Workers>,
+    /// Live events.
+    pub watch: Arc<dyn Watch>,
+    /// JSON-LD with the bundled contexts.
+    pub jsonld: Arc<Processor>,
+    /// Settings of the default tenant.
+    pub settings: Settings,
+    /// The default tenant.
+    pub tenant: Tenant,
+}
+
+/// The agent.
+pub struct Agent {
+    parts: Parts,
+    settings: RwLock<Arc<Settings>>,
+    protocols: Vec<Box<dyn Protocol>>,
+    shared: SharedSecrets,
+    keys: Mutex<HashMap<(Tenant, String), SecretKey>>,
+    directory: Directory,
+    parked: Mutex<HashMap<String, usize>>,
+    held: Mutex<HashMap<String, Vec<Item>>>,
+}
+
+impl Agent {
+    /// An agent that speaks the given protocols.
+    pub fn new(parts: Parts, protocols: Vec<Box<dyn Protocol>>) -> Self {
+        let settings = RwLock::new(Arc::new(parts.settings.clone()));
+        Self {
+            parts,
+            settings,
+            protocols,
+            shared: SharedSecrets::default(),
+            keys: Mutex::default(),
+            directory: Directory::default(),
+            parked: Mutex::default(),
+            held: Mutex::default(),
+        }
+    }
+
+    /// The wallet.
+    pub fn store(&self) -> &dyn Store {
+        &*self.parts.store
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.parts.clock
+    }
+
+    /// Randomness.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.parts.entropy
+    }
+
+    /// Documents from the network.
+    pub fn fetch(&self) -> &dyn Fetch {
+        &*self.parts.fetch
+    }
+
+    /// Live events.
+    pub fn watch(&self) -> &dyn Watch {
+        &*self.parts.watch
+    }
+
+    /// JSON-LD.
+    pub fn jsonld(&self) -> &Processor {
+        &self.parts.jsonld
+    }
+
+    /// Cached X25519 shared secrets.
+    pub fn shared_secrets(&self) -> &SharedSecrets {
+        &self.shared
+    }
+
+    /// Which keys belong to which connection, cached.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The protocols.
+    pub fn protocols(&self) -> &[Box<dyn Protocol>] {
+        &self.protocols
+    }
+
+    /// The tenant of a single-tenant agent.
+    pub fn default_tenant(&self) -> &Tenant {
+        &self.parts.tenant
+    }
+
+    /// A tenant's settings.
+    pub fn settings(&self, _tenant: &Tenant) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes a tenant's settings (`PUT /settings`).
+    pub fn change_settings(&self, _tenant: &Tenant, change: impl FnOnce(&mut Settings)) {
+        let mut guard = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let mut settings = (**guard).clone();
+        change(&mut settings);
+        *guard = Arc::new(settings);
+    }
+
+    /// A fresh uuid4.
+    pub fn new_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.entropy().fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
+    /// A unit of work.
+    pub fn unit(&self, tenant: &Tenant) -> Unit<'_> {
+        Unit::new(self, tenant.clone())
+    }
+
+    /// A secret key of ours by its base58 public key.
+    pub async fn secret(&self, tenant: &Tenant, verkey: &str) -> Result<Option<SecretKey>, AgentError> {
+        let id = (tenant.clone(), verkey.to_owned());
+        if let Some(secret) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Ok(Some(secret.clone()));
+        }
+        let Some(row) = self.store().key(tenant, verkey).await? else { return Ok(None) };
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= KEY_CACHE {
+            keys.clear();
+        }
+        keys.insert(id, row.secret.clone());
+        Ok(Some(row.secret))
+    }
+
+    /// Forgets a cached key that was removed or replaced.
+    pub fn forget_key(&self, tenant: &Tenant, verkey: &str) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&(tenant.clone(), verkey.to_owned()));
+    }
+
+    /// Packs a queued message for its target. Without a sender key anonymously.
+    pub async fn pack(&self, tenant: &Tenant, outbound: &Outbound) -> Result<Vec<u8>, AgentError> {
+        use chancery_did::{KeyType, PublicKey};
+        use chancery_didcomm::v1;
+
+        let parse = |keys: &[String]| {
+            keys.iter()
+                .map(|k| PublicKey::from_base58(KeyType::Ed25519, k))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|e| AgentError::bad_request("bad-target-key", format!("the target has an unusable key: {e}")))
+        };
+        let recipients = parse(&outbound.target.recipient_keys)?;
+        let routing = parse(&outbound.target.routing_keys)?;
+        let text = chancery_didcomm::to_python_json(&outbound.message);
+        let mut rng = crate::ports::clock::Rng(self.entropy());
+        let envelope = match &outbound.target.sender_key {
+            Some(verkey) => {
+                let secret = self.secret(tenant, verkey).await?.ok_or_else(|| {
+                    AgentError::internal("key-gone", format!("our key {verkey} is no longer in the wallet"))
+                })?;
+                v1::pack_authcrypt(text.as_bytes(), &recipients, &secret, &mut rng, &self.shared)?
+            }
+            None => v1::pack_anoncrypt(text.as_bytes(), &recipients, &mut rng)?,
+        };
+        let Some(first) = recipients.first().filter(|_| !routing.is_empty()) else { return Ok(envelope) };
+        Ok(v1::wrap_forward(envelope, &first.base58(), &routing, &mut || self.new_id(), &mut rng)?)
+    }
+
+    pub(super) async fn dispatch(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+        match self.protocol(&received.kind.protocol, received.kind.major) {
+            Some((protocol, _)) => protocol.receive(unit, received).await,
+            None => Err(HandlerError::dropped("unknown-type", received.kind.to_string())),
+        }
+    }
+
+    /// The protocol that speaks a name and major version.
+    pub(super) fn protocol(&self, name: &str, major: u32) -> Option<(&dyn Protocol, &'static super::Spoken)> {
+        self.protocols.iter().find_map(|p| {
+            let spoken = p.speaks().iter().find(|s| s.name == name && s.major == major)?;
+            Some((&**p, spoken))
+        })
+    }
+
+    pub(super) async fn after_commit(
+        &self,
+        tenant: &Tenant,
+        outbound: Vec<Item>,
+        work: Vec<Item>,
+        events: Vec<Event>,
+        unpark: Vec<String>,
+    ) {
+        if !events.is_empty() {
+            self.parts.workers.events(events);
+        }
+        if !outbound.is_empty() {
+            self.parts.workers.outbound(outbound);
+        }
+        if !work.is_empty() {
+            self.parts.workers.work(work);
+        }
+        for verkey in unpark {
+            self.take_parked(tenant, &verkey).await;
+        }
+    }
+
+    /// Gives messages that a session did not take to the delivery worker.
+    pub fn release(&self, items: Vec<Item>) {
+        if !items.is_empty() {
+            self.parts.workers.outbound(items);
+        }
+    }
+
+    /// Keeps a message whose target has no endpoint until its recipient polls with a return route.
+    pub fn hold(&self, recipient: &str, item: Item) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let items = held.entry(recipient.to_owned()).or_default();
+        if !items.iter().any(|i| i.seq == item.seq) {
+            items.push(item);
+            items.sort_by_key(|i| i.seq);
+        }
+    }
+
+    /// Takes the oldest message held for a recipient.
+    pub(super) fn take_held(&self, recipient: &str) -> Option<Item> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let items = held.get_mut(recipient)?;
+        let item = (!items.is_empty()).then(|| items.remove(0));
+        if items.is_empty() {
+            held.remove(recipient);
+        }
+        item
+    }
+
+    pub(super) fn parked(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what has to be known from the start on: which keys have parked envelopes.
+    pub async fn resume(&self) -> Result<(), AgentError> {
+        let mut after = 0;
+        loop {
+            let items = self.store().items(Queue::Parked, after, 500).await?;
+            let Some(last) = items.last() else { return Ok(()) };
+            after = last.seq;
+            for item in &items {
+                *self.parked().entry(item.lane.clone()).or_default() += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Messages on their way: what a handler gets, and what it sends.
+
+use chancery_did::PublicKey;
+use chancery_didcomm::message::{Message, MessageType, ReturnRoute};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::connection::Connection;
+
+/// A message that a handler gets, with what is known of its sender.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The message.
+    pub message: Message,
+    /// Its parsed `@type`.
+    pub kind: MessageType,
+    /// The key that authenticated it; `None`: anonymous or plaintext.
+    pub sender: Option<PublicKey>,
+    /// The key of ours that it was packed for; `None`: plaintext.
+    pub recipient: Option<PublicKey>,
+    /// The connection that (sender, recipient) belong to.
+    pub connection: Option<Connection>,
+    /// `~transport.return_route`.
+    pub return_route: ReturnRoute,
+    /// Set by out-of-band for messages of a connectionless exchange: the oob record's id.
+    pub oob_id: Option<String>,
+}
+
+impl Received {
+    /// The connection's id.
+    pub fn connection_id(&self) -> Option<&str> {
+        self.connection.as_ref().map(|c| c.connection_id.as_str())
+    }
+}
+
+/// Where a message goes: a snapshot of the other side's service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Base58 Ed25519 keys to pack for.
+    pub recipient_keys: Vec<String>,
+    /// Base58 keys of mediators, innermost first.
+    pub routing_keys: Vec<String>,
+    /// URL; `None`: only reachable on a return route.
+    pub endpoint: Option<String>,
+    /// Base58 key of ours to pack with; `None`: anonymously.
+    pub sender_key: Option<String>,
+}
+
+/// Whether later messages of the connection wait for this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Ordered within its thread.
+    Thread,
+    /// Ordered within the whole connection: DID Exchange, rotate, hangup, reuse.
+    Connection,
+}
+
+/// An outbound message as kept in the queue: packed anew at each try.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outbound {
+    /// The plain message with its `@id`.
+    pub message: Value,
+    /// The target when it was sent.
+    pub target: Target,
+    /// The connection, whose present target is preferred to the snapshot.
+    pub connection_id: Option<String>,
+    /// Thread id, for the order of delivery.
+    pub thread_id: String,
+    /// What it is ordered with.
+    pub scope: Scope,
+}
+
+impl Outbound {
+    /// The lane of the queue: rows of one lane are delivered in order.
+    pub fn lane(&self) -> String {
+        let whom = self
+            .connection_id
+            .as_deref()
+            .or(self.target.recipient_keys.first().map(String::as_str))
+            .unwrap_or("-");
+        match self.scope {
+            Scope::Thread => format!("{whom}|{}", self.thread_id),
+            Scope::Connection => format!("{whom}|*"),
+        }
+    }
+}
+
+/// Work that a worker goes on with after the commit: a chain that needs the network or much time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Work {
+    /// Registered name of the protocol that does it.
+    pub protocol: String,
+    /// The protocol's own description.
+    pub detail: Value,
+}

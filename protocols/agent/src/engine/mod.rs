@@ -1,0 +1,42 @@
+//! The engine: how messages, commands and queued work become commits, and what follows a commit.
+
+mod agent;
+mod error;
+mod message;
+mod protocol;
+mod receive;
+mod record;
+mod resolve;
+mod settings;
+mod unit;
+
+pub use agent::{Agent, Parts};
+pub use error::{AgentError, Fault, Kind};
+pub use message::{Outbound, Received, Scope, Target, Work};
+pub use protocol::{HandlerError, Protocol, Spoken};
+pub use receive::{Receipt, ReceiveError, Rejection};
+pub use record::Record;
+pub use resolve::Resolved;
+pub use settings::Settings;
+pub use unit::{Slot, Unit};
+
+/// Runs a body against a fresh [`Unit`] until its commit holds: on a conflict everything is read and decided again.
+/// The body is an expression of type `Result<T, E>` where `E: From<AgentError>`; it may await. `Err` commits nothing.
+#[macro_export]
+macro_rules! transact {
+    ($agent:expr, $tenant:expr, |$unit:ident| $body:expr) => {{
+        let mut attempt = 0_u32;
+        loop {
+            #[allow(unused_mut)]
+            let mut $unit = $agent.unit($tenant);
+            match $body {
+                Err(error) => break Err(error),
+                Ok(outcome) => match $unit.commit().await {
+                    Ok(_) => break Ok(outcome),
+                    Err($crate::ports::store::CommitError::Conflict(_)) if attempt < 50 => attempt += 1,
+                    Err(error) => break Err($crate::engine::AgentError::from(error).into()),
+                },
+            }
+        }
+    }};
+}

@@ -1,0 +1,329 @@
+//! A DIDComm message from its bytes to its commit.
+
+use chancery_did::{KeyType, PublicKey};
+use chancery_didcomm::message::{Message, MessageType, ReturnRoute};
+use chancery_didcomm::{self as didcomm, BodyError, Unpacked};
+use serde_json::{Value, json};
+
+use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Target, Unit};
+use crate::ports::Tenant;
+use crate::ports::store::{CommitError, Item, NewItem, Op, Queue};
+
+const MOST_PARKED_PER_KEY: usize = 16;
+const MOST_PARKED_KEYS: usize = 4096;
+const PARKED_MILLIS: i64 = 600_000;
+
+/// What became of a message that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// Could not be opened: no key of ours, forged, malformed envelope. The sender isn't told (no oracle).
+    NotOpened(String),
+    /// Opened, but no message, or of no known type, or malformed.
+    NotUnderstood(String),
+    /// Understood, but not accepted as things stand. First: a short stable reason.
+    NotAccepted(&'static str, String),
+}
+
+/// A message that was taken: the endpoint answers 2xx.
+#[derive(Debug, Default)]
+pub struct Receipt {
+    /// Answers that the sender wants on its own session, packed in order; the transport delivers the first that fits and
+    /// gives the others to [`Agent::release`].
+    pub replies: Vec<Item>,
+    /// Why it had no effect, if it had none; for log and metrics.
+    pub rejection: Option<Rejection>,
+}
+
+/// A message that was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// 400 with this text.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// 503: a transient fault of ours; nothing was changed, the sender should try again.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+struct Opened {
+    message: Message,
+    sender: Option<PublicKey>,
+    recipient: Option<PublicKey>,
+}
+
+impl Agent {
+    /// Takes one message from a transport. `session`: the transport can carry an answer back to the sender.
+    pub async fn receive(&self, body: &[u8], session: bool) -> Result<Receipt, ReceiveError> {
+        let tenant = self.default_tenant().clone();
+        let opened = match self.open(&tenant, body).await? {
+            Ok(opened) => opened,
+            Err(rejection) => return Ok(Receipt { rejection: Some(rejection), ..Receipt::default() }),
+        };
+        let mut receipt = self.handle(&tenant, body, opened, session).await?;
+        if receipt.replies.len() > 1 {
+            let others = receipt.replies.split_off(1);
+            self.release(others);
+        }
+        Ok(receipt)
+    }
+
+    async fn open(&self, tenant: &Tenant, body: &[u8]) -> Result<Result<Opened, Rejection>, ReceiveError> {
+        let (plaintext, sender, recipient) = match didcomm::classify(body)? {
+            didcomm::Inbound::Plaintext(value) => {
+                return Ok(Message::from_value(value)
+                    .map(|message| Opened { message, sender: None, recipient: None })
+                    .map_err(|e| Rejection::NotUnderstood(e.to_string())));
+            }
+            didcomm::Inbound::Malformed(reason) => return Ok(Err(Rejection::NotOpened(reason))),
+            didcomm::Inbound::Envelope(envelope) => {
+                let mut secret = None;
+                for kid in envelope.recipient_kids() {
+                    secret = self.secret(tenant, &kid).await.map_err(unavailable)?;
+                    if secret.is_some() {
+                        break;
+                    }
+                }
+                let Some(secret) = secret else {
+                    return Ok(Err(Rejection::NotOpened("packed for no key of ours".into())));
+                };
+                match envelope.open(&secret, self.shared_secrets()) {
+                    Ok(Unpacked::Authenticated { plaintext, sender, recipient }) => {
+                        (plaintext, Some(sender), recipient)
+                    }
+                    Ok(Unpacked::Anonymous { plaintext, recipient }) => (plaintext, None, recipient),
+                    Err(e) => return Ok(Err(Rejection::NotOpened(e.to_string()))),
+                }
+            }
+        };
+        Ok(Message::parse(&plaintext)
+            .map(|message| Opened { message, sender, recipient: Some(recipient) })
+            .map_err(|e| Rejection::NotUnderstood(e.to_string())))
+    }
+
+    async fn handle(
+        &self,
+        tenant: &Tenant,
+        body: &[u8],
+        opened: Opened,
+        session: bool,
+    ) -> Result<Receipt, ReceiveError> {
+        let mut attempt = 0;
+        loop {
+            let mut unit = self.unit(tenant);
+            let outcome = self.understand(&mut unit, body, &opened).await;
+            let (rejection, sender, route) = match outcome {
+                Ok(outcome) => outcome,
+                Err(e) => return Err(unavailable(e)),
+            };
+            let mut lease = |outbound: &Outbound| {
+                session
+                    && sender.as_ref().is_some_and(|s| outbound.target.recipient_keys.first() == Some(s))
+                    && match &route {
+                        ReturnRoute::None => false,
+                        ReturnRoute::All => true,
+                        ReturnRoute::Thread => outbound.thread_id == opened.message.thread_id(),
+                    }
+            };
+            match unit.commit_leasing(&mut lease).await {
+                Ok(mut replies) => {
+                    if session && replies.is_empty() && route == ReturnRoute::All {
+                        replies.extend(sender.as_deref().and_then(|s| self.take_held(s)));
+                    }
+                    return Ok(Receipt { replies, rejection });
+                }
+                Err(CommitError::Conflict(_)) if attempt < 50 => attempt += 1,
+                Err(error) => return Err(unavailable(error.into())),
+            }
+        }
+    }
+
+    /// Runs the message against the unit. `Err`: a transient fault of ours.
+    async fn understand(
+        &self,
+        unit: &mut Unit<'_>,
+        body: &[u8],
+        opened: &Opened,
+    ) -> Result<(Option<Rejection>, Option<String>, ReturnRoute), AgentError> {
+        let message = &opened.message;
+        let sender = opened.sender.as_ref().map(PublicKey::base58);
+        let route = message.return_route().unwrap_or(ReturnRoute::None);
+        let result = |rejection| Ok((rejection, sender.clone(), route));
+
+        let kind = match MessageType::parse(message.type_()) {
+            Ok(kind) => kind,
+            Err(e) => return result(Some(Rejection::NotUnderstood(e.to_string()))),
+        };
+        let connection = match (&opened.sender, &opened.recipient) {
+            (Some(sender), Some(recipient)) => self.directory().connection(unit, sender, recipient).await?,
+            _ => None,
+        };
+        let mut received = Received {
+            message: message.clone(),
+            kind,
+            sender: opened.sender.clone(),
+            recipient: opened.recipient.clone(),
+            connection,
+            return_route: route,
+            oob_id: None,
+        };
+        if let Err(text) = self.class_of(&received) {
+            self.report_parse_failure(unit, &received, &text).await?;
+            return result(Some(Rejection::NotUnderstood(text)));
+        }
+        let outcome = self.accompany_and_dispatch(unit, &mut received).await;
+        match outcome {
+            Ok(()) => result(None),
+            Err(HandlerError::Failed(error)) if error.kind == Kind::Unavailable => Err(error),
+            Err(HandlerError::Failed(error)) => {
+                self.start_over(unit);
+                result(Some(Rejection::NotAccepted(error.code, error.message)))
+            }
+            Err(HandlerError::Malformed(detail)) => {
+                self.start_over(unit);
+                let class = self.class_of(&received).unwrap_or("AgentMessage");
+                let text = format!("Error deserializing message: {class} schema validation failed");
+                self.report_parse_failure(unit, &received, &text).await?;
+                result(Some(Rejection::NotUnderstood(detail)))
+            }
+            Err(HandlerError::Dropped { reason, detail }) => {
+                self.start_over(unit);
+                if received.connection.is_none() && self.park(unit, body, &received).await? {
+                    return result(None);
+                }
+                result(Some(Rejection::NotAccepted(reason, detail)))
+            }
+        }
+    }
+
+    /// A refused message changes nothing: whatever its handler had prepared is dropped.
+    fn start_over<'a>(&'a self, unit: &mut Unit<'a>) {
+        *unit = self.unit(&unit.tenant().clone());
+    }
+
+    async fn accompany_and_dispatch(
+        &self,
+        unit: &mut Unit<'_>,
+        received: &mut Received,
+    ) -> Result<(), HandlerError> {
+        if received.sender.is_some() {
+            for protocol in self.protocols() {
+                protocol.accompany(unit, received).await?;
+            }
+        }
+        self.dispatch(unit, received).await
+    }
+
+    /// The class that ACA-Py names for a message, or its text for an unknown type.
+    fn class_of(&self, received: &Received) -> Result<&'static str, String> {
+        let kind = &received.kind;
+        let unknown = || format!("Unrecognized message type {}", received.message.type_());
+        let (_, spoken) = self.protocol(&kind.protocol, kind.major).ok_or_else(unknown)?;
+        if let Some(least) = spoken.minors.first().filter(|least| kind.minor < **least) {
+            return Err(format!("Minimum supported minor version is {least}. Received {}.", kind.minor));
+        }
+        spoken.messages.iter().find(|(name, _)| *name == kind.name).map(|(_, class)| *class).ok_or_else(unknown)
+    }
+
+    /// Tells the sender that its message was not understood. Never to an anonymous sender, never about a report.
+    async fn report_parse_failure(
+        &self,
+        unit: &mut Unit<'_>,
+        received: &Received,
+        text: &str,
+    ) -> Result<(), AgentError> {
+        if received.kind.name == "problem-report" {
+            return Ok(());
+        }
+        let target = match &received.connection {
+            Some(connection) => self.directory().target(unit, connection).await?,
+            None => Unit::reply_target(received).filter(|_| received.return_route != ReturnRoute::None),
+        };
+        let Some(target) = target else { return Ok(()) };
+        let report = Message::build("https://didcomm.org/notification/1.0/problem-report", &unit.new_id())
+            .thread(received.message.thread_id(), None)
+            .field("description", json!({"en": text, "code": "message-parse-failure"}))
+            .finish();
+        let connection_id = received.connection_id().map(str::to_owned);
+        unit.send(&report, target, connection_id.as_deref(), Scope::Thread);
+        Ok(())
+    }
+
+    /// Keeps an envelope for a key of ours whose connection isn't ready yet (DECISIONS 4).
+    async fn park(&self, unit: &mut Unit<'_>, body: &[u8], received: &Received) -> Result<bool, AgentError> {
+        let (Some(_), Some(recipient)) = (&received.sender, &received.recipient) else { return Ok(false) };
+        if matches!(&*received.kind.protocol, "didexchange" | "out-of-band")
+            || !self.directory().awaits_connection(unit, recipient).await?
+        {
+            return Ok(false);
+        }
+        let lane = recipient.base58();
+        {
+            let mut parked = self.parked();
+            let most_keys = parked.len() >= MOST_PARKED_KEYS && !parked.contains_key(&lane);
+            let count = parked.entry(lane.clone()).or_default();
+            if most_keys || *count >= MOST_PARKED_PER_KEY {
+                return Ok(false);
+            }
+            *count += 1;
+        }
+        let due = unit.now().plus_millis(PARKED_MILLIS);
+        unit.op(Op::Enqueue(NewItem { queue: Queue::Parked, lane, due, value: body.to_vec() }));
+        Ok(true)
+    }
+
+    /// Handles what was parked for a key whose connection has become ready.
+    pub(super) async fn take_parked(&self, tenant: &Tenant, verkey: &str) {
+        if self.parked().remove(verkey).is_none() {
+            return;
+        }
+        let mut after = 0;
+        while let Ok(items) = self.store().items(Queue::Parked, after, 500).await {
+            let Some(last) = items.last() else { return };
+            after = last.seq;
+            for item in items.into_iter().filter(|i| i.lane == verkey && i.tenant == *tenant) {
+                self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
+                if item.due < self.clock().now() {
+                    continue;
+                }
+                match Box::pin(self.receive(&item.value, false)).await {
+                    Ok(receipt) => {
+                        if let Some(rejection) = receipt.rejection {
+                            tracing::info!(%tenant, ?rejection, "a parked message was not accepted");
+                        }
+                    }
+                    Err(error) => tracing::warn!(%tenant, %error, "a parked message was lost"),
+                }
+            }
+        }
+    }
+
+    /// The target of a base58 key and endpoint: for answers to `~service`.
+    pub fn service_target(recipient_keys: &[String], routing_keys: &[String], endpoint: &str, from: &str) -> Target {
+        Target {
+            recipient_keys: recipient_keys.to_vec(),
+            routing_keys: routing_keys.to_vec(),
+            endpoint: Some(endpoint.to_owned()),
+            sender_key: Some(from.to_owned()),
+        }
+    }
+
+    /// Whether a key parses as an Ed25519 key of DIDComm v1.
+    pub fn is_verkey(text: &str) -> bool {
+        PublicKey::from_base58(KeyType::Ed25519, text).is_ok()
+    }
+
+    /// The JSON of a queued message.
+    pub fn read_outbound(item: &Item) -> Result<Outbound, AgentError> {
+        serde_json::from_slice(&item.value)
+            .map_err(|e| AgentError::internal("queue-unreadable", format!("queue row {}: {e}", item.seq)))
+    }
+
+    /// The JSON of an event's payload.
+    pub fn read_payload(payload: &[u8]) -> Value {
+        serde_json::from_slice(payload).unwrap_or(Value::Null)
+    }
+}
+
+fn unavailable(error: AgentError) -> ReceiveError {
+    ReceiveError::Unavailable(error.message)
+}

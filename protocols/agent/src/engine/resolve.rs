@@ -1,0 +1,117 @@
+//! DID resolution: what the DID itself says, then what the wallet has stored, then the network.
+
+use chancery_did::{self as did, DidDocument, Needed, Resolution};
+use serde_json::Value;
+
+use super::{AgentError, Kind, Unit};
+use crate::ports::fetch::{FetchError, Purpose};
+use crate::ports::store::{Query, RowKey};
+
+/// A resolved DID.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The document.
+    pub document: DidDocument,
+    /// Class name of the resolver as ACA-Py reports it, e.g. `KeyDIDResolver`.
+    pub resolver: &'static str,
+}
+
+impl Unit<'_> {
+    /// Resolves a DID (or the DID of a DID URL).
+    ///
+    /// Errors: 422 not a DID; 501 no resolver for the method; 404 not found; 500 when a server can't be reached.
+    pub async fn resolve(&mut self, did: &str) -> Result<Resolved, AgentError> {
+        let bare = did.split(['#', '?']).next().unwrap_or(did);
+        if let Some(row) = self.legacy_document(bare).await? {
+            return Ok(Resolved { document: row, resolver: "LegacyPeerDIDResolver" });
+        }
+        let resolution = did::resolve_local(bare)
+            .map_err(|e| AgentError::unprocessable("did", e.to_string()).with_kind(Kind::Unprocessable))?;
+        match resolution {
+            Resolution::Document(document) => Ok(Resolved { document, resolver: resolver_of(bare) }),
+            Resolution::Needs(Needed::Https { url }) => self.resolve_web(bare, &url).await,
+            Resolution::Needs(Needed::LongForm { short }) => {
+                let long = self.stored_text(&RowKey::new("long_peer_did_4_doc", short.clone())).await?;
+                self.resolve_stored(bare, long, "PeerDID4Resolver").await
+            }
+            Resolution::Needs(Needed::PeerTwo { did3 }) => {
+                let two = self.stored_text(&RowKey::new("peer3_to_peer2", did3.clone())).await?;
+                self.resolve_stored(bare, two, "PeerDID3Resolver").await
+            }
+            Resolution::Needs(Needed::StoredDocument { did }) => Err(not_found(&did)),
+            Resolution::Needs(Needed::Unsupported { .. }) => {
+                Err(AgentError::not_supported(format!("No resolver supporting DID \"{bare}\" loaded.")))
+            }
+        }
+    }
+
+    async fn stored_text(&mut self, key: &RowKey) -> Result<Option<String>, AgentError> {
+        Ok(self.row(key).await?.and_then(|row| String::from_utf8(row.value).ok()))
+    }
+
+    async fn resolve_stored(
+        &mut self,
+        did: &str,
+        stored: Option<String>,
+        resolver: &'static str,
+    ) -> Result<Resolved, AgentError> {
+        let stored = stored.ok_or_else(|| not_found(did))?;
+        match did::resolve_as(&stored, did).map_err(|e| AgentError::internal("stored-did-unreadable", e.to_string()))? {
+            Resolution::Document(document) => Ok(Resolved { document, resolver }),
+            Resolution::Needs(_) => Err(not_found(did)),
+        }
+    }
+
+    async fn resolve_web(&mut self, did: &str, url: &str) -> Result<Resolved, AgentError> {
+        let body = self.agent().fetch().fetch(url, Purpose::DidDocument).await.map_err(|e| match e {
+            FetchError::NotFound(_) => not_found(did),
+            FetchError::Refused(text) | FetchError::Failed(text) => AgentError::third_party(
+                Kind::Internal,
+                "did-unreachable",
+                format!("the document of {did} could not be fetched from {url}: {text}"),
+            ),
+        })?;
+        let bad = |e: String| {
+            AgentError::third_party(Kind::Internal, "did-document-invalid", format!("the document at {url}: {e}"))
+        };
+        let value: Value = serde_json::from_slice(&body).map_err(|e| bad(e.to_string()))?;
+        let document = DidDocument::from_value(value).map_err(|e| bad(e.to_string()))?;
+        if document.id() != did {
+            return Err(bad(format!("its id is {}, not {did}", document.id())));
+        }
+        Ok(Resolved { document, resolver: "WebDIDResolver" })
+    }
+
+    /// The document that an unqualified peer DID came with.
+    async fn legacy_document(&mut self, did: &str) -> Result<Option<DidDocument>, AgentError> {
+        let nym = did.strip_prefix("did:sov:").unwrap_or(did);
+        if !did::is_nym(nym) {
+            return Ok(None);
+        }
+        let rows = self.find_rows(&Query::tagged("did_doc", "did", nym), false).await?;
+        let Some(row) = rows.last() else { return Ok(None) };
+        let value: Value = serde_json::from_slice(&row.value)
+            .map_err(|e| AgentError::internal("did-doc-unreadable", format!("did_doc of {nym}: {e}")))?;
+        DidDocument::from_legacy(value)
+            .map(Some)
+            .map_err(|e| AgentError::internal("did-doc-unreadable", format!("did_doc of {nym}: {e}")))
+    }
+}
+
+fn resolver_of(did: &str) -> &'static str {
+    match did.split(':').nth(1) {
+        Some("key") => "KeyDIDResolver",
+        Some("jwk") => "JwkDIDResolver",
+        Some("web") => "WebDIDResolver",
+        Some("peer") => match did.as_bytes().get(9) {
+            Some(b'2') => "PeerDID2Resolver",
+            Some(b'3') => "PeerDID3Resolver",
+            _ => "PeerDID4Resolver",
+        },
+        _ => "DIDResolver",
+    }
+}
+
+fn not_found(did: &str) -> AgentError {
+    AgentError::not_found(format!("DID not found: {did}"))
+}

@@ -1,0 +1,59 @@
+//! Policy and identity of a tenant's agent.
+
+use serde::{Deserialize, Serialize};
+
+/// The agent-wide settings that protocols look at. Names as ACA-Py's options.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `--label`.
+    pub label: String,
+    /// `--image-url`.
+    pub image_url: Option<String>,
+    /// `--endpoint`: the first goes into invitations, all into DID documents.
+    pub endpoints: Vec<String>,
+    /// `--invite-base-url`.
+    pub invite_base_url: Option<String>,
+    /// `--help-link`.
+    pub help_link: Option<String>,
+    /// `--no-receive-invites`.
+    pub no_receive_invites: bool,
+    /// `--auto-accept-invites`.
+    pub auto_accept_invites: bool,
+    /// `--auto-accept-requests`.
+    pub auto_accept_requests: bool,
+    /// `--auto-ping-connection`.
+    pub auto_ping_connection: bool,
+    /// `--monitor-ping`.
+    pub monitor_ping: bool,
+    /// `--public-invites`.
+    pub public_invites: bool,
+    /// `--requests-through-public-did`.
+    pub requests_through_public_did: bool,
+    /// `--auto-respond-credential-proposal`.
+    pub auto_respond_credential_proposal: bool,
+    /// `--auto-respond-credential-offer`.
+    pub auto_respond_credential_offer: bool,
+    /// `--auto-respond-credential-request`.
+    pub auto_respond_credential_request: bool,
+    /// `--auto-store-credential`.
+    pub auto_store_credential: bool,
+    /// `--preserve-exchange-records`.
+    pub preserve_exchange_records: bool,
+    /// `--no-preserve-failed-exchange-records`; `None`: not given.
+    pub no_preserve_failed_exchange_records: Option<bool>,
+    /// `--debug-webhooks`.
+    pub debug_webhooks: bool,
+    /// `--exch-use-unencrypted-tags`.
+    pub unencrypted_tags: bool,
+    /// `--wallet-allow-insecure-seed`.
+    pub allow_insecure_seed: bool,
+    /// `--wallet-type`: `askar` or `askar-anoncreds`.
+    pub wallet_type: String,
+    /// Ids of the webhook targets that events are written for.
+    pub webhook_targets: Vec<String>,
+    /// `--jsonld-remote-contexts on`.
+    pub remote_contexts: bool,
+    /// How long a tombstone is kept, in seconds.
+    pub tombstone_seconds: i64,
+}

@@ -1,0 +1,1 @@
+//! issue_credential_v2 (in the making).

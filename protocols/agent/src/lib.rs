@@ -1,0 +1,14 @@
+//! The agent without I/O: the engine that turns messages, commands and queued work into commits, and the protocols
+//! that it runs. Everything it needs of the world is a port.
+
+pub mod connection;
+pub mod did_exchange;
+pub mod engine;
+pub mod issue_credential_v2;
+pub mod out_of_band;
+pub mod ports;
+pub mod trust_ping;
+pub mod wallet;
+
+pub use engine::{Agent, AgentError, Settings};
+pub use ports::Tenant;

@@ -1,0 +1,42 @@
+//! What the admin API needs of the running process.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+/// Counters of ACA-Py's `GET /status` member `conductor`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conductor {
+    /// Open inbound sessions.
+    pub in_sessions: u64,
+    /// Messages being packed.
+    pub out_encode: u64,
+    /// Messages being delivered.
+    pub out_deliver: u64,
+    /// Tasks running.
+    pub task_active: u64,
+    /// Tasks done since start or reset.
+    pub task_done: u64,
+    /// Tasks failed since start or reset.
+    pub task_failed: u64,
+    /// Tasks waiting.
+    pub task_pending: u64,
+}
+
+/// The running process.
+#[async_trait]
+pub trait Operations: Send + Sync {
+    /// For `GET /status`.
+    fn conductor(&self) -> Conductor;
+    /// `POST /status/reset`.
+    fn reset(&self);
+    /// Settings for `GET /status/config`, secrets already left out.
+    fn config(&self) -> Map<String, Value>;
+    /// Why the agent is not ready (one sentence each); empty when it is. A real round trip.
+    async fn not_ready(&self) -> Vec<String>;
+    /// Remarks for readiness, e.g. that the admin API is open off loopback.
+    fn warnings(&self) -> Vec<String>;
+    /// Begins a graceful stop.
+    fn shutdown(&self);
+    /// A stop has begun: calls other than the status probes answer 503.
+    fn stopping(&self) -> bool;
+}

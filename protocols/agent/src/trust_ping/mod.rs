@@ -1,0 +1,1 @@
+//! trust_ping (in the making).

@@ -1,0 +1,2 @@
+//! The Chancery agent.
+fn main() {}
