@@ -2,6 +2,10 @@
 
 from .errors import expect, expect_equal
 
+def nothing(arrived):
+    """Between two steps nothing happens."""
+
+
 HANDSHAKE = ["invitation", "request", "response", "active"]
 
 
@@ -15,12 +19,13 @@ class Connected:
         return self.ids[agent.name]
 
 
-def connect(inviter, invitee, version="1.1", method=None, automatic=False, did_service=False, between=lambda: None):
+def connect(inviter, invitee, version="1.1", method=None, automatic=False, did_service=False, between=nothing):
     """Connects two agents and checks records and webhooks of both.
 
     `version`: of DID exchange. `method`: did:peer:2 or did:peer:4 (1.1 only). `automatic`: the inviter answers the request by
     itself, and the invitee the invitation, as far as the method leaves it that. `did_service`: the invitation names
-    a peer DID instead of an inline key. `between` is called between every two steps.
+    a peer DID instead of an inline key. `between` is called between every two steps, with whether what
+    the step has sent is known to have arrived.
     """
     mark = inviter.receiver.mark()
     asked = {"handshake_protocols": [f"https://didcomm.org/didexchange/{version}"], "alias": "interop"}
@@ -30,7 +35,7 @@ def connect(inviter, invitee, version="1.1", method=None, automatic=False, did_s
         query["create_unique_did"] = "true"
     made = inviter.post("/out-of-band/create-invitation", asked, **query)
     invitation = made["invitation"]
-    between()
+    between(True)
 
     # An agent that answers by itself picks did:peer:4; another method needs the call.
     invitee_by_itself = automatic and method != "did:peer:2"
@@ -42,25 +47,27 @@ def connect(inviter, invitee, version="1.1", method=None, automatic=False, did_s
     )
     invitee_id = received["connection_id"]
     expect_equal(received["state"], "deleted", f"{invitee.name}: state in the answer of receive-invitation")
-    between()
+    between(True)
     if not invitee_by_itself:
         chosen = {"use_did_method": method} if method == "did:peer:2" else {}
         sent = invitee.post(f"/didexchange/{invitee_id}/accept-invitation", **chosen)
         expect_equal(sent["state"], "request", f"{invitee.name}: state after accept-invitation")
         expect_equal(sent["rfc23_state"], "request-sent", f"{invitee.name}: rfc23_state after accept-invitation")
-        between()
+        between(False)
 
     requested = inviter.await_event(
         "connections", mark, invitation_msg_id=invitation["@id"], state="request"
     )
     inviter_id = requested["connection_id"]
     if not automatic:
-        between()
+        between(True)
         inviter.post(f"/didexchange/{inviter_id}/accept-request")
+        between(False)
     invitee.await_event("connections", mark, connection_id=invitee_id, state="active")
     inviter.await_event("connections", mark, connection_id=inviter_id, state="active")
-    between()
+    between(False)
     check_connection(inviter, invitee, inviter_id, invitee_id, version, method, mark)
+    between(True)
     return Connected(inviter, invitee, inviter_id, invitee_id)
 
 
@@ -94,6 +101,9 @@ def check_sequence(agent, topic, wanted, mark, **members):
         lambda _: len(agent.states_of(topic, mark, **members)) >= len(wanted), deadline=10
     )
     seen = agent.states_of(topic, mark, **members)
+    if agent.was_killed:
+        # A webhook that was delivered, but not yet noted as delivered, comes again.
+        seen = [state for i, state in enumerate(seen) if i == 0 or state != seen[i - 1]]
     if agent.software.kind == "acapy":
         expect_equal(sorted(map(str, seen)), sorted(map(str, wanted)), f"{agent.name}: webhooks {topic}")
     else:

@@ -1,6 +1,6 @@
 """Issuing an `ld_proof` credential from one agent to another, every step checked on both sides."""
 
-from .connections import check_sequence
+from .connections import check_sequence, nothing
 from .errors import expect, expect_equal
 
 BASE = "/issue-credential-2.0"
@@ -77,36 +77,39 @@ class Exchange:
         expect_state(self.issuer, self.issuer_id, issuer_state)
         expect_state(self.holder, self.holder_id, holder_state)
 
-    def request(self, holder_did=None):
+    def request(self, holder_did=None, between=nothing):
         body = {"auto_remove": False}
         if holder_did:
             body["holder_did"] = holder_did
         sent = self.holder.post(f"{RECORDS}/{self.holder_id}/send-request", body)
         expect_equal(sent["state"], "request-sent", f"{self.holder.name}: state after send-request")
+        between(False)
         self.await_issuer("request-received")
 
-    def issue(self):
+    def issue(self, between=nothing):
         made = self.issuer.post(f"{RECORDS}/{self.issuer_id}/issue", {"comment": "here you are"})
         expect_equal(made["cred_ex_record"]["state"], "credential-issued", f"{self.issuer.name}: state after issue")
+        between(False)
         self.await_holder("credential-received")
 
-    def store(self):
+    def store(self, between=nothing):
         kept = self.holder.post(f"{RECORDS}/{self.holder_id}/store", {})
         expect_equal(kept["cred_ex_record"]["state"], "done", f"{self.holder.name}: state after store")
+        between(False)
         self.await_issuer("done")
         return kept["ld_proof"]["cred_id_stored"]
 
-    def finish_by_hand(self, holder_did=None, between=lambda: None):
+    def finish_by_hand(self, holder_did=None, between=nothing):
         """From `offer-received` to `done`; returns the id of the stored credential."""
         self.both("offer-sent", "offer-received")
-        self.request(holder_did)
-        between()
+        self.request(holder_did, between)
+        between(True)
         self.both("request-received", "request-sent")
-        self.issue()
-        between()
+        self.issue(between)
+        between(True)
         self.both("credential-issued", "credential-received")
-        stored = self.store()
-        between()
+        stored = self.store(between)
+        between(True)
         self.both("done", "done")
         return stored
 
@@ -121,10 +124,10 @@ class Exchange:
         return event["cred_id_stored"]
 
 
-def issue_by_hand(issuer, holder, connection, proof_type, between=lambda: None, in_offer=None):
+def issue_by_hand(issuer, holder, connection, proof_type, between=nothing):
     """Offer, request, issue, store, each by a call. The holder binds the credential to a DID of its own."""
     exchange = Exchange(issuer, holder, issuer.receiver.mark())
-    wanted = in_offer or detail(issuer.did_key(), proof_type)
+    wanted = detail(issuer.did_key(), proof_type)
     holder_did = holder.did_key()
     exchange.started_by_issuer(
         issuer.post(
@@ -138,8 +141,9 @@ def issue_by_hand(issuer, holder, connection, proof_type, between=lambda: None, 
             },
         )
     )
+    between(False)
     exchange.await_holder("offer-received")
-    between()
+    between(True)
     stored = exchange.finish_by_hand(holder_did, between)
     exchange.check_webhooks(ISSUER_STATES, HOLDER_STATES)
     check_credential(exchange, stored, proof_type, holder_did)
