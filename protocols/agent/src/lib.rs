@@ -2,6 +2,7 @@
 //! that it runs. Everything it needs of the world is a port.
 
 pub mod connection;
+pub mod credential;
 pub mod did_exchange;
 pub mod engine;
 pub mod issue_credential_v2;
