@@ -8,6 +8,7 @@ pub mod engine;
 pub mod issue_credential_v2;
 pub mod out_of_band;
 pub mod ports;
+pub mod resolver;
 pub mod trust_ping;
 pub mod wallet;
 
