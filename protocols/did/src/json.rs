@@ -1,6 +1,78 @@
-//! JSON as Python's `json.dumps` writes it: other agents sign, hash and compare these very bytes.
+//! JSON as Python's `json.dumps` writes it (other agents sign, hash and compare these very bytes), and a parser that
+//! refuses what two readers could understand differently.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Why [`from_slice_strict`] refused a text.
+#[derive(Debug, thiserror::Error)]
+#[error("not acceptable JSON: {0}")]
+pub struct StrictJsonError(pub serde_json::Error);
+
+/// Parse one JSON value; an object that names a member twice is refused, as are more than 128 levels.
+pub fn from_slice_strict(bytes: &[u8]) -> Result<Value, StrictJsonError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict.deserialize(&mut deserializer).map_err(StrictJsonError)?;
+    deserializer.end().map_err(StrictJsonError)?;
+    Ok(value)
+}
+
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is out of range"))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(entry) = entries.next_element_seed(Strict)? {
+            list.push(entry);
+        }
+        Ok(Value::Array(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(Strict)?;
+            if map.insert(name, value).is_some() {
+                return Err(A::Error::custom("a member is named twice"));
+            }
+        }
+        Ok(Value::Object(map))
+    }
+}
 
 /// As `json.dumps(value)`: separators `", "` and `": "`, everything outside ASCII as `\uXXXX`.
 ///
@@ -126,6 +198,16 @@ mod tests {
             "{\"k\": [\"a\\\"\\\\\\n\\u0001\u{7f}/\", \"h\\u00e9llo \\u4e16 \\ud83d\\ude00\", null, true]}"
         );
         assert_eq!(to_python_json_compact(&json!({"a": [1, {}], "b": []})), r#"{"a":[1,{}],"b":[]}"#);
+    }
+
+    #[test]
+    fn a_member_named_twice_is_refused() {
+        let text = br#" {"a": [1, -2, 1.5, "x", null, true, {"b": {}}]} "#;
+        assert_eq!(from_slice_strict(text).unwrap(), serde_json::from_slice::<Value>(text).unwrap());
+        assert!(from_slice_strict(br#"{"a": 1, "b": {"c": 1, "c": 2}}"#).is_err());
+        assert!(from_slice_strict(br#"{"a": 1, "\u0061": 2}"#).is_err());
+        assert!(from_slice_strict(b"{} x").is_err());
+        assert!(from_slice_strict("[".repeat(200).as_bytes()).is_err());
     }
 
     #[test]

@@ -1,0 +1,10 @@
+//! placeholder
+/// p
+#[derive(Debug)]
+pub struct Message;
+/// p
+#[derive(Debug)]
+pub struct MessageError;
+/// p
+#[derive(Debug)]
+pub struct MessageType;

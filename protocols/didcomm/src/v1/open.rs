@@ -1,0 +1,107 @@
+use chacha20poly1305::aead::{AeadInPlace, KeyInit};
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce, Tag};
+use chancery_did::key::{KeyType, PublicKey, SecretKey};
+use zeroize::Zeroizing;
+
+use super::boxes;
+use super::envelope::{Envelope, EnvelopeError, Part, Recipient};
+use super::secrets::SharedSecrets;
+
+/// What an envelope held. Who sent it is known in one case only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unpacked {
+    /// The holder of `sender` made this for `recipient` (or `recipient` itself did: the proof convinces only it).
+    Authenticated {
+        /// The message as it was packed.
+        plaintext: Vec<u8>,
+        /// Ed25519 key of the sender.
+        sender: PublicKey,
+        /// Ed25519 key that opened the envelope.
+        recipient: PublicKey,
+    },
+    /// Nobody is known to have sent this.
+    Anonymous {
+        /// The message as it was packed.
+        plaintext: Vec<u8>,
+        /// Ed25519 key that opened the envelope.
+        recipient: PublicKey,
+    },
+}
+
+impl Unpacked {
+    /// The message as it was packed.
+    pub fn plaintext(&self) -> &[u8] {
+        match self {
+            Self::Authenticated { plaintext, .. } | Self::Anonymous { plaintext, .. } => plaintext,
+        }
+    }
+}
+
+impl Envelope {
+    /// Open with the secret (Ed25519) of one of the recipients.
+    ///
+    /// Whether the result is authenticated depends on the recipient's header, not on `alg`: an `Anoncrypt` envelope with a
+    /// `sender` authenticates it, an `Authcrypt` one without is refused.
+    pub fn open(&self, secret: &SecretKey, shared: &SharedSecrets) -> Result<Unpacked, EnvelopeError> {
+        let recipient = secret.as_public();
+        let entry = self
+            .recipients
+            .iter()
+            .find(|entry| entry.kid == recipient.as_base58())
+            .ok_or(EnvelopeError::NotARecipient)?;
+        let (content_key, sender) = entry.open(secret, shared)?;
+        if self.authcrypt && sender.is_none() {
+            return Err(EnvelopeError::MissingSender);
+        }
+        let plaintext = self.decrypt(&content_key)?;
+        let recipient = recipient.clone();
+        Ok(match sender {
+            Some(sender) => Unpacked::Authenticated { plaintext, sender, recipient },
+            None => Unpacked::Anonymous { plaintext, recipient },
+        })
+    }
+
+    fn decrypt(&self, content_key: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
+        let key: &[u8; 32] = content_key.try_into().map_err(|_| EnvelopeError::Undecryptable(Part::Key))?;
+        let nonce: &[u8; 12] = self.iv.as_slice().try_into().map_err(|_| EnvelopeError::Encoding("iv"))?;
+        let tag: &[u8; 16] = self.tag.as_slice().try_into().map_err(|_| EnvelopeError::Encoding("tag"))?;
+        let mut plaintext = self.ciphertext.clone();
+        ChaCha20Poly1305::new(Key::from_slice(key))
+            .decrypt_in_place_detached(
+                Nonce::from_slice(nonce),
+                self.protected.as_bytes(),
+                &mut plaintext,
+                Tag::from_slice(tag),
+            )
+            .map_err(|_| EnvelopeError::Undecryptable(Part::Content))?;
+        Ok(plaintext)
+    }
+}
+
+impl Recipient {
+    fn open(
+        &self,
+        secret: &SecretKey,
+        shared: &SharedSecrets,
+    ) -> Result<(Zeroizing<Vec<u8>>, Option<PublicKey>), EnvelopeError> {
+        let mine = secret.to_x25519()?;
+        let Some((sealed_sender, iv)) = &self.sender else {
+            let key = boxes::open_anonymous(&mine, &self.encrypted_key);
+            return Ok((key.ok_or(EnvelopeError::Undecryptable(Part::Key))?, None));
+        };
+        let nonce: &[u8; 24] = iv.as_slice().try_into().map_err(|_| EnvelopeError::Encoding("iv"))?;
+        let sender =
+            boxes::open_anonymous(&mine, sealed_sender).ok_or(EnvelopeError::Undecryptable(Part::Sender))?;
+        let sender = std::str::from_utf8(&sender)
+            .ok()
+            .and_then(|text| PublicKey::from_base58(KeyType::Ed25519, text).ok())
+            .ok_or(EnvelopeError::SenderKey)?;
+        let (entry, known) = shared.find(secret, &sender).map_err(|_| EnvelopeError::SenderKey)?;
+        let key = boxes::open_with(&entry.key, nonce, &self.encrypted_key)
+            .ok_or(EnvelopeError::Undecryptable(Part::Key))?;
+        if !known {
+            shared.remember(secret, &sender, entry);
+        }
+        Ok((key, Some(sender)))
+    }
+}
