@@ -1,2 +1,7 @@
-//! The Chancery agent.
-fn main() {}
+//! Chancery: a DIDComm agent that issues, holds and verifies credentials.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chancery::cli::main()
+}

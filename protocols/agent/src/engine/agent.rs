@@ -184,7 +184,7 @@ impl Agent {
             None => v1::pack_anoncrypt(text.as_bytes(), &recipients, &mut rng)?,
         };
         let Some(first) = recipients.first().filter(|_| !routing.is_empty()) else { return Ok(envelope) };
-        Ok(v1::wrap_forward(envelope, &first.base58(), &routing, &mut || self.new_id(), &mut rng)?)
+        Ok(v1::wrap_forward(envelope, &first.base58(), &routing, || self.new_id(), &mut rng)?)
     }
 
     pub(super) async fn dispatch(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
@@ -267,5 +267,23 @@ impl Agent {
                 *self.parked().entry(item.lane.clone()).or_default() += 1;
             }
         }
+    }
+}
+
+impl Agent {
+    /// Goes on with queued work; its row leaves the queue in the same commit.
+    ///
+    /// Errors: [`super::Kind::Unavailable`] is worth another try, others aren't.
+    pub async fn work(&self, item: &Item) -> Result<(), AgentError> {
+        let work: super::Work = serde_json::from_slice(&item.value)
+            .map_err(|e| AgentError::internal("queue-unreadable", format!("queue row {}: {e}", item.seq)))?;
+        let protocol = self.protocols.iter().find(|p| p.name() == work.protocol).ok_or_else(|| {
+            AgentError::internal("queue-unreadable", format!("no protocol {} for queued work", work.protocol))
+        })?;
+        crate::transact!(self, &item.tenant, |unit| {
+            let outcome = protocol.work(&mut unit, &work).await;
+            unit.op(crate::ports::store::Op::Dequeue(item.seq));
+            outcome
+        })
     }
 }

@@ -74,11 +74,11 @@ impl Agent {
                     .map(|message| Opened { message, sender: None, recipient: None })
                     .map_err(|e| Rejection::NotUnderstood(e.to_string())));
             }
-            didcomm::Inbound::Malformed(reason) => return Ok(Err(Rejection::NotOpened(reason))),
+            didcomm::Inbound::Unreadable(error) => return Ok(Err(Rejection::NotOpened(error.to_string()))),
             didcomm::Inbound::Envelope(envelope) => {
                 let mut secret = None;
                 for kid in envelope.recipient_kids() {
-                    secret = self.secret(tenant, &kid).await.map_err(unavailable)?;
+                    secret = self.secret(tenant, kid).await.map_err(unavailable)?;
                     if secret.is_some() {
                         break;
                     }

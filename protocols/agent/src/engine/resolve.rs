@@ -1,6 +1,7 @@
 //! DID resolution: what the DID itself says, then what the wallet has stored, then the network.
 
-use chancery_did::{self as did, DidDocument, Needed, Resolution};
+use chancery_did::methods::{peer, sov, web};
+use chancery_did::{DidDocument, DidError, Needed, Resolution, resolve_local};
 use serde_json::Value;
 
 use super::{AgentError, Kind, Unit};
@@ -25,21 +26,26 @@ impl Unit<'_> {
         if let Some(row) = self.legacy_document(bare).await? {
             return Ok(Resolved { document: row, resolver: "LegacyPeerDIDResolver" });
         }
-        let resolution = did::resolve_local(bare)
+        let resolution = resolve_local(bare)
             .map_err(|e| AgentError::unprocessable("did", e.to_string()).with_kind(Kind::Unprocessable))?;
         match resolution {
             Resolution::Document(document) => Ok(Resolved { document, resolver: resolver_of(bare) }),
             Resolution::Needs(Needed::Https { url }) => self.resolve_web(bare, &url).await,
             Resolution::Needs(Needed::LongForm { short }) => {
-                let long = self.stored_text(&RowKey::new("long_peer_did_4_doc", short.clone())).await?;
-                self.resolve_stored(bare, long, "PeerDID4Resolver").await
+                let long = self.stored_text(&RowKey::new("long_peer_did_4_doc", short)).await?;
+                let long = long.ok_or_else(|| not_found(bare))?;
+                stored(peer::four::resolve_short(bare, &long), "PeerDID4Resolver")
             }
             Resolution::Needs(Needed::PeerTwo { did3 }) => {
-                let two = self.stored_text(&RowKey::new("peer3_to_peer2", did3.clone())).await?;
-                self.resolve_stored(bare, two, "PeerDID3Resolver").await
+                let two = self.stored_text(&RowKey::new("peer3_to_peer2", did3)).await?;
+                let two = two.ok_or_else(|| not_found(bare))?;
+                stored(peer::three::resolve(bare, &two), "PeerDID3Resolver")
             }
-            Resolution::Needs(Needed::StoredDocument { did }) => Err(not_found(&did)),
-            Resolution::Needs(Needed::Unsupported { .. }) => {
+            Resolution::Needs(Needed::StoredDocument { did }) if did.starts_with("did:peer:1") => {
+                let document = self.stored_document(&did).await?.ok_or_else(|| not_found(bare))?;
+                stored(peer::one::document(bare, document), "PeerDID1Resolver")
+            }
+            Resolution::Needs(Needed::StoredDocument { .. } | Needed::Unsupported { .. }) => {
                 Err(AgentError::not_supported(format!("No resolver supporting DID \"{bare}\" loaded.")))
             }
         }
@@ -49,17 +55,13 @@ impl Unit<'_> {
         Ok(self.row(key).await?.and_then(|row| String::from_utf8(row.value).ok()))
     }
 
-    async fn resolve_stored(
-        &mut self,
-        did: &str,
-        stored: Option<String>,
-        resolver: &'static str,
-    ) -> Result<Resolved, AgentError> {
-        let stored = stored.ok_or_else(|| not_found(did))?;
-        match did::resolve_as(&stored, did).map_err(|e| AgentError::internal("stored-did-unreadable", e.to_string()))? {
-            Resolution::Document(document) => Ok(Resolved { document, resolver }),
-            Resolution::Needs(_) => Err(not_found(did)),
-        }
+    /// The document that a DID came with.
+    async fn stored_document(&mut self, did: &str) -> Result<Option<Value>, AgentError> {
+        let rows = self.find_rows(&Query::tagged("did_doc", "did", did), false).await?;
+        let Some(row) = rows.last() else { return Ok(None) };
+        serde_json::from_slice(&row.value)
+            .map(Some)
+            .map_err(|e| AgentError::internal("did-doc-unreadable", format!("did_doc of {did}: {e}")))
     }
 
     async fn resolve_web(&mut self, did: &str, url: &str) -> Result<Resolved, AgentError> {
@@ -75,27 +77,26 @@ impl Unit<'_> {
             AgentError::third_party(Kind::Internal, "did-document-invalid", format!("the document at {url}: {e}"))
         };
         let value: Value = serde_json::from_slice(&body).map_err(|e| bad(e.to_string()))?;
-        let document = DidDocument::from_value(value).map_err(|e| bad(e.to_string()))?;
-        if document.id() != did {
-            return Err(bad(format!("its id is {}, not {did}", document.id())));
-        }
+        let document = web::document(did, value).map_err(|e| bad(e.to_string()))?;
         Ok(Resolved { document, resolver: "WebDIDResolver" })
     }
 
     /// The document that an unqualified peer DID came with.
     async fn legacy_document(&mut self, did: &str) -> Result<Option<DidDocument>, AgentError> {
-        let nym = did.strip_prefix("did:sov:").unwrap_or(did);
-        if !did::is_nym(nym) {
+        let nym = sov::unqualified(did);
+        if !sov::is_nym(nym) {
             return Ok(None);
         }
-        let rows = self.find_rows(&Query::tagged("did_doc", "did", nym), false).await?;
-        let Some(row) = rows.last() else { return Ok(None) };
-        let value: Value = serde_json::from_slice(&row.value)
-            .map_err(|e| AgentError::internal("did-doc-unreadable", format!("did_doc of {nym}: {e}")))?;
-        DidDocument::from_legacy(value)
+        let Some(document) = self.stored_document(nym).await? else { return Ok(None) };
+        sov::document(did, document)
             .map(Some)
             .map_err(|e| AgentError::internal("did-doc-unreadable", format!("did_doc of {nym}: {e}")))
     }
+}
+
+fn stored(document: Result<DidDocument, DidError>, resolver: &'static str) -> Result<Resolved, AgentError> {
+    let document = document.map_err(|e| AgentError::internal("stored-did-unreadable", e.to_string()))?;
+    Ok(Resolved { document, resolver })
 }
 
 fn resolver_of(did: &str) -> &'static str {

@@ -1,0 +1,8 @@
+//! Delivery of rows that are already durable: in order where order is promised, many at a time where not, again and again with
+//! backoff until it works or is given up. Outbound messages and webhooks share it.
+
+mod backoff;
+mod dispatcher;
+
+pub use backoff::Backoff;
+pub use dispatcher::{Courier, Dispatcher, Job, Outcome, Settled};

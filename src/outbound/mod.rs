@@ -1,0 +1,213 @@
+//! Outbound DIDComm: takes committed messages from the queue, packs them anew at each try and posts them to their endpoint.
+
+mod http;
+mod ws;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub use http::{ENVELOPE_TYPE, root_cause};
+use async_trait::async_trait;
+use chancery_agent::Agent;
+use chancery_agent::connection::Connection;
+use chancery_agent::engine::{Outbound, Scope};
+use chancery_agent::ports::store::{Item, Op, Queue};
+use chancery_agent::ports::{Clock, Store, Timestamp};
+
+use crate::delivery::{Courier, Dispatcher, Job, Outcome, Settled};
+
+/// How long and how often is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// `--max-outbound-retry`: most tries after the first; `None`: by time alone.
+    pub most_retries: Option<u32>,
+    /// Dead letter after this time.
+    pub most_age: Duration,
+    /// Answers on a return route are kept so long for the next poll.
+    pub most_held: Duration,
+}
+
+/// A message with the row that it came from.
+#[derive(Debug)]
+pub struct Letter {
+    item: Item,
+    outbound: Outbound,
+}
+
+/// Carries messages.
+pub struct Carrier {
+    agent: OnceLock<Arc<Agent>>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    client: reqwest::Client,
+    tls: Arc<rustls::ClientConfig>,
+    schedule: Schedule,
+    http: bool,
+    ws: bool,
+}
+
+/// What a carrier is made of.
+pub struct CarrierParts {
+    /// The wallet.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For HTTP; pools connections per host.
+    pub client: reqwest::Client,
+    /// For WebSocket.
+    pub tls: Arc<rustls::ClientConfig>,
+    /// How long and how often is tried.
+    pub schedule: Schedule,
+    /// `-ot http`.
+    pub http: bool,
+    /// `-ot ws`.
+    pub ws: bool,
+}
+
+impl Carrier {
+    /// A carrier; [`Carrier::attach`] the agent before the first message.
+    pub fn new(parts: CarrierParts) -> Self {
+        let CarrierParts { store, clock, client, tls, schedule, http, ws } = parts;
+        Self { agent: OnceLock::new(), store, clock, client, tls, schedule, http, ws }
+    }
+
+    /// The agent that packs.
+    pub fn attach(&self, agent: Arc<Agent>) {
+        let _ = self.agent.set(agent);
+    }
+
+    /// The job of a committed row; `None` when the row can't be read (it becomes a dead letter).
+    pub fn job(&self, item: Item) -> Option<Job<Letter>> {
+        match Agent::read_outbound(&item) {
+            Ok(outbound) => Some(Job {
+                id: item.seq,
+                endpoint: outbound.target.endpoint.clone().unwrap_or_default(),
+                lane: lane(&outbound),
+                thread: (outbound.scope == Scope::Thread).then(|| outbound.thread_id.clone()),
+                attempts: item.attempts,
+                content: Arc::new(Letter { item, outbound }),
+            }),
+            Err(error) => {
+                tracing::error!(%error, seq = item.seq, "an outbound message can't be read");
+                self.bury(&item, item.attempts);
+                None
+            }
+        }
+    }
+
+    fn bury(&self, item: &Item, attempts: u32) {
+        let op = Op::Requeue { seq: item.seq, queue: Queue::Dead, due: self.clock.now(), attempts };
+        self.store.lazily(&item.tenant, vec![op]);
+    }
+
+    /// At repeats the connection's present target is used: the other side may have moved.
+    async fn target_now(&self, agent: &Agent, letter: &Letter) -> Option<Outbound> {
+        let id = letter.outbound.connection_id.as_deref()?;
+        let mut unit = agent.unit(&letter.item.tenant);
+        let connection = unit.peek::<Connection>(id).await.ok()??;
+        let target = agent.directory().target(&mut unit, &connection).await.ok()??;
+        Some(Outbound { target, ..letter.outbound.clone() })
+    }
+}
+
+fn lane(outbound: &Outbound) -> String {
+    outbound
+        .connection_id
+        .clone()
+        .or_else(|| outbound.target.recipient_keys.first().cloned())
+        .unwrap_or_default()
+}
+
+#[async_trait]
+impl Courier for Carrier {
+    type Content = Letter;
+
+    async fn deliver(&self, job: &Job<Letter>) -> Outcome {
+        let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
+        let letter = &*job.content;
+        let moved = if job.attempts > 0 { self.target_now(agent, letter).await } else { None };
+        let outbound = moved.as_ref().unwrap_or(&letter.outbound);
+        let Some(endpoint) = &outbound.target.endpoint else {
+            let Some(recipient) = outbound.target.recipient_keys.first() else {
+                return Outcome::Hopeless("neither an endpoint nor a key to deliver to".into());
+            };
+            agent.hold(recipient, letter.item.clone());
+            return Outcome::Held;
+        };
+        let envelope = match agent.pack(&letter.item.tenant, outbound).await {
+            Ok(envelope) => envelope,
+            Err(error) if error.kind == chancery_agent::engine::Kind::Unavailable => {
+                return Outcome::Failed(error.message);
+            }
+            Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
+        };
+        match endpoint.split_once("://").map(|(scheme, _)| scheme) {
+            Some("http" | "https") if self.http => http::post(&self.client, endpoint, envelope).await,
+            Some("ws" | "wss") if self.ws => ws::send(&self.tls, endpoint, envelope).await,
+            _ => Outcome::Hopeless(format!("no outbound transport for {endpoint}: start with -ot http or -ot ws")),
+        }
+    }
+
+    fn gives_up(&self, job: &Job<Letter>, attempts: u32, _endpoint_down: bool) -> bool {
+        let age = self.clock.now().0.saturating_sub(job.content.item.created.0);
+        self.schedule.most_retries.is_some_and(|most| attempts > most)
+            || age >= i64::try_from(self.schedule.most_age.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn settled(&self, job: &Job<Letter>, settled: Settled) {
+        let item = &job.content.item;
+        let outbound = &job.content.outbound;
+        let message_type = outbound.message.get("@type").and_then(serde_json::Value::as_str).unwrap_or("?");
+        match settled {
+            Settled::Delivered => {
+                tracing::debug!(tenant = %item.tenant, message_type, thread = %outbound.thread_id, "delivered");
+                self.store.lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
+            }
+            Settled::Held => tracing::debug!(tenant = %item.tenant, message_type, "kept until its recipient polls"),
+            Settled::Again { attempts, pause, reason } => {
+                tracing::info!(
+                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, endpoint = %job.endpoint,
+                    attempts, ?pause, reason, "not delivered, will be tried again"
+                );
+                let due = Timestamp(self.clock.now().0).plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+                let op = Op::Requeue { seq: item.seq, queue: Queue::Outbound, due, attempts };
+                self.store.lazily(&item.tenant, vec![op]);
+            }
+            Settled::Dead { attempts, reason } => {
+                tracing::warn!(
+                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, endpoint = %job.endpoint,
+                    attempts, reason, "given up, now a dead letter"
+                );
+                self.bury(item, attempts);
+            }
+        }
+    }
+}
+
+/// Feeds what an earlier run left, oldest first. Answers without an endpoint that nobody fetched in time are dropped.
+pub async fn resume(
+    carrier: &Carrier,
+    dispatcher: &Dispatcher<Letter>,
+) -> Result<usize, chancery_agent::ports::store::StoreError> {
+    let mut after = 0;
+    let mut count = 0;
+    let oldest = carrier.clock.now().0 - i64::try_from(carrier.schedule.most_held.as_micros()).unwrap_or(i64::MAX);
+    loop {
+        let items = carrier.store.items(Queue::Outbound, after, 500).await?;
+        let Some(last) = items.last() else { return Ok(count) };
+        after = last.seq;
+        let mut jobs = Vec::with_capacity(items.len());
+        for item in items {
+            let (tenant, seq, created) = (item.tenant.clone(), item.seq, item.created);
+            match carrier.job(item) {
+                Some(job) if job.endpoint.is_empty() && created.0 < oldest => {
+                    carrier.store.lazily(&tenant, vec![Op::Dequeue(seq)]);
+                }
+                Some(job) => jobs.push(job),
+                None => {}
+            }
+        }
+        count += jobs.len();
+        dispatcher.add(jobs);
+    }
+}

@@ -1,0 +1,49 @@
+//! One message, one WebSocket: delivered when the frame is flushed and the close handshake is seen (DECISIONS 11).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::{Connector, connect_async_tls_with_config};
+
+use super::http::root_cause;
+use crate::delivery::Outcome;
+
+const TIME_OUT: Duration = Duration::from_secs(20);
+
+/// Opens a socket, sends the envelope as one binary frame, closes.
+pub async fn send(tls: &Arc<rustls::ClientConfig>, endpoint: &str, envelope: Vec<u8>) -> Outcome {
+    match tokio::time::timeout(TIME_OUT, exchange(tls, endpoint, envelope)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Outcome::EndpointDown(format!("no close handshake within {} s", TIME_OUT.as_secs())),
+    }
+}
+
+async fn exchange(tls: &Arc<rustls::ClientConfig>, endpoint: &str, envelope: Vec<u8>) -> Outcome {
+    let connector = Connector::Rustls(tls.clone());
+    let mut socket = match connect_async_tls_with_config(endpoint, None, true, Some(connector)).await {
+        Ok((socket, _)) => socket,
+        Err(error) => return Outcome::EndpointDown(root_cause(&error)),
+    };
+    let sent = async {
+        socket.send(Message::Binary(envelope.into())).await?;
+        socket.close(None).await
+    };
+    if let Err(error) = sent.await {
+        return Outcome::EndpointDown(root_cause(&error));
+    }
+    while let Some(frame) = socket.next().await {
+        match frame {
+            Ok(Message::Close(Some(close))) if close.code == CloseCode::Again => {
+                return Outcome::EndpointDown("the other side asked to try again later".into());
+            }
+            Ok(Message::Close(_)) => return Outcome::Delivered,
+            Ok(_) => {}
+            Err(error) => return Outcome::EndpointDown(root_cause(&error)),
+        }
+    }
+    // The stream ends once the close handshake is complete.
+    Outcome::Delivered
+}

@@ -1,0 +1,137 @@
+//! Which addresses may be fetched from. The address that is connected to is checked, not the name.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// How far out fetches may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Public addresses over HTTPS only.
+    Public,
+    /// Private and loopback addresses and plain HTTP too: the agent itself is on loopback, or the operator said so.
+    Private,
+}
+
+impl Reach {
+    /// Refuses other schemes, and addresses out of reach given as such.
+    pub fn check(self, url: &Url) -> Result<(), String> {
+        match url.scheme() {
+            "https" => {}
+            "http" if self == Self::Private => {}
+            other => return Err(format!("{url}: {other} is not allowed, only https")),
+        }
+        let host = url.host_str().unwrap_or_default();
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) if !self.allows(address) => Err(format!("{url}: this address may not be fetched from")),
+            _ => Ok(()),
+        }
+    }
+
+    fn allows(self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let link_local = match address {
+            IpAddr::V4(v4) => v4.is_link_local(),
+            IpAddr::V6(v6) => v6.is_unicast_link_local(),
+        };
+        !link_local && (self == Self::Private || is_public(address))
+    }
+}
+
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_unspecified()
+                || v4.is_broadcast()
+                || v4.is_multicast()
+                || v4.is_documentation()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 198 && (18..20).contains(&b))
+                || v4 == Ipv4Addr::new(192, 0, 0, 0))
+        }
+        IpAddr::V6(v6) => {
+            !(v6.is_loopback() || v6.is_unspecified() || v6.is_multicast() || v6.is_unique_local())
+        }
+    }
+}
+
+struct GuardedDns(Reach);
+
+impl Resolve for GuardedDns {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.0;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found.filter(|a| reach.allows(a.ip())).collect();
+            if allowed.is_empty() {
+                return Err(format!("{} has no address that may be fetched from", name.as_str()).into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// A client that connects within reach only, and follows redirects to the same host only.
+///
+/// Errors: the TLS set-up fails.
+pub fn guarded_client(reach: Reach, time_out: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    let same_host = reqwest::redirect::Policy::custom(move |attempt| {
+        let host = |url: &Url| url.host_str().map(str::to_owned);
+        let first = attempt.previous().first().and_then(host);
+        if attempt.previous().len() > 5 || first != host(attempt.url()) || reach.check(attempt.url()).is_err() {
+            return attempt.stop();
+        }
+        attempt.follow()
+    });
+    crate::wiring::client_builder()
+        .dns_resolver(Arc::new(GuardedDns(reach)))
+        .redirect(same_host)
+        .timeout(time_out)
+        .no_proxy()
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_over_https_from_a_public_agent() {
+        for refused in [
+            "http://example.com/",
+            "https://127.0.0.1/",
+            "https://10.1.2.3/",
+            "https://169.254.169.254/latest",
+            "https://[::1]/",
+            "https://[fe80::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://100.64.0.1/",
+            "ftp://example.com/",
+        ] {
+            assert!(Reach::Public.check(&Url::parse(refused).unwrap()).is_err(), "{refused}");
+        }
+        assert!(Reach::Public.check(&Url::parse("https://example.com/").unwrap()).is_ok());
+        assert!(Reach::Public.check(&Url::parse("https://93.184.216.34/").unwrap()).is_ok());
+    }
+
+    #[test]
+    fn link_local_is_refused_everywhere() {
+        for (url, allowed) in [
+            ("http://127.0.0.1:8080/", true),
+            ("https://192.168.1.1/", true),
+            ("http://169.254.169.254/", false),
+            ("http://[::ffff:169.254.169.254]/", false),
+            ("http://[fe80::1]/", false),
+        ] {
+            assert_eq!(Reach::Private.check(&Url::parse(url).unwrap()).is_ok(), allowed, "{url}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Documents from the network: JSON-LD contexts and did:web documents, guarded (DECISIONS 16, 20).
+
+mod guard;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chancery_agent::ports::fetch::{Fetch, FetchError, Purpose};
+use futures_util::StreamExt;
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, HeaderValue};
+
+pub use guard::{Reach, guarded_client};
+
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+const TIME_OUT: Duration = Duration::from_secs(15);
+
+/// Fetches over HTTPS.
+pub struct Fetcher {
+    client: reqwest::Client,
+    reach: Reach,
+    contexts: bool,
+}
+
+impl Fetcher {
+    /// A fetcher. `contexts`: `--jsonld-remote-contexts on`.
+    ///
+    /// Errors: the TLS set-up fails.
+    pub fn new(reach: Reach, contexts: bool) -> Result<Self, reqwest::Error> {
+        Ok(Self { client: guarded_client(reach, TIME_OUT)?, reach, contexts })
+    }
+}
+
+#[async_trait]
+impl Fetch for Fetcher {
+    async fn fetch(&self, url: &str, purpose: Purpose) -> Result<Vec<u8>, FetchError> {
+        if purpose == Purpose::Context && !self.contexts {
+            return Err(FetchError::Refused(format!(
+                "the context {url} isn't bundled, and --jsonld-remote-contexts is off"
+            )));
+        }
+        let url = reqwest::Url::parse(url).map_err(|e| FetchError::Refused(format!("{url} is no URL: {e}")))?;
+        self.reach.check(&url).map_err(FetchError::Refused)?;
+        let accept = match purpose {
+            Purpose::Context => HeaderValue::from_static("application/ld+json, application/json;q=0.9"),
+            Purpose::DidDocument => HeaderValue::from_static("application/did+ld+json, application/did+json, application/json"),
+        };
+        let failed = |e: reqwest::Error| FetchError::Failed(crate::outbound::root_cause(&e));
+        let response = self.client.get(url.clone()).header(ACCEPT, accept).send().await.map_err(failed)?;
+        match response.status() {
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Err(FetchError::NotFound(url.to_string())),
+            status if !status.is_success() => {
+                return Err(FetchError::Failed(format!("{url} answered {status}")));
+            }
+            _ => {}
+        }
+        let mut body = Vec::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            body.extend_from_slice(&chunk.map_err(failed)?);
+            if body.len() > MOST_BYTES {
+                return Err(FetchError::Failed(format!("{url} is larger than {MOST_BYTES} bytes")));
+            }
+        }
+        Ok(body)
+    }
+}

@@ -1,0 +1,92 @@
+//! Queued work: what a step left for after its commit. One job at a time per protocol step, tried again until it settles.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chancery_agent::Agent;
+use chancery_agent::engine::Kind;
+use chancery_agent::ports::store::{Item, Op, Queue, StoreError};
+use chancery_agent::ports::{Clock, Store};
+
+use crate::delivery::{Courier, Dispatcher, Job, Outcome, Settled};
+
+/// Runs queued work on the agent.
+pub struct Worker {
+    agent: OnceLock<Arc<Agent>>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    most_age: Duration,
+}
+
+impl Worker {
+    /// A worker; [`Worker::attach`] the agent before the first job.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, most_age: Duration) -> Self {
+        Self { agent: OnceLock::new(), store, clock, most_age }
+    }
+
+    /// The agent whose work it is.
+    pub fn attach(&self, agent: Arc<Agent>) {
+        let _ = self.agent.set(agent);
+    }
+
+    /// The job of a row: rows of one lane in order, lanes side by side.
+    pub fn job(item: Item) -> Job<Item> {
+        Job {
+            id: item.seq,
+            endpoint: item.lane.clone(),
+            lane: item.seq.to_string(),
+            thread: None,
+            attempts: item.attempts,
+            content: Arc::new(item),
+        }
+    }
+}
+
+#[async_trait]
+impl Courier for Worker {
+    type Content = Item;
+
+    async fn deliver(&self, job: &Job<Item>) -> Outcome {
+        let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
+        match agent.work(&job.content).await {
+            Ok(()) => Outcome::Delivered,
+            Err(error) if error.kind == Kind::Unavailable => Outcome::Failed(error.message),
+            Err(error) => Outcome::Hopeless(error.message),
+        }
+    }
+
+    fn gives_up(&self, job: &Job<Item>, _attempts: u32, _endpoint_down: bool) -> bool {
+        let age = self.clock.now().0.saturating_sub(job.content.created.0);
+        age >= i64::try_from(self.most_age.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn settled(&self, job: &Job<Item>, settled: Settled) {
+        let item = &job.content;
+        match settled {
+            // The row went with the work's own commit.
+            Settled::Delivered | Settled::Held => {}
+            Settled::Again { attempts, pause, reason } => {
+                tracing::info!(tenant = %item.tenant, protocol = %item.lane, attempts, ?pause, reason, "work will be tried again");
+            }
+            Settled::Dead { attempts, reason } => {
+                tracing::warn!(tenant = %item.tenant, protocol = %item.lane, attempts, reason, "work given up, now a dead letter");
+                let op = Op::Requeue { seq: item.seq, queue: Queue::Dead, due: self.clock.now(), attempts };
+                self.store.lazily(&item.tenant, vec![op]);
+            }
+        }
+    }
+}
+
+/// Feeds what an earlier run left, oldest first.
+pub async fn resume(store: &dyn Store, dispatcher: &Dispatcher<Item>) -> Result<usize, StoreError> {
+    let mut after = 0;
+    let mut count = 0;
+    loop {
+        let items = store.items(Queue::Work, after, 500).await?;
+        let Some(last) = items.last() else { return Ok(count) };
+        after = last.seq;
+        count += items.len();
+        dispatcher.add(items.into_iter().map(Worker::job).collect());
+    }
+}
