@@ -1,0 +1,84 @@
+//! What the agent is called, where it is reached, and the invitation it prints after its start.
+
+use super::Purpose;
+use super::error::ConfigError;
+use super::given::Given;
+
+/// The agent as peers see it.
+#[derive(Debug, Clone)]
+pub struct Agent {
+    /// Name in invitations and `/status`; ACA-Py's default when none is given.
+    pub label: String,
+    /// Picture in invitations.
+    pub image_url: Option<String>,
+    /// Endpoints for DID documents; the first also goes into invitations. Empty only with `--no-transport`
+    /// and when provisioning.
+    pub endpoints: Vec<String>,
+}
+
+impl Agent {
+    pub(super) fn read(given: &Given, purpose: Purpose) -> Result<Self, ConfigError> {
+        let endpoints: Vec<String> =
+            given.list("--endpoint").iter().filter(|e| !e.is_empty()).cloned().collect();
+        if endpoints.is_empty() && purpose == Purpose::Start && !given.flag("--no-transport") {
+            return Err(ConfigError::Combination(
+                "-e/--endpoint is required: the URL at which peers reach this agent, such as \
+                 --endpoint http://HOST:8030 (or --no-transport for an agent without DIDComm)"
+                    .into(),
+            ));
+        }
+        Ok(Self {
+            label: given.string("--label").unwrap_or_else(|| "Aries Cloud Agent".to_owned()),
+            image_url: given.string("--image-url"),
+            endpoints,
+        })
+    }
+
+    pub(super) fn notices(&self) -> Vec<String> {
+        let known = ["http://", "https://", "ws://", "wss://"];
+        let strange = self.endpoints.iter().filter(|e| !known.iter().any(|scheme| e.starts_with(scheme)));
+        strange
+            .map(|e| format!("--endpoint {e} is no http or ws URL: peers may not know how to reach it"))
+            .collect()
+    }
+}
+
+/// The out-of-band invitation that `--invite` prints after the start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartupInvitation {
+    /// Its label, if another than the agent's.
+    pub label: Option<String>,
+    /// It may be used more than once.
+    pub multi_use: bool,
+    /// It names the public DID.
+    pub public: bool,
+    /// Metadata of the connections it leads to.
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl StartupInvitation {
+    pub(super) fn read(given: &Given) -> Result<Option<Self>, ConfigError> {
+        if !given.flag("--invite") {
+            return Ok(None);
+        }
+        let public = given.flag("--invite-public");
+        if public && !given.flag("--public-invites") {
+            return Err(ConfigError::Combination("--invite-public needs --public-invites".into()));
+        }
+        let metadata = match given.text("--invite-metadata-json") {
+            None => None,
+            Some(text) => Some(serde_json::from_str(text).map_err(|e| {
+                given.invalid(
+                    "--invite-metadata-json",
+                    format!("must be a JSON object such as {{\"key\":\"value\"}}: {e}"),
+                )
+            })?),
+        };
+        Ok(Some(Self {
+            label: given.string("--invite-label"),
+            multi_use: given.flag("--invite-multi-use"),
+            public,
+            metadata,
+        }))
+    }
+}

@@ -1,0 +1,75 @@
+//! `--help` from the table of options, under ACA-Py's headings.
+
+use std::fmt::{self, Write};
+
+use super::options::{Arity, GROUPS, OptionSpec, Status};
+
+const COLUMN: usize = 44;
+const WIDTH: usize = 110;
+
+/// The help of `chancery start` and `chancery provision`.
+pub fn help(command: &str) -> String {
+    let mut text = format!(
+        "Usage: chancery {command} [OPTIONS]\n\n\
+         ACA-Py's options and variables, and a few of ours. The command line wins over the environment, that over\n\
+         the --arg-file. A secret is also read from the file that VARIABLE_FILE names, such as\n\
+         ACAPY_WALLET_KEY_FILE=/run/secrets/wallet-key.\n"
+    );
+    for group in GROUPS {
+        let _ = write!(text, "\n{}:\n", group.title);
+        let _ = write_options(&mut text, group.options);
+    }
+    text
+}
+
+/// Writes one line or more per option: names, values, meaning, default and variable.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn write_options(out: &mut impl Write, options: &[OptionSpec]) -> fmt::Result {
+    for spec in options {
+        let mut names = spec.short.map_or_else(String::new, |short| format!("{short}, "));
+        names.push_str(spec.name);
+        match spec.arity {
+            Arity::Flag => {}
+            Arity::ZeroOrOne => names.push_str(&format!(" [{}]", spec.placeholder)),
+            Arity::OneOrMore => names.push_str(&format!(" {}...", spec.placeholder)),
+            Arity::One | Arity::Exactly(_) => names.push_str(&format!(" {}", spec.placeholder)),
+        }
+        let mut about = spec.about.to_owned();
+        match spec.status {
+            Status::Acts => {}
+            Status::NoEffect(because) => about.push_str(&format!(" (no effect: {because})")),
+            Status::NotYet(_) => about.push_str(" (not supported yet)"),
+        }
+        if spec.repeatable {
+            about.push_str(", repeatable");
+        }
+        if let Some(default) = spec.default {
+            about.push_str(&format!(" [default: {default}]"));
+        }
+        if let Some(env) = spec.env {
+            about.push_str(&format!(" [{env}]"));
+        }
+        write_columns(out, &names, &about)?;
+    }
+    Ok(())
+}
+
+fn write_columns(out: &mut impl Write, names: &str, about: &str) -> fmt::Result {
+    let mut line = format!("  {names}");
+    if line.len() + 2 > COLUMN {
+        writeln!(out, "{line}")?;
+        line = String::new();
+    }
+    let mut line = format!("{line:COLUMN$}");
+    for word in about.split(' ') {
+        if line.len() + word.len() > WIDTH {
+            writeln!(out, "{}", line.trim_end())?;
+            line = " ".repeat(COLUMN);
+        }
+        line.push_str(word);
+        line.push(' ');
+    }
+    writeln!(out, "{}", line.trim_end())
+}

@@ -1,0 +1,207 @@
+//! The wallet: where it lies, what opens it, which DID it starts with.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::error::ConfigError;
+use super::given::Given;
+use super::secret::Secret;
+
+/// The wallet.
+#[derive(Debug, Clone)]
+pub struct Wallet {
+    /// Name of the store; its profile bears the same.
+    pub name: String,
+    /// Which of ACA-Py's wallet types it is opened as.
+    pub wallet_type: WalletType,
+    /// Where it lies.
+    pub storage: Storage,
+    /// What opens it; none only for [`Storage::Memory`].
+    pub pass_key: Option<PassKey>,
+    /// What shall open it from now on.
+    pub rekey: Option<PassKey>,
+    /// Create it when it is missing (`--auto-provision`).
+    pub auto_provision: bool,
+    /// Delete it first and create it again.
+    pub recreate: bool,
+    /// Seed of the first DID.
+    pub seed: Option<Seed>,
+    /// The seed makes a local DID instead of the public one.
+    pub local_did: bool,
+    /// The seed may replace another public DID.
+    pub replace_public_did: bool,
+    /// `POST /wallet/did/create` takes a seed.
+    pub allow_insecure_seed: bool,
+}
+
+/// ACA-Py's wallet types, as `/settings` reports them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WalletType {
+    /// `askar`
+    Askar,
+    /// `askar-anoncreds`
+    AskarAnoncreds,
+}
+
+/// Where the wallet lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// In this SQLite file: `<home>/wallet/<name>/sqlite.db`, as ACA-Py has it.
+    Sqlite(PathBuf),
+    /// In memory only, for tests.
+    Memory,
+}
+
+/// What opens a wallet.
+#[derive(Debug, Clone)]
+pub struct PassKey {
+    /// Pass phrase, or the key itself in base58 for [`KeyDerivation::Raw`].
+    pub key: Secret,
+    /// How the store's key comes from it.
+    pub derivation: KeyDerivation,
+}
+
+/// Askar's ways from a pass key to the store's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyDerivation {
+    /// `kdf:argon2i:mod`, the default.
+    Argon2iModerate,
+    /// `kdf:argon2i:int`
+    Argon2iInteractive,
+    /// `raw`: the pass key is base58 of 32 bytes.
+    Raw,
+    /// `none`: not encrypted.
+    None,
+}
+
+impl KeyDerivation {
+    /// Askar's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Argon2iModerate => "kdf:argon2i:mod",
+            Self::Argon2iInteractive => "kdf:argon2i:int",
+            Self::Raw => "raw",
+            Self::None => "none",
+        }
+    }
+}
+
+const DERIVATIONS: &[(&str, KeyDerivation)] = &[
+    ("kdf:argon2i:mod", KeyDerivation::Argon2iModerate),
+    ("kdf:argon2i:int", KeyDerivation::Argon2iInteractive),
+    ("raw", KeyDerivation::Raw),
+    ("none", KeyDerivation::None),
+];
+
+/// A 32-byte seed of an Ed25519 key.
+#[derive(Clone)]
+pub struct Seed(Zeroizing<[u8; 32]>);
+
+impl Seed {
+    /// The bytes.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// ACA-Py's rule: text with `=` in it is base64, other text is taken as it is; 32 bytes either way.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let bytes = Zeroizing::new(match text.contains('=') {
+            true => STANDARD.decode(text).map_err(|_| "is no base64, though it contains `=`")?,
+            false => text.as_bytes().to_vec(),
+        });
+        let seed = bytes.as_slice().try_into().map_err(|_| "must be 32 bytes, as text or as base64")?;
+        Ok(Self(Zeroizing::new(seed)))
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl Wallet {
+    pub(super) fn read(given: &Given, home: &Path) -> Result<Self, ConfigError> {
+        let wallet_type = read_type(given)?;
+        refuse_postgres(given)?;
+        let in_memory = given.flag("--wallet-test");
+        let pass_key = read_key(given, "--wallet-key", "--wallet-key-derivation-method")?;
+        let name = match (given.text("--wallet-name"), in_memory) {
+            (Some(name), _) => name.to_owned(),
+            (None, true) => "test".to_owned(),
+            (None, false) => return Err(incomplete()),
+        };
+        if !in_memory && pass_key.is_none() {
+            return Err(incomplete());
+        }
+        if name.contains(['/', '\\', '\0']) || name == "." || name == ".." {
+            return Err(given.invalid("--wallet-name", format!("`{name}` is no name for a folder")));
+        }
+        let storage = match in_memory {
+            true => Storage::Memory,
+            false => Storage::Sqlite(home.join("wallet").join(&name).join("sqlite.db")),
+        };
+        let seed =
+            given.text("--seed").map(Seed::parse).transpose().map_err(|e| given.invalid("--seed", e))?;
+        Ok(Self {
+            name,
+            wallet_type,
+            storage,
+            pass_key,
+            rekey: read_key(given, "--wallet-rekey", "--wallet-rekey-derivation-method")?,
+            auto_provision: given.flag("--auto-provision"),
+            recreate: given.flag("--recreate-wallet"),
+            seed,
+            local_did: given.flag("--wallet-local-did"),
+            replace_public_did: given.flag("--replace-public-did"),
+            allow_insecure_seed: given.flag("--wallet-allow-insecure-seed"),
+        })
+    }
+}
+
+fn incomplete() -> ConfigError {
+    ConfigError::Combination(
+        "--wallet-name and --wallet-key are required (or --wallet-test for a wallet in memory); \
+         the key is better given as ACAPY_WALLET_KEY_FILE=PATH"
+            .into(),
+    )
+}
+
+fn read_type(given: &Given) -> Result<WalletType, ConfigError> {
+    let choices = [
+        ("askar", Some(WalletType::Askar)),
+        ("askar-anoncreds", Some(WalletType::AskarAnoncreds)),
+        ("kanon-anoncreds", None),
+    ];
+    given.choice("--wallet-type", &choices)?.flatten().ok_or_else(|| ConfigError::NotYet {
+        origin: "--wallet-type kanon-anoncreds".to_owned(),
+        advice: "use askar or askar-anoncreds",
+    })
+}
+
+fn refuse_postgres(given: &Given) -> Result<(), ConfigError> {
+    let choices = [("default", true), ("sqlite", true), ("postgres_storage", false), ("postgres", false)];
+    match given.choice("--wallet-storage-type", &choices)? {
+        Some(false) => Err(ConfigError::NotYet {
+            origin: "--wallet-storage-type postgres_storage".to_owned(),
+            advice: "leave it out to keep the wallet in a SQLite file",
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn read_key(given: &Given, option: &str, method: &str) -> Result<Option<PassKey>, ConfigError> {
+    let derivation = given.choice(method, DERIVATIONS)?.unwrap_or(KeyDerivation::Argon2iModerate);
+    let Some(key) = given.secret(option) else { return Ok(None) };
+    if derivation == KeyDerivation::Raw {
+        let bytes = bs58::decode(key.expose()).into_vec().map(Zeroizing::new);
+        if bytes.map(|bytes| bytes.len()) != Ok(32) {
+            return Err(given.invalid(option, format!("with {method} raw it must be base58 of 32 bytes")));
+        }
+    }
+    Ok(Some(PassKey { key, derivation }))
+}
