@@ -5,6 +5,7 @@ pub mod config;
 pub mod delivery;
 pub mod inbound;
 pub mod live;
+pub mod operations;
 pub mod outbound;
 pub mod resolve;
 pub mod store;

@@ -9,37 +9,28 @@ use chancery_agent::ports::{Clock, Store, Tenant};
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::config::{Secret, WebhookTarget};
 use crate::delivery::{Courier, Dispatcher, Job, Outcome, Settled};
 use crate::outbound::root_cause;
 
 /// A controller's URL.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// Stable id: events name the targets that still wait for them by it.
     pub id: String,
     /// Base URL; `/topic/<topic>/` is appended.
     pub url: String,
     /// Sent as `x-api-key`.
-    pub api_key: Option<String>,
+    pub api_key: Option<Secret>,
 }
 
 impl Target {
-    /// Of ACA-Py's `URL[#API_KEY]`. The id depends on the URL alone, so that a new key doesn't orphan waiting events.
-    pub fn parse(text: &str) -> Self {
+    /// The id depends on the URL alone, so that a new key doesn't orphan waiting events.
+    pub fn new(target: &WebhookTarget) -> Self {
         use sha2::{Digest, Sha256};
-        let (url, api_key) = match text.split_once('#') {
-            Some((url, key)) => (url, Some(key.to_owned())),
-            None => (text, None),
-        };
-        let digest = Sha256::digest(url.as_bytes());
+        let digest = Sha256::digest(target.url.as_bytes());
         let id = digest[..6].iter().map(|b| format!("{b:02x}")).collect();
-        Self { id, url: url.to_owned(), api_key }
-    }
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Target").field("id", &self.id).field("url", &self.url).finish_non_exhaustive()
+        Self { id, url: target.url.clone(), api_key: target.api_key.clone() }
     }
 }
 
@@ -120,7 +111,7 @@ impl Courier for Notifier {
             .header("x-event-id", &event.id)
             .header("x-event-sequence", event.number);
         if let Some(key) = &target.api_key {
-            request = request.header("x-api-key", key);
+            request = request.header("x-api-key", key.expose());
         }
         if event.tenant != self.default_tenant {
             request = request.header("x-wallet-id", event.tenant.as_str());

@@ -11,7 +11,6 @@ use crate::ports::store::{CommitError, Item, NewItem, Op, Queue};
 
 const MOST_PARKED_PER_KEY: usize = 16;
 const MOST_PARKED_KEYS: usize = 4096;
-const PARKED_MILLIS: i64 = 600_000;
 
 /// What became of a message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,7 +265,7 @@ impl Agent {
             }
             *count += 1;
         }
-        let due = unit.now().plus_millis(PARKED_MILLIS);
+        let due = unit.now().plus_millis(unit.settings().parked_seconds.saturating_mul(1000));
         unit.op(Op::Enqueue(NewItem { queue: Queue::Parked, lane, due, value: body.to_vec() }));
         Ok(true)
     }

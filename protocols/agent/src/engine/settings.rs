@@ -56,4 +56,6 @@ pub struct Settings {
     pub remote_contexts: bool,
     /// How long a tombstone is kept, in seconds.
     pub tombstone_seconds: i64,
+    /// How long an envelope whose connection isn't ready is kept, in seconds.
+    pub parked_seconds: i64,
 }
