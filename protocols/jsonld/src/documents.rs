@@ -117,7 +117,8 @@ impl Documents {
     #[must_use]
     pub fn list(&self) -> Vec<(String, String)> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = held.by_url.iter().map(|(url, document)| (url.clone(), document.sha256.clone())).collect();
+        let mut all: Vec<_> =
+            held.by_url.iter().map(|(url, document)| (url.clone(), document.sha256.clone())).collect();
         all.sort();
         all
     }

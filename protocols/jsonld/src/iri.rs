@@ -199,7 +199,9 @@ mod tests {
         for good in ["did:example:1", "urn:uuid:x", "http://a/b?c#d", "http://ex/\u{e9}"] {
             assert!(is_well_formed(good), "{good}");
         }
-        for bad in ["", "a", "/x", "http://a b", "http://a/#b#c", "http://a/<", "1a:b", "http://a/{b}", "a:\u{1}"] {
+        for bad in
+            ["", "a", "/x", "http://a b", "http://a/#b#c", "http://a/<", "1a:b", "http://a/{b}", "a:\u{1}"]
+        {
             assert!(!is_well_formed(bad), "{bad}");
         }
         assert!(is_language_tag("en-US") && is_language_tag("de"));

@@ -110,5 +110,6 @@ impl Keyword {
 
 /// `"@" 1*ALPHA`: reserved for keywords to come, ignored wherever a term or an IRI is expected.
 pub(crate) fn has_keyword_form(text: &str) -> bool {
-    text.strip_prefix('@').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphabetic()))
+    text.strip_prefix('@')
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphabetic()))
 }

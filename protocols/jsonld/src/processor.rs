@@ -150,7 +150,10 @@ impl Processor {
         self.with(document, &options, Policy::List(Vec::new()), |expander, start| {
             expander.document(start, document)?;
             let Policy::List(names) = &mut expander.policy else { return Ok(Vec::new()) };
-            Ok(names.drain(..).map(|name| name.strip_prefix('.').map(str::to_owned).unwrap_or(name)).collect())
+            Ok(names
+                .drain(..)
+                .map(|name| name.strip_prefix('.').map(str::to_owned).unwrap_or(name))
+                .collect())
         })
     }
 
@@ -164,7 +167,9 @@ impl Processor {
         let tree = self.trees.tree(options.base.as_deref(), self.documents.epoch());
         let result = self.with_tree(&tree, options, policy, run);
         match result {
-            Err(Error::MissingDocuments(first)) => Err(Error::MissingDocuments(self.missing(document, options, first))),
+            Err(Error::MissingDocuments(first)) => {
+                Err(Error::MissingDocuments(self.missing(document, options, first)))
+            }
             other => other,
         }
     }
@@ -190,8 +195,11 @@ impl Processor {
 
     /// Everything that is referred to, from the document or from contexts at hand, and is not at hand.
     fn missing(&self, document: &Value, options: &ExpandOptions, first: Vec<String>) -> Vec<String> {
-        let mut search =
-            Search { documents: &self.documents, seen: BTreeSet::new(), missing: first.into_iter().collect() };
+        let mut search = Search {
+            documents: &self.documents,
+            seen: BTreeSet::new(),
+            missing: first.into_iter().collect(),
+        };
         let base = options.base.as_deref();
         if let Some(context) = &options.expand_context {
             search.context(context.get("@context").unwrap_or(context), base, 0);

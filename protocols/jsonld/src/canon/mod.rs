@@ -150,8 +150,10 @@ fn distinct(dataset: &Dataset) -> Vec<Quad> {
 }
 
 fn blanks_of(quad: &Quad) -> impl Iterator<Item = u32> {
-    [Some(quad.subject), Some(quad.object), quad.graph].into_iter().flatten().filter_map(|term| match term.0 {
-        TermKind::Blank(blank) => Some(blank),
-        TermKind::Text(..) => None,
+    [Some(quad.subject), Some(quad.object), quad.graph].into_iter().flatten().filter_map(|term| {
+        match term.0 {
+            TermKind::Blank(blank) => Some(blank),
+            TermKind::Text(..) => None,
+        }
     })
 }

@@ -108,7 +108,6 @@ impl Trees {
                 }
             }
             Some(base) => {
-                
                 if let Some(tree) = self.by_base.read().unwrap_or_else(PoisonError::into_inner).get(base)
                     && tree.usable(epoch)
                 {

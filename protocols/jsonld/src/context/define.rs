@@ -256,7 +256,10 @@ impl Site<'_, '_> {
             // 18
             definition.mapping = Some(Mapping::Iri(format!("{vocab}{term}").into()));
         } else {
-            return fail(ErrorCode::InvalidIriMapping, format_args!("{term} has neither @id nor @vocab to go by"));
+            return fail(
+                ErrorCode::InvalidIriMapping,
+                format_args!("{term} has neither @id nor @vocab to go by"),
+            );
         }
         Ok(Next::Continue)
     }
@@ -299,7 +302,10 @@ impl Site<'_, '_> {
             defined.insert(term, true);
             // 14.2.4.2
             if self.expand_iri(context, term, As::VOCAB, local, defined)? != mapping {
-                return fail(ErrorCode::InvalidIriMapping, format_args!("{term} looks like another IRI than {text}"));
+                return fail(
+                    ErrorCode::InvalidIriMapping,
+                    format_args!("{term} looks like another IRI than {text}"),
+                );
             }
         }
         // 14.2.5
@@ -327,7 +333,10 @@ impl Site<'_, '_> {
     ) -> Result<Arc<str>, Error> {
         // 20.1
         if !definition.container.has(Container::INDEX) {
-            return fail(ErrorCode::InvalidTermDefinition, format_args!("{term}: @index without that container"));
+            return fail(
+                ErrorCode::InvalidTermDefinition,
+                format_args!("{term}: @index without that container"),
+            );
         }
         // 20.2
         let Value::String(text) = index else {
@@ -362,7 +371,9 @@ fn set_container(term: &str, written: &Value, definition: &mut Term) -> Result<(
     let items = written.as_array().map_or(single, Vec::as_slice);
     let mut container = Container::default();
     for item in items {
-        let Some(flag) = item.as_str().and_then(Keyword::parse).and_then(container_flag) else { return invalid() };
+        let Some(flag) = item.as_str().and_then(Keyword::parse).and_then(container_flag) else {
+            return invalid();
+        };
         if container.has(flag) {
             return invalid();
         }
@@ -436,7 +447,9 @@ fn set_rest(term: &str, entries: &Map<String, Value>, definition: &mut Term) -> 
     // 24
     if let Some(nest) = entries.get("@nest") {
         match nest.as_str() {
-            Some(text) if text == "@nest" || Keyword::parse(text).is_none() => definition.nest = Some(text.into()),
+            Some(text) if text == "@nest" || Keyword::parse(text).is_none() => {
+                definition.nest = Some(text.into())
+            }
             _ => return fail(ErrorCode::InvalidNestValue, format_args!("{term}: {nest}")),
         }
     }
@@ -450,7 +463,10 @@ fn set_rest(term: &str, entries: &Map<String, Value>, definition: &mut Term) -> 
         };
         definition.prefix = *flag;
         if *flag && matches!(definition.mapping, Some(Mapping::Keyword(_))) {
-            return fail(ErrorCode::InvalidTermDefinition, format_args!("{term}: a keyword cannot be a prefix"));
+            return fail(
+                ErrorCode::InvalidTermDefinition,
+                format_args!("{term}: a keyword cannot be a prefix"),
+            );
         }
     }
     // 26

@@ -131,9 +131,9 @@ impl Site<'_, '_> {
                 self.define(context, local, name, defined)?;
             }
             // 6.3, which only matters where steps 4 and 5 do not answer
-            let known = context.term(value).is_some_and(|term| {
-                reading.vocab || matches!(term.mapping, Some(Mapping::Keyword(_)))
-            });
+            let known = context
+                .term(value)
+                .is_some_and(|term| reading.vocab || matches!(term.mapping, Some(Mapping::Keyword(_))));
             if !known
                 && let Some((prefix, suffix)) = split_compact(value)
                 && prefix != "_"

@@ -75,7 +75,9 @@ impl<'p> Compiler<'p> {
                         Some(known) => known,
                         None => {
                             // One item of an array cannot ask for non-propagation (step 2 looks at maps only).
-                            let next = self.site(base_url.clone(), false, true).item(&result, &result, item, true)?;
+                            let next = self
+                                .site(base_url.clone(), false, true)
+                                .item(&result, &result, item, true)?;
                             self.tree.keep_embedded(key, &next);
                             next
                         }
@@ -109,7 +111,12 @@ impl<'p> Compiler<'p> {
         Ok(result)
     }
 
-    fn site(&self, base_url: Option<Arc<str>>, override_protected: bool, validate_scoped: bool) -> Site<'_, '_> {
+    fn site(
+        &self,
+        base_url: Option<Arc<str>>,
+        override_protected: bool,
+        validate_scoped: bool,
+    ) -> Site<'_, '_> {
         Site {
             compiler: self,
             base_url,
@@ -189,7 +196,10 @@ impl Site<'_, '_> {
             // 5.1
             Value::Null => {
                 if !self.override_protected && result.has_protected_terms() {
-                    return fail(ErrorCode::InvalidContextNullification, "null where protected terms are in force");
+                    return fail(
+                        ErrorCode::InvalidContextNullification,
+                        "null where protected terms are in force",
+                    );
                 }
                 let mut fresh = Context::initial(active.original_base.clone());
                 if !propagate {
@@ -215,7 +225,10 @@ impl Site<'_, '_> {
         }
         // 5.2.3
         if self.remote.len() >= MAX_REMOTE_CONTEXTS {
-            return fail(ErrorCode::ContextOverflow, format_args!("more than {MAX_REMOTE_CONTEXTS} contexts deep: {url}"));
+            return fail(
+                ErrorCode::ContextOverflow,
+                format_args!("more than {MAX_REMOTE_CONTEXTS} contexts deep: {url}"),
+            );
         }
         let mut remote = self.remote.to_vec();
         remote.push(url);
@@ -358,7 +371,10 @@ impl Site<'_, '_> {
         let document = self.load(&url)?;
         // 5.6.6
         let Some(Value::Object(import)) = document.get("@context") else {
-            return fail(ErrorCode::InvalidRemoteContext, format_args!("{url} has no single @context to import"));
+            return fail(
+                ErrorCode::InvalidRemoteContext,
+                format_args!("{url} has no single @context to import"),
+            );
         };
         // 5.6.7
         if import.contains_key("@import") {

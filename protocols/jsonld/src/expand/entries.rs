@@ -55,7 +55,9 @@ impl Expander<'_> {
                     self.property(result, scope, property, value, mark)?;
                 }
                 // 13.3
-                _ if has_keyword_form(key) => self.drop_property(key, || Dropped::ReservedKey(key.clone()))?,
+                _ if has_keyword_form(key) => {
+                    self.drop_property(key, || Dropped::ReservedKey(key.clone()))?
+                }
                 _ => self.drop_property(key, || Dropped::UndefinedProperty(key.clone()))?,
             }
         }
@@ -80,7 +82,9 @@ impl Expander<'_> {
         let nested = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         // The specification's step 3 and 8, for the nesting key.
         let scoped = match scope.context.term(key) {
-            Some(term) if term.context.is_some() => Some(self.compiler.scoped(scope.context, term, true, true)?),
+            Some(term) if term.context.is_some() => {
+                Some(self.compiler.scoped(scope.context, term, true, true)?)
+            }
             _ => None,
         };
         for item in nested {
@@ -151,7 +155,8 @@ impl Expander<'_> {
             // 13.4.6
             Keyword::Included => {
                 let items = self.element(context, Active::Top, value, false)?.into_vec();
-                if items.is_empty() && !matches!(value, Value::Array(_)) || !items.iter().all(Object::is_node) {
+                if items.is_empty() && !matches!(value, Value::Array(_)) || !items.iter().all(Object::is_node)
+                {
                     return fail(ErrorCode::InvalidIncludedValue, value);
                 }
                 result.rare().included.get_or_insert_default().extend(items);
@@ -202,7 +207,12 @@ impl Expander<'_> {
     }
 
     /// Step 13.4.4.
-    fn types<'d>(&mut self, result: &mut Object<'d>, scope: Scope<'_, 'd>, value: &'d Value) -> Result<(), Error> {
+    fn types<'d>(
+        &mut self,
+        result: &mut Object<'d>,
+        scope: Scope<'_, 'd>,
+        value: &'d Value,
+    ) -> Result<(), Error> {
         let single = std::slice::from_ref(value);
         let items = value.as_array().map_or(single, Vec::as_slice);
         for item in items {
@@ -236,6 +246,9 @@ impl Expander<'_> {
             result.properties.extend(twice);
         }
         // 13.4.13.4
+        if expanded.properties.is_empty() {
+            return Ok(());
+        }
         let reverse = result.rare().reverse.get_or_insert_default();
         for (property, items) in expanded.properties {
             if items.iter().any(Object::is_value_or_list) {
@@ -302,7 +315,8 @@ impl Expander<'_> {
             other => other.into_vec(),
         };
         // 13.12
-        let items = if container.has(Container::GRAPH) && !container.has(Container::ID.with(Container::INDEX)) {
+        let items = if container.has(Container::GRAPH) && !container.has(Container::ID.with(Container::INDEX))
+        {
             items.into_iter().map(|item| Object::of_graph(vec![item])).collect()
         } else {
             items

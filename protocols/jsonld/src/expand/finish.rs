@@ -7,7 +7,11 @@ use crate::iri;
 use crate::keyword::Keyword;
 
 impl Expander<'_> {
-    pub(super) fn finish<'d>(&mut self, mut result: Object<'d>, active: Active<'_>) -> Result<Out<'d>, Error> {
+    pub(super) fn finish<'d>(
+        &mut self,
+        mut result: Object<'d>,
+        active: Active<'_>,
+    ) -> Result<Out<'d>, Error> {
         if result.value.is_some() {
             // 15
             if !self.check_value(&result)? {
@@ -67,12 +71,15 @@ impl Expander<'_> {
         }
         // 15.4
         if result.language.is_some() && value.as_str().is_none() {
-            return fail(ErrorCode::InvalidLanguageTaggedValue, "a language on something other than a string");
+            return fail(
+                ErrorCode::InvalidLanguageTaggedValue,
+                "a language on something other than a string",
+            );
         }
         // 15.5
         if result.has_type {
             match result.types.as_slice() {
-                [Expanded::Iri(iri)] if iri::has_scheme(iri) && !result.type_is_array => {}
+                [Expanded::Iri(iri)] if iri::is_well_formed(iri) && !result.type_is_array => {}
                 [Expanded::Keyword(Keyword::Json)] if !result.type_is_array => {}
                 _ => return fail(ErrorCode::InvalidTypedValue, "@type beside @value must be one IRI"),
             }

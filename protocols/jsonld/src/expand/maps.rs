@@ -26,7 +26,8 @@ impl Expander<'_> {
         // 13.7.4
         for (language, value) in map {
             let single = std::slice::from_ref(value);
-            let none = matches!(scope.context.expand_iri(language, As::VOCAB), Expanded::Keyword(Keyword::None));
+            let none =
+                matches!(scope.context.expand_iri(language, As::VOCAB), Expanded::Keyword(Keyword::None));
             for item in value.as_array().map_or(single, Vec::as_slice) {
                 match item {
                     // 13.7.4.2.1
@@ -143,7 +144,10 @@ impl Expander<'_> {
                     let index_term = scope.context.term(index_key).cloned();
                     let value = self.value(scope.context, index_term.as_deref(), Val::Text(index))?;
                     if item.value.is_some() {
-                        return fail(ErrorCode::InvalidValueObject, format_args!("a property under index {index}"));
+                        return fail(
+                            ErrorCode::InvalidValueObject,
+                            format_args!("a property under index {index}"),
+                        );
                     }
                     let property = match scope.context.expand_iri(index_key, As::VOCAB) {
                         Expanded::Iri(iri) => iri.into_shared(),

@@ -102,8 +102,7 @@ impl Converter {
             let predicate = self.predicate(property).map_err(|error| error.at(&**property))?;
             let emit = subject.is_some() && predicate.is_some();
             for (at, item) in items.iter().enumerate() {
-                let object =
-                    self.object(item, graph, emit).map_err(|error| error.at(at).at(&**property))?;
+                let object = self.object(item, graph, emit).map_err(|error| error.at(at).at(&**property))?;
                 if let (Some(subject), Some(predicate), Some(object)) = (subject, predicate, object) {
                     self.data.insert(Quad { subject, predicate, object, graph });
                     stated = true;
@@ -112,7 +111,8 @@ impl Converter {
         }
         if let Some(rare) = &object.rare {
             for (property, items) in rare.reverse.iter().flatten() {
-                let predicate = self.predicate(property).map_err(|error| error.at(&**property).at("@reverse"))?;
+                let predicate =
+                    self.predicate(property).map_err(|error| error.at(&**property).at("@reverse"))?;
                 for item in items {
                     let (holder, _) =
                         self.node(item, graph).map_err(|error| error.at(&**property).at("@reverse"))?;
