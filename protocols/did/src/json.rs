@@ -86,6 +86,13 @@ pub fn to_python_json(value: &Value) -> String {
     out
 }
 
+/// As [`to_python_json`], of the members of an object.
+pub fn object_to_python_json(members: &Map<String, Value>) -> String {
+    let mut out = String::new();
+    write_object(members, ", ", ": ", &mut out);
+    out
+}
+
 /// As `json.dumps(value, separators=(",", ":"))`: compact, everything outside ASCII as `\uXXXX`.
 pub fn to_python_json_compact(value: &Value) -> String {
     let mut out = String::new();
@@ -110,19 +117,21 @@ fn write(value: &Value, comma: &str, colon: &str, out: &mut String) {
             }
             out.push(']');
         }
-        Value::Object(members) => {
-            out.push('{');
-            for (i, (name, member)) in members.iter().enumerate() {
-                if i > 0 {
-                    out.push_str(comma);
-                }
-                write_string(name, out);
-                out.push_str(colon);
-                write(member, comma, colon, out);
-            }
-            out.push('}');
-        }
+        Value::Object(members) => write_object(members, comma, colon, out),
     }
+}
+
+fn write_object(members: &Map<String, Value>, comma: &str, colon: &str, out: &mut String) {
+    out.push('{');
+    for (i, (name, member)) in members.iter().enumerate() {
+        if i > 0 {
+            out.push_str(comma);
+        }
+        write_string(name, out);
+        out.push_str(colon);
+        write(member, comma, colon, out);
+    }
+    out.push('}');
 }
 
 fn write_string(text: &str, out: &mut String) {
