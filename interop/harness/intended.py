@@ -28,6 +28,11 @@ class Intended:
         self.why = why
         self.uses = 0
 
+    @property
+    def is_stale(self):
+        """A race does not always go the same way; every other listed difference has to occur."""
+        return not self.uses and self.who != "racy"
+
     def covers(self, difference):
         """A place is `file:step` or `file:number`; both may have wildcards."""
         by_step = f"{difference.recording}:{difference.step}"
@@ -43,8 +48,8 @@ def read(path, kind):
         if not line.startswith("| R"):
             continue
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-        if len(cells) != 5 or cells[1] not in ("any", "chancery", "acapy"):
-            raise SystemExit(f"{path}:{number}: a line has five cells, the second of which is any, chancery or acapy")
-        if cells[1] in ("any", kind):
+        if len(cells) != 5 or cells[1] not in ("any", "chancery", "acapy", "racy"):
+            raise SystemExit(f"{path}:{number}: a line has five cells, the second of which is any, chancery, acapy or racy")
+        if cells[1] in ("any", "racy", kind):
             listed.append(Intended(*cells))
     return listed
