@@ -1,0 +1,211 @@
+//! Rules of single members, with marshmallow's and ACA-Py's texts.
+
+use serde_json::{Map, Value};
+
+use crate::Invalid;
+
+pub(super) const MISSING: &str = "Missing data for required field.";
+pub(super) const NULL: &str = "Field may not be null.";
+pub(super) const UNKNOWN: &str = "Unknown field.";
+
+/// `\w+:(\/?\/?)[^\s]+`, matched at the beginning only.
+pub(super) fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    !scheme.is_empty()
+        && scheme.chars().all(|c| c.is_alphanumeric() || c == '_')
+        && rest.chars().next().is_some_and(|c| !c.is_whitespace())
+}
+
+pub(super) fn uri(text: &str) -> Result<(), String> {
+    if is_uri(text) { Ok(()) } else { Err(format!("Value {text} is not URI")) }
+}
+
+struct Scan<'t>(&'t [u8]);
+
+impl Scan<'_> {
+    fn digits(&mut self, count: usize) -> bool {
+        let ok = self.0.len() >= count && self.0[..count].iter().all(u8::is_ascii_digit);
+        if ok {
+            self.0 = &self.0[count..];
+        }
+        ok
+    }
+
+    fn one_of(&mut self, set: &[u8]) -> bool {
+        let ok = self.0.first().is_some_and(|c| set.contains(c));
+        if ok {
+            self.0 = &self.0[1..];
+        }
+        ok
+    }
+
+    /// `.` and digits, if there is a dot. `false`: a dot without digits, or too many of them.
+    fn fraction(&mut self, most: usize) -> bool {
+        if !self.one_of(b".") {
+            return true;
+        }
+        let count = self.0.iter().take_while(|c| c.is_ascii_digit()).count();
+        self.0 = &self.0[count..];
+        (1..=most).contains(&count)
+    }
+
+    fn date(&mut self) -> bool {
+        self.digits(4) && self.one_of(b"-") && self.digits(2) && self.one_of(b"-") && self.digits(2)
+    }
+}
+
+/// The dates of a credential: RFC 3339, also without time or zone.
+pub(super) fn rfc3339(text: &str) -> Result<(), String> {
+    let mut scan = Scan(text.as_bytes());
+    let ok = scan.date()
+        && (!scan.one_of(b"Tt ")
+            || (scan.digits(2)
+                && scan.one_of(b":")
+                && scan.digits(2)
+                && scan.one_of(b":")
+                && scan.digits(2)
+                && scan.fraction(usize::MAX)))
+        && (scan.one_of(b"Zz")
+            || !scan.one_of(b"+-")
+            || (scan.digits(2) && scan.one_of(b":") && scan.digits(2)))
+        && scan.0.is_empty();
+    if ok { Ok(()) } else { Err(format!("Value {text} is not a date in valid format")) }
+}
+
+/// `created` of a proof: ISO 8601 with minutes at least.
+pub(super) fn iso8601(text: &str) -> Result<(), String> {
+    let mut scan = Scan(text.as_bytes());
+    let mut ok =
+        scan.date() && scan.one_of(b"T ") && scan.digits(2) && scan.one_of(b":") && scan.digits(2);
+    if ok && scan.one_of(b":") && scan.digits(2) {
+        ok = scan.fraction(6);
+    }
+    if ok && !scan.one_of(b"Z") && scan.one_of(b"+-") {
+        ok = scan.digits(2) && {
+            scan.one_of(b":");
+            scan.digits(2)
+        };
+    }
+    if ok && scan.0.is_empty() { Ok(()) } else { Err(format!("Value {text} is not a date in valid format")) }
+}
+
+/// No rule.
+pub(super) fn any(_: &str) -> Result<(), String> {
+    Ok(())
+}
+
+/// An object's members as its schema sees them; collects what is wrong.
+pub(super) struct Members<'v> {
+    pub(super) map: &'v Map<String, Value>,
+    pub(super) wrong: Vec<Invalid>,
+}
+
+impl<'v> Members<'v> {
+    pub(super) fn of(value: &'v Value) -> Result<Self, Vec<Invalid>> {
+        match value {
+            Value::Object(map) => Ok(Self { map, wrong: Vec::new() }),
+            _ => Err(vec![Invalid::at("_schema", "Invalid input type.")]),
+        }
+    }
+
+    /// The member when it is there and not null; notes what is missing.
+    pub(super) fn member(&mut self, name: &str, required: bool) -> Option<&'v Value> {
+        match self.map.get(name) {
+            None => {
+                if required {
+                    self.wrong.push(Invalid::at(name, MISSING));
+                }
+                None
+            }
+            Some(Value::Null) => {
+                self.wrong.push(Invalid::at(name, NULL));
+                None
+            }
+            Some(value) => Some(value),
+        }
+    }
+
+    /// A string member.
+    pub(super) fn text(&mut self, name: &str, required: bool, rule: fn(&str) -> Result<(), String>) {
+        let Some(value) = self.member(name, required) else { return };
+        let result = value.as_str().map_or_else(|| Err("Not a valid string.".to_owned()), rule);
+        if let Err(message) = result {
+            self.wrong.push(Invalid::at(name, message));
+        }
+    }
+
+    /// A member with a schema of its own.
+    pub(super) fn nested(&mut self, name: &str, required: bool, rule: fn(&Value) -> Vec<Invalid>) {
+        let Some(value) = self.member(name, required) else { return };
+        self.wrong.extend(rule(value).into_iter().map(|invalid| invalid.within(name)));
+    }
+
+    /// A list; the rule sees each entry and its text, the last one the whole list when all entries are fine.
+    pub(super) fn list(
+        &mut self,
+        name: &str,
+        required: bool,
+        entry: fn(&Value) -> Result<(), String>,
+        whole: fn(&[Value]) -> Result<(), String>,
+    ) {
+        let Some(value) = self.member(name, required) else { return };
+        let Value::Array(items) = value else {
+            self.wrong.push(Invalid::at(name, "Not a valid list."));
+            return;
+        };
+        let before = self.wrong.len();
+        for (at, item) in items.iter().enumerate() {
+            let result = if item.is_null() { Err(NULL.to_owned()) } else { entry(item) };
+            if let Err(message) = result {
+                self.wrong.push(Invalid::at(at, message).within(name));
+            }
+        }
+        if self.wrong.len() == before
+            && let Err(message) = whole(items)
+        {
+            self.wrong.push(Invalid::at(name, message));
+        }
+    }
+
+    /// Notes the members that are none of these.
+    pub(super) fn nothing_but(&mut self, known: &[&str]) {
+        for name in self.map.keys().filter(|name| !known.contains(&name.as_str())) {
+            self.wrong.push(Invalid::at(name.as_str(), UNKNOWN));
+        }
+    }
+
+    pub(super) fn finish(self) -> Vec<Invalid> {
+        self.wrong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        for text in ["2024-01-01T00:00:00Z", "2024-01-01", "2024-01-01t00:00:00.123456789+01:00", "2024-01-01Z"] {
+            assert!(rfc3339(text).is_ok(), "{text}");
+        }
+        for text in ["yesterday", "2024-01-01T00:00Z", "2024-1-1", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00+1"] {
+            assert!(rfc3339(text).is_err(), "{text}");
+        }
+        for text in ["2024-01-01T00:00:00Z", "2024-01-01 00:00", "2024-01-01T00:00:00.123+0100", "2024-01-01T00:00:"] {
+            assert!(iso8601(text).is_ok(), "{text}");
+        }
+        for text in ["2024-01-01", "2024-01-01T00:00:00.1234567Z", "2024-01-01T00:00:00z", "x"] {
+            assert!(iso8601(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn uris() {
+        for text in ["did:key:z6Mk", "https://a", "urn:x", "a:b c"] {
+            assert!(is_uri(text), "{text}");
+        }
+        for text in ["not a uri", "", ":x", "a-b:c", "a:", "a: b"] {
+            assert!(!is_uri(text), "{text}");
+        }
+    }
+}
