@@ -188,9 +188,10 @@ impl Agent {
     }
 
     pub(super) async fn dispatch(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
-        match self.protocol(&received.kind.protocol, received.kind.major) {
+        let kind = received.message.message_type();
+        match self.protocol(kind.protocol(), kind.version().major) {
             Some((protocol, _)) => protocol.receive(unit, received).await,
-            None => Err(HandlerError::dropped("unknown-type", received.kind.to_string())),
+            None => Err(HandlerError::dropped("unknown-type", kind.to_string())),
         }
     }
 

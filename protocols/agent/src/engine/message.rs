@@ -1,7 +1,7 @@
 //! Messages on their way: what a handler gets, and what it sends.
 
 use chancery_did::PublicKey;
-use chancery_didcomm::message::{Message, MessageType, ReturnRoute};
+use chancery_didcomm::message::{Message, ReturnRoute};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,8 +12,6 @@ use crate::connection::Connection;
 pub struct Received {
     /// The message.
     pub message: Message,
-    /// Its parsed `@type`.
-    pub kind: MessageType,
     /// The key that authenticated it; `None`: anonymous or plaintext.
     pub sender: Option<PublicKey>,
     /// The key of ours that it was packed for; `None`: plaintext.

@@ -1,7 +1,7 @@
 //! A DIDComm message from its bytes to its commit.
 
 use chancery_did::{KeyType, PublicKey};
-use chancery_didcomm::message::{Message, MessageType, ReturnRoute};
+use chancery_didcomm::message::{Message, MessageType, ReturnRoute, Thread, Version};
 use chancery_didcomm::{self as didcomm, BodyError, Unpacked};
 use serde_json::{Value, json};
 
@@ -55,7 +55,10 @@ impl Agent {
     pub async fn receive(&self, body: &[u8], session: bool) -> Result<Receipt, ReceiveError> {
         let tenant = self.default_tenant().clone();
         let opened = match self.open(&tenant, body).await? {
-            Ok(opened) => opened,
+            Ok(mut opened) => {
+                opened.message.ensure_id(|| self.new_id());
+                opened
+            }
             Err(rejection) => return Ok(Receipt { rejection: Some(rejection), ..Receipt::default() }),
         };
         let mut receipt = self.handle(&tenant, body, opened, session).await?;
@@ -69,7 +72,7 @@ impl Agent {
     async fn open(&self, tenant: &Tenant, body: &[u8]) -> Result<Result<Opened, Rejection>, ReceiveError> {
         let (plaintext, sender, recipient) = match didcomm::classify(body)? {
             didcomm::Inbound::Plaintext(value) => {
-                return Ok(Message::from_value(value)
+                return Ok(Message::from_json(value)
                     .map(|message| Opened { message, sender: None, recipient: None })
                     .map_err(|e| Rejection::NotUnderstood(e.to_string())));
             }
@@ -120,7 +123,7 @@ impl Agent {
                     && match &route {
                         ReturnRoute::None => false,
                         ReturnRoute::All => true,
-                        ReturnRoute::Thread => outbound.thread_id == opened.message.thread_id(),
+                        ReturnRoute::Thread => Some(outbound.thread_id.as_str()) == opened.message.thread_id(),
                     }
             };
             match unit.commit_leasing(&mut lease).await {
@@ -145,27 +148,24 @@ impl Agent {
     ) -> Result<(Option<Rejection>, Option<String>, ReturnRoute), AgentError> {
         let message = &opened.message;
         let sender = opened.sender.as_ref().map(PublicKey::base58);
-        let route = message.return_route().unwrap_or(ReturnRoute::None);
+        let transport = message.transport();
+        let route = *transport.as_ref().unwrap_or(&ReturnRoute::None);
         let result = |rejection| Ok((rejection, sender.clone(), route));
 
-        let kind = match MessageType::parse(message.type_()) {
-            Ok(kind) => kind,
-            Err(e) => return result(Some(Rejection::NotUnderstood(e.to_string()))),
-        };
         let connection = match (&opened.sender, &opened.recipient) {
             (Some(sender), Some(recipient)) => self.directory().connection(unit, sender, recipient).await?,
             _ => None,
         };
         let mut received = Received {
             message: message.clone(),
-            kind,
             sender: opened.sender.clone(),
             recipient: opened.recipient.clone(),
             connection,
             return_route: route,
             oob_id: None,
         };
-        if let Err(text) = self.class_of(&received) {
+        let class = self.class_of(&received);
+        if let Err(text) = class.and_then(|_| transport.map(|_| "").map_err(|e| e.to_string())) {
             self.report_parse_failure(unit, &received, &text).await?;
             return result(Some(Rejection::NotUnderstood(text)));
         }
@@ -174,29 +174,24 @@ impl Agent {
             Ok(()) => result(None),
             Err(HandlerError::Failed(error)) if error.kind == Kind::Unavailable => Err(error),
             Err(HandlerError::Failed(error)) => {
-                self.start_over(unit);
+                unit.start_over();
                 result(Some(Rejection::NotAccepted(error.code, error.message)))
             }
             Err(HandlerError::Malformed(detail)) => {
-                self.start_over(unit);
+                unit.start_over();
                 let class = self.class_of(&received).unwrap_or("AgentMessage");
                 let text = format!("Error deserializing message: {class} schema validation failed");
                 self.report_parse_failure(unit, &received, &text).await?;
                 result(Some(Rejection::NotUnderstood(detail)))
             }
             Err(HandlerError::Dropped { reason, detail }) => {
-                self.start_over(unit);
+                unit.start_over();
                 if received.connection.is_none() && self.park(unit, body, &received).await? {
                     return result(None);
                 }
                 result(Some(Rejection::NotAccepted(reason, detail)))
             }
         }
-    }
-
-    /// A refused message changes nothing: whatever its handler had prepared is dropped.
-    fn start_over<'a>(&'a self, unit: &mut Unit<'a>) {
-        *unit = self.unit(&unit.tenant().clone());
     }
 
     async fn accompany_and_dispatch(
@@ -214,13 +209,17 @@ impl Agent {
 
     /// The class that ACA-Py names for a message, or its text for an unknown type.
     fn class_of(&self, received: &Received) -> Result<&'static str, String> {
-        let kind = &received.kind;
-        let unknown = || format!("Unrecognized message type {}", received.message.type_());
-        let (_, spoken) = self.protocol(&kind.protocol, kind.major).ok_or_else(unknown)?;
-        if let Some(least) = spoken.minors.first().filter(|least| kind.minor < **least) {
-            return Err(format!("Minimum supported minor version is {least}. Received {}.", kind.minor));
+        let kind = received.message.message_type();
+        let unknown = || format!("Unrecognized message type {kind}");
+        if !kind.is_known_doc_uri() {
+            return Err(unknown());
         }
-        spoken.messages.iter().find(|(name, _)| *name == kind.name).map(|(_, class)| *class).ok_or_else(unknown)
+        let Version { major, minor } = kind.version();
+        let (_, spoken) = self.protocol(kind.protocol(), major).ok_or_else(unknown)?;
+        if let Some(least) = spoken.minors.first().filter(|least| minor < **least) {
+            return Err(format!("Minimum supported minor version is {least}. Received {minor}."));
+        }
+        spoken.messages.iter().find(|(name, _)| *name == kind.name()).map(|(_, class)| *class).ok_or_else(unknown)
     }
 
     /// Tells the sender that its message was not understood. Never to an anonymous sender, never about a report.
@@ -230,7 +229,7 @@ impl Agent {
         received: &Received,
         text: &str,
     ) -> Result<(), AgentError> {
-        if received.kind.name == "problem-report" {
+        if received.message.message_type().name() == "problem-report" {
             return Ok(());
         }
         let target = match &received.connection {
@@ -238,8 +237,10 @@ impl Agent {
             None => Unit::reply_target(received).filter(|_| received.return_route != ReturnRoute::None),
         };
         let Some(target) = target else { return Ok(()) };
-        let report = Message::build("https://didcomm.org/notification/1.0/problem-report", &unit.new_id())
-            .thread(received.message.thread_id(), None)
+        let thread = Thread { thid: received.message.thread_id().map(str::to_owned), ..Thread::default() };
+        let kind = MessageType::new("notification", Version::new(1, 0), "problem-report");
+        let report = Message::build(kind, unit.new_id())
+            .thread(&thread)
             .field("description", json!({"en": text, "code": "message-parse-failure"}))
             .finish();
         let connection_id = received.connection_id().map(str::to_owned);
@@ -250,7 +251,7 @@ impl Agent {
     /// Keeps an envelope for a key of ours whose connection isn't ready yet (DECISIONS 4).
     async fn park(&self, unit: &mut Unit<'_>, body: &[u8], received: &Received) -> Result<bool, AgentError> {
         let (Some(_), Some(recipient)) = (&received.sender, &received.recipient) else { return Ok(false) };
-        if matches!(&*received.kind.protocol, "didexchange" | "out-of-band")
+        if matches!(received.message.message_type().protocol(), "didexchange" | "out-of-band")
             || !self.directory().awaits_connection(unit, recipient).await?
         {
             return Ok(false);

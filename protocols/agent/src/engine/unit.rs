@@ -63,6 +63,11 @@ impl<'a> Unit<'a> {
         }
     }
 
+    /// A refused message changes nothing: whatever its handler had prepared is dropped.
+    pub(super) fn start_over(&mut self) {
+        *self = Self::new(self.agent, self.tenant.clone());
+    }
+
     /// The agent.
     pub fn agent(&self) -> &'a Agent {
         self.agent
@@ -250,10 +255,10 @@ impl<'a> Unit<'a> {
     /// Queues a message to a target. `scope`: what it is ordered with.
     pub fn send(&mut self, message: &Message, target: Target, connection_id: Option<&str>, scope: Scope) {
         self.sends.push(Outbound {
-            message: message.to_value(),
+            message: message.clone().into_json(),
             target,
             connection_id: connection_id.map(str::to_owned),
-            thread_id: message.thread_id().to_owned(),
+            thread_id: message.thread_id().unwrap_or_default().to_owned(),
             scope,
         });
     }
