@@ -1,0 +1,297 @@
+//! Messages recorded from ACA-Py 1.7.0: read, taken apart and written again they are the same bytes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::io::Read as _;
+
+use chancery_did::key::{KeyError, KeyType, SecretKey};
+use chancery_didcomm::message::{
+    Attachment, AttachmentContent, AttachmentError, Jws, MessageType, ReturnRoute, Service, Thread, Version,
+};
+use chancery_didcomm::{BodyError, Message, MessageError};
+use serde_json::{Value, json};
+
+fn recorded() -> Vec<Value> {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&include_bytes!("vectors/envelopes.jsonl.gz")[..])
+        .read_to_string(&mut text)
+        .unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn message(json: Value) -> Message {
+    Message::from_json(json).unwrap()
+}
+
+const PING: &str = "https://didcomm.org/trust_ping/1.0/ping";
+
+#[test]
+fn recorded_messages_are_written_as_they_were_read() {
+    let (mut attachments, mut signed, mut services) = (0, 0, 0);
+    for line in recorded() {
+        let text = line["plaintext"].as_str().unwrap();
+        let message = Message::parse(text.as_bytes()).unwrap();
+        assert_eq!(message.to_json(), text);
+        assert!(message.message_type().is_known_doc_uri());
+        assert!(message.id().is_some() && message.thread_id().is_some());
+        message.thread().unwrap();
+        assert_eq!(message.transport().unwrap(), ReturnRoute::None);
+        if let Some(service) = message.service().unwrap() {
+            let mut again = message.clone();
+            again.set_service(&service);
+            assert_eq!(again.to_json(), text);
+            services += 1;
+        }
+        for (name, value) in message.as_json() {
+            let Some(field) = name.strip_suffix("~attach") else { continue };
+            let (list, again) = if value.is_array() {
+                let list = message.attachments(field).unwrap();
+                let again = list.iter().map(Attachment::to_json).collect::<Value>();
+                (list, again)
+            } else {
+                let one = message.attachment(field).unwrap().unwrap();
+                (vec![one.clone()], one.to_json())
+            };
+            assert_eq!(again.to_string(), value.to_string());
+            for attachment in list {
+                attachments += 1;
+                if attachment.data.jws.is_some() {
+                    assert_eq!(attachment.verify().unwrap().len(), 1);
+                    signed += 1;
+                } else {
+                    attachment.content().unwrap();
+                    assert_eq!(attachment.verify(), Err(AttachmentError::NotSigned));
+                }
+            }
+        }
+    }
+    assert!(attachments > 100 && signed >= 10 && services > 0, "{attachments} {signed} {services}");
+}
+
+#[test]
+fn signing_again_gives_the_recorded_signature() {
+    let mut seen = 0;
+    for line in recorded() {
+        let message = Message::parse(line["plaintext"].as_str().unwrap().as_bytes()).unwrap();
+        if !message.message_type().is("didexchange", 1, "request") {
+            continue;
+        }
+        let Some(recorded) = message.attachment("did_doc").unwrap() else { continue };
+        // The key of the DID signs; the recorded secret is that of the sender.
+        let bytes: Vec<u8> = (0..32)
+            .map(|i| {
+                u8::from_str_radix(&line["from_secret"].as_str().unwrap()[2 * i..2 * i + 2], 16).unwrap()
+            })
+            .collect();
+        let key = SecretKey::from_bytes(KeyType::Ed25519, &bytes).unwrap();
+        let mut ours = Attachment::json_base64(recorded.id.clone().unwrap(), &recorded.content().unwrap());
+        ours.sign(&key).unwrap();
+        if recorded.verify().unwrap() == [key.public()] {
+            assert_eq!(ours.to_json().to_string(), recorded.to_json().to_string());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 1);
+}
+
+#[test]
+fn the_builder_keeps_the_order_of_the_wire() {
+    let key = SecretKey::from_seed(KeyType::Ed25519, &[1; 32]).unwrap().public();
+    let service = Service {
+        recipient_keys: vec![key.clone()],
+        service_endpoint: "http://a".into(),
+        routing_keys: vec![],
+    };
+    let kind = MessageType::new("issue-credential", Version::new(2, 0), "offer-credential");
+    let built = Message::build(kind, "id-1")
+        .service(&service)
+        .field("comment", "é")
+        .optional("goal_code", None::<String>)
+        .field("nothing", Value::Null)
+        .attachments("offers", &[Attachment::json_inline("ld_proof", json!({"a": 1}))])
+        .thread(&Thread::default())
+        .decorator("~timing", json!({"out_time": "x"}))
+        .finish();
+    let expected = format!(
+        concat!(
+            r#"{{"@type": "https://didcomm.org/issue-credential/2.0/offer-credential", "@id": "id-1", "~thread": {{}}, "#,
+            r#""~timing": {{"out_time": "x"}}, "comment": "\u00e9", "offers~attach": [{{"@id": "ld_proof", "#,
+            r#""mime-type": "application/json", "data": {{"json": {{"a": 1}}}}}}], "#,
+            r#""~service": {{"recipientKeys": ["{}"], "serviceEndpoint": "http://a", "routingKeys": []}}}}"#,
+        ),
+        key
+    );
+    assert_eq!(built.to_json(), expected);
+    assert_eq!(Message::parse(expected.as_bytes()).unwrap(), built);
+    assert_eq!(built.service().unwrap(), Some(service));
+
+    let mut message = message(json!({"@type": PING, "@id": "1", "comment": "x"}));
+    message.set_thread(&Thread::new("t").with_parent("p"));
+    message.set_return_route(ReturnRoute::All);
+    message.set_thread(&Thread::new("t2").with_parent("p"));
+    assert_eq!(
+        message.to_json(),
+        format!(
+            r#"{{"@type": "{PING}", "@id": "1", "~thread": {{"thid": "t2", "pthid": "p"}}, "~transport": {{"return_route": "all"}}, "comment": "x"}}"#
+        )
+    );
+}
+
+#[test]
+fn threads_are_found_even_in_broken_messages() {
+    for (thread, thid, pthid, valid) in [
+        (json!(null), Some("own"), None, true),
+        (json!({}), Some("own"), None, true),
+        (json!({"thid": null, "pthid": "p"}), Some("own"), Some("p"), true),
+        (
+            json!({"thid": "t", "sender_order": 1, "received_orders": {"did:a": 2}, "x": 1}),
+            Some("t"),
+            None,
+            true,
+        ),
+        (json!({"thid": ""}), Some("own"), None, true),
+        (json!({"thid": 5}), Some("own"), None, false),
+        (json!("t"), Some("own"), None, false),
+        (json!({"thid": "t", "sender_order": "1"}), Some("t"), None, false),
+    ] {
+        let message = message(json!({"@type": PING, "@id": "own", "~thread": thread}));
+        assert_eq!((message.thread_id(), message.parent_thread_id()), (thid, pthid), "{thread}");
+        assert_eq!(message.thread().is_ok(), valid, "{thread}");
+    }
+    let mut without = message(json!({"@type": PING}));
+    assert_eq!((without.id(), without.thread_id()), (None, None));
+    assert_eq!(without.ensure_id(|| "new".into()), "new");
+    assert_eq!(without.ensure_id(|| unreachable!()), "new");
+    assert_eq!(without.thread_id(), Some("new"));
+}
+
+#[test]
+fn unusable_messages_have_their_reason() {
+    for (text, error) in [
+        ("", MessageError::Body(BodyError::Empty)),
+        ("[]", MessageError::Body(BodyError::NotAnObject)),
+        (r#"{"@type": "a", "@type": "b"}"#, MessageError::Body(BodyError::NotJson)),
+        ("{}", MessageError::MissingType),
+        (r#"{"@type": 1}"#, MessageError::MissingType),
+        (r#"{"@type": "ping"}"#, MessageError::InvalidType("ping".into())),
+    ] {
+        assert_eq!(Message::parse(text.as_bytes()), Err(error), "{text}");
+    }
+    let deep = format!(r#"{{"@type": "{PING}", "x": {}}}"#, "[".repeat(200));
+    assert_eq!(Message::parse(deep.as_bytes()), Err(MessageError::Body(BodyError::NotJson)));
+
+    let routed = message(json!({"@type": PING, "~transport": {"return_route": "thread", "unknown": 1}}));
+    assert_eq!(routed.transport().unwrap(), ReturnRoute::Thread);
+    let error =
+        message(json!({"@type": PING, "~transport": {"return_route": "bogus"}})).transport().unwrap_err();
+    assert_eq!(error.to_string(), "Error deserializing message: TransportDecorator schema validation failed");
+    for service in [
+        json!({"recipientKeys": [], "serviceEndpoint": "x"}),
+        json!({"recipientKeys": ["did:key:z6MkwjevGiX5k8kFe3jyS3tkrFn11UvPT2U5Mhq1LtZVdDT"], "serviceEndpoint": "x"}),
+        json!({"recipientKeys": ["AKnL4NNf3DGWZJS6cPknBuEGnVsV4A4m5tgebLHaRSZ9"]}),
+    ] {
+        assert!(message(json!({"@type": PING, "~service": service})).service().is_err(), "{service}");
+    }
+}
+
+#[test]
+fn attachments_are_read_strictly() {
+    use AttachmentError as E;
+    let read = |data: Value| Attachment::from_json(&json!({"data": data}));
+    for (data, error) in [
+        (json!({}), E::Choice),
+        (json!({"base64": "e30", "json": {}}), E::Choice),
+        (json!({"base64": null, "links": []}), E::Choice),
+        (json!({"base64": "e30-"}), E::Member("base64")),
+        (json!({"base64": "e30==="}), E::Member("base64")),
+        (json!({"json": "text"}), E::Member("json")),
+        (json!({"json": [1]}), E::Member("json")),
+        (json!({"links": [1]}), E::Member("links")),
+        (json!({"base64": "e30", "sha256": "abc"}), E::Member("sha256")),
+        (
+            json!({"base64": "e30", "jws": {"signatures": [], "signature": "x"}}),
+            E::Jws("flattened and general form at once"),
+        ),
+        (
+            json!({"base64": "e30", "jws": {"header": {}}}),
+            E::Jws("a signature lacks header.kid or signature"),
+        ),
+    ] {
+        assert_eq!(read(data.clone()), Err(error), "{data}");
+    }
+    assert_eq!(Attachment::from_json(&json!({})), Err(E::NoData));
+    assert_eq!(
+        Attachment::from_json(&json!({"data": {"json": {}}, "lastmod_time": "yesterday"})),
+        Err(E::Member("lastmod_time"))
+    );
+    for padded in ["e30", "e30="] {
+        assert_eq!(read(json!({"base64": padded})).unwrap().content().unwrap(), json!({}));
+    }
+    assert_eq!(read(json!({"links": ["http://a"]})).unwrap().content(), Err(E::Linked));
+    assert_eq!(read(json!({"base64": "AAAA"})).unwrap().content(), Err(E::NotJson));
+    assert_eq!(read(json!({"base64": "/w=="})).unwrap().content_text(), Err(E::NotText));
+    assert_eq!(Attachment::text("1", "did:x:y").content_text().unwrap(), "did:x:y");
+    let list = read(json!({"json": [{"a": 1}, {}], "unknown": 1})).unwrap();
+    assert_eq!(list.data.content, AttachmentContent::Json(json!([{"a": 1}, {}])));
+}
+
+#[test]
+fn a_signature_binds_data_and_both_keys() {
+    use AttachmentError as E;
+    let (alice, bob) = (
+        SecretKey::from_seed(KeyType::Ed25519, &[1; 32]).unwrap(),
+        SecretKey::from_seed(KeyType::Ed25519, &[2; 32]).unwrap(),
+    );
+    // 0xfb 0xff needs both alphabets.
+    let mut signed = Attachment::text("1", "\u{7ff}\u{3ff}>>??");
+    signed.sign(&alice).unwrap();
+    assert_eq!(signed.verify().unwrap(), [alice.public()]);
+
+    // Without padding it is the same payload.
+    let mut unpadded = signed.clone();
+    let AttachmentContent::Base64(text) = &mut unpadded.data.content else { panic!() };
+    *text = text.trim_end_matches('=').to_owned();
+    assert!(unpadded.verify().is_ok());
+
+    let mut other_data = signed.clone();
+    other_data.data.content = Attachment::text("1", "other").data.content;
+    assert_eq!(other_data.verify(), Err(E::Signature));
+
+    let edit = |change: &dyn Fn(&mut Value)| {
+        let mut json = signed.to_json();
+        change(&mut json["data"]["jws"]);
+        Attachment::from_json(&json).unwrap().verify()
+    };
+    assert_eq!(edit(&|jws| jws["header"]["kid"] = bob.as_public().did_key().into()), Err(E::Signature));
+    assert_eq!(
+        edit(&|jws| jws["header"]["kid"] = alice.as_public().did_key_url().into()),
+        Ok(vec![alice.public()])
+    );
+    assert_eq!(edit(&|jws| jws["header"]["kid"] = "did:web:a#1".into()), Err(E::Key(KeyError::NotDidKey)));
+    assert_eq!(edit(&|jws| jws["signature"] = "AAAA".into()), Err(E::Signature));
+    assert_eq!(edit(&|jws| jws["protected"] = "e30".into()), Err(E::Jws("`jwk` is missing")));
+    assert_eq!(
+        edit(&|jws| jws["protected"] = "AAAA".into()),
+        Err(E::Jws("`protected` is not base64url of JSON"))
+    );
+    assert_eq!(
+        edit(&|jws| drop(jws.as_object_mut().unwrap().remove("protected"))),
+        Err(E::Jws("`protected` is missing"))
+    );
+    assert_eq!(edit(&|jws| *jws = json!({"signatures": []})), Err(E::NotSigned));
+
+    // Several signatures: all must fit.
+    let mut by_bob = signed.clone();
+    by_bob.sign(&bob).unwrap();
+    let one = |attachment: &Attachment| attachment.data.jws.as_ref().unwrap().signatures()[0].clone();
+    let mut both = signed.clone();
+    both.data.jws = Some(Jws::General(vec![one(&signed), one(&by_bob)]));
+    let both = Attachment::from_json(&both.to_json()).unwrap();
+    assert_eq!(both.verify().unwrap(), [alice.public(), bob.public()]);
+    let mut broken = both.clone();
+    let mut second = one(&by_bob);
+    second.signature = one(&signed).signature;
+    broken.data.jws = Some(Jws::General(vec![one(&signed), second]));
+    assert_eq!(broken.verify(), Err(E::Signature));
+
+    assert_eq!(Attachment::json_inline("1", json!({})).sign(&alice), Err(E::NotBase64));
+}
