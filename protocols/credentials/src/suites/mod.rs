@@ -6,6 +6,8 @@
 
 mod detached_jws;
 mod proof_value;
+#[cfg(test)]
+mod tests;
 
 use chancery_did::{KeyType, SecretKey, VerificationMethod};
 use chancery_jsonld::{Dropped, Error, ExpandOptions, Processor};
