@@ -1,5 +1,7 @@
 """Flows beside the plain one: proposals, free requests, offers in invitations, reports, small protocols."""
 
+import concurrent.futures
+
 from .connections import connect
 from .errors import expect, expect_equal
 from .issuance import (
@@ -217,3 +219,51 @@ def reuse(issuer, holder):
     expect_equal(again["connection_id"], connection_id, f"{holder.name}: connection that was reused")
     issuer.await_event("connection_reuse", mark)
     holder.await_event("connection_reuse_accepted", mark, connection_id=connection_id)
+
+
+BURST = 12
+
+
+def burst(issuer, holder):
+    """Many exchanges at once over one connection: every one ends, none mixes with another."""
+    connection = connect(issuer, holder, "1.1", "did:peer:4", automatic=True)
+    mark = issuer.receiver.mark()
+    issuer_did, holder_did = issuer.did_key(), holder.did_key()
+
+    def offer(number):
+        wanted = detail(issuer_did, PROOF, holder_did)
+        wanted["credential"]["credentialSubject"]["familyName"] = f"Smith {number}"
+        exchange = Exchange(issuer, holder, mark)
+        body = {"connection_id": connection.of(issuer), "filter": {"ld_proof": wanted}}
+        return exchange.started_by_issuer(issuer.post(f"{BASE}/send-offer", body))
+
+    with concurrent.futures.ThreadPoolExecutor(BURST) as pool:
+        exchanges = list(pool.map(offer, range(BURST)))
+    names = set()
+    for exchange in exchanges:
+        exchange.await_issuer("deleted")
+        exchange.await_holder("deleted")
+        exchange.check_webhooks(ISSUER_STATES + ["deleted"], HOLDER_STATES + ["deleted"])
+        kept = holder.get(f"/credential/w3c/{exchange.stored_id()}")
+        names.add(kept["cred_value"]["credentialSubject"]["familyName"])
+    expect_equal(names, {f"Smith {number}" for number in range(BURST)}, f"{holder.name}: credentials of the burst")
+
+
+def away(issuer, holder):
+    """The holder's agent is down while the issuer offers; the offer reaches it when it is back."""
+    connection = connect(issuer, holder, "1.1", "did:peer:4")
+    exchange = Exchange(issuer, holder, issuer.receiver.mark())
+    holder_did = holder.did_key()
+    holder.stop()
+    body = {
+        "connection_id": connection.of(issuer),
+        "auto_remove": False,
+        "auto_issue": False,
+        "filter": {"ld_proof": detail(issuer.did_key(), PROOF, holder_did)},
+    }
+    exchange.started_by_issuer(issuer.post(f"{BASE}/send-offer", body))
+    holder.start()
+    exchange.await_holder("offer-received")
+    stored = exchange.finish_by_hand()
+    exchange.check_webhooks(ISSUER_STATES, HOLDER_STATES)
+    check_credential(exchange, stored, PROOF, holder_did)

@@ -5,6 +5,8 @@ import signal
 
 from .connections import connect
 from .flows import (
+    away,
+    burst,
     connectionless,
     decline,
     free_request,
@@ -95,11 +97,15 @@ def all_scenarios(self_check=False):
             on_pair("problem-report-from-issuer", side, "manual", decline("issuer")),
             on_pair("ping-and-message", side, "manual", small_protocols),
             on_pair("reuse-of-a-connection", side, "automatic", reuse),
+            on_pair("burst", side, "automatic", burst),
             on_pair("websocket", side, "websocket", over_websocket),
             restarted(side, signal.SIGTERM),
         ]
         if not self_check:
             # ACA-Py does not survive being killed while it works; nobody promises that it does.
             listed.append(restarted(side, signal.SIGKILL))
+    if not self_check:
+        # Nor does it go on for long when a peer is down.
+        listed.append(on_pair("acapy-away-for-a-while", "ours", "manual", away))
     listed += [swapped("ours", "theirs"), swapped("theirs", "ours")]
     return listed
