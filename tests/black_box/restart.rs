@@ -1,0 +1,95 @@
+//! Nothing accepted is lost: agents stop, die and come back in the middle of everything.
+
+use serde_json::json;
+
+use crate::support::{Event, Pair, offer};
+
+const TOPIC: &str = "issue_credential_v2_0";
+
+#[tokio::test]
+async fn both_restart_between_every_two_steps() {
+    let mut pair = Pair::manual().await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.issuer.restart().await;
+    pair.holder.restart().await;
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    let issuer_id = sent["cred_ex_id"].as_str().unwrap();
+    let received = pair.holder.controller.state(TOPIC, "offer-received").await;
+    let holder_id = received["cred_ex_id"].as_str().unwrap();
+    pair.issuer.restart().await;
+    pair.holder.restart().await;
+    pair.holder.post(&format!("/issue-credential-2.0/records/{holder_id}/send-request"), json!({})).await;
+    pair.issuer.controller.state(TOPIC, "request-received").await;
+    pair.issuer.restart().await;
+    pair.holder.restart().await;
+    pair.issuer.post(&format!("/issue-credential-2.0/records/{issuer_id}/issue"), json!({})).await;
+    pair.holder.controller.state(TOPIC, "credential-received").await;
+    pair.issuer.restart().await;
+    pair.holder.restart().await;
+    pair.holder.post(&format!("/issue-credential-2.0/records/{holder_id}/store"), json!({})).await;
+    pair.issuer.controller.state(TOPIC, "done").await;
+}
+
+#[tokio::test]
+async fn a_message_to_a_peer_that_is_down_arrives_once_it_is_back() {
+    let mut pair = Pair::automatic().await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.holder.kill();
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    // The sender dies too: the message is in its queue.
+    pair.issuer.kill();
+    pair.issuer.spawn().await;
+    pair.holder.spawn().await;
+    let done = |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"];
+    pair.holder.controller.event("the holder's exchange done", done).await;
+    pair.issuer.controller.event("the issuer's exchange done", done).await;
+}
+
+#[tokio::test]
+async fn killed_under_load_every_exchange_ends_once() {
+    const EXCHANGES: usize = 40;
+    let mut pair = Pair::automatic().await;
+    let did = pair.issuer.did("ed25519").await;
+    let mut threads = Vec::new();
+    for at in 0..EXCHANGES {
+        let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+        let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+        threads.push(sent["thread_id"].as_str().unwrap().to_owned());
+        match at % 8 {
+            3 => {
+                pair.issuer.kill();
+                pair.issuer.spawn().await;
+            }
+            5 => {
+                pair.holder.kill();
+                pair.holder.spawn().await;
+            }
+            _ => {}
+        }
+    }
+    for thread in &threads {
+        let done = |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == **thread;
+        pair.issuer.controller.event("the issuer's exchange done", done).await;
+        pair.holder.controller.event("the holder's exchange done", done).await;
+    }
+    let stored = pair.holder.post("/credentials/w3c", json!({"max_results": 1000})).await;
+    assert_eq!(stored["results"].as_array().unwrap().len(), EXCHANGES, "one credential each");
+    for thread in &threads {
+        for agent in [&pair.issuer, &pair.holder] {
+            let list = agent.get(&format!("/issue-credential-2.0/records?thread_id={thread}")).await;
+            assert_eq!(list["results"].as_array().unwrap().len(), 1, "one record per side");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_graceful_stop_ends_with_success() {
+    let mut pair = Pair::automatic().await;
+    assert!(pair.issuer.stop().await.success());
+    let (status, _) = pair.holder.try_get("/status/live").await;
+    assert_eq!(status, 200);
+    let (status, _) = pair.holder.try_get("/shutdown").await;
+    assert_eq!(status, 200);
+}

@@ -1,0 +1,167 @@
+//! One process of the binary.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Controller;
+
+/// A raw key: opening costs milliseconds; the derivation has tests of its own.
+const RAW_KEY: &str = "CwNJroKHTSSj3XvE7ZAnuKiTn2C4QkFvxEqfm5rzhNrb";
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub struct Agent {
+    pub controller: Controller,
+    pub admin: String,
+    pub endpoint: String,
+    pub home: PathBuf,
+    pub http: reqwest::Client,
+    args: Vec<String>,
+    child: Option<Child>,
+}
+
+impl Agent {
+    pub async fn start(name: &str, options: &[&str]) -> Self {
+        let (admin, didcomm) = (free_port(), free_port());
+        Self::start_at(name, admin, didcomm, options).await
+    }
+
+    pub async fn start_at(name: &str, admin: u16, didcomm: u16, options: &[&str]) -> Self {
+        let home = std::env::temp_dir().join(format!("chancery-test-{}-{name}-{admin}", std::process::id()));
+        std::fs::create_dir_all(&home).unwrap();
+        let controller = Controller::start();
+        let endpoint = format!("http://127.0.0.1:{didcomm}");
+        let fixed = format!(
+            "start --label {name} -it http 127.0.0.1 {didcomm} -ot http -ot ws -e {endpoint} --admin 127.0.0.1 {admin} \
+             --admin-insecure-mode --no-ledger --auto-provision --wallet-type askar --wallet-name {name} --wallet-key {RAW_KEY} \
+             --wallet-key-derivation-method raw --webhook-url {}#hook-key --log-level info",
+            controller.url
+        );
+        let mut args: Vec<String> = fixed.split_whitespace().map(str::to_owned).collect();
+        args.extend(options.iter().map(|o| (*o).to_owned()));
+        let http = client();
+        let mut agent =
+            Self { controller, admin: format!("http://127.0.0.1:{admin}"), endpoint, home, http, args, child: None };
+        agent.spawn().await;
+        agent
+    }
+
+    fn log(&self) -> PathBuf {
+        self.home.join("log")
+    }
+
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Starts the process (again) on the same wallet.
+    pub async fn spawn(&mut self) {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_chancery"))
+            .args(&self.args)
+            .env("ACAPY_HOME", &self.home)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        // The old process's connections are gone.
+        self.http = client();
+        for _ in 0..600 {
+            if let Ok(answer) = self.http.get(format!("{}/status/ready", self.admin)).send().await
+                && answer.status().is_success()
+            {
+                return;
+            }
+            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
+                panic!("the agent ended with {status}:\n{}", self.log_text());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the agent is not ready:\n{}", self.log_text());
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub async fn stop(&mut self) -> std::process::ExitStatus {
+        let mut child = self.child.take().unwrap();
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
+    }
+
+    pub async fn restart(&mut self) {
+        assert!(self.stop().await.success(), "{}", self.log_text());
+        self.spawn().await;
+    }
+
+    pub async fn try_get(&self, path: &str) -> (u16, Value) {
+        answer(self.http.get(format!("{}{path}", self.admin)).send().await.unwrap()).await
+    }
+
+    pub async fn try_post(&self, path: &str, body: Value) -> (u16, Value) {
+        answer(self.http.post(format!("{}{path}", self.admin)).json(&body).send().await.unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        ok(path, self.try_get(path).await)
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        ok(path, self.try_post(path, body).await)
+    }
+
+    /// The exchange record with this thread.
+    pub async fn exchange(&self, thread_id: &str) -> Value {
+        let list = self.get(&format!("/issue-credential-2.0/records?thread_id={thread_id}")).await;
+        list["results"][0]["cred_ex_record"].clone()
+    }
+
+    /// A fresh did:key.
+    pub async fn did(&self, key_type: &str) -> String {
+        let made = self
+            .post("/wallet/did/create", serde_json::json!({"method": "key", "options": {"key_type": key_type}}))
+            .await;
+        made["result"]["did"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.kill();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(Path::new(&self.home));
+        }
+    }
+}
+
+fn client() -> reqwest::Client {
+    chancery::wiring::client_builder().timeout(Duration::from_secs(30)).build().unwrap()
+}
+
+async fn answer(response: reqwest::Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn ok(path: &str, (status, body): (u16, Value)) -> Value {
+    assert_eq!(status, 200, "{path}: {body}");
+    body
+}

@@ -1,0 +1,134 @@
+//! A controller: receives webhooks and can be awaited. Can be told to refuse, and to come back.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+/// A webhook as received.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub topic: String,
+    pub body: Value,
+    pub id: String,
+    pub sequence: i64,
+    pub api_key: Option<String>,
+}
+
+struct State {
+    events: Mutex<Vec<Event>>,
+    news: Notify,
+    answer: AtomicU16,
+    turned_away: Mutex<Vec<Event>>,
+}
+
+pub struct Controller {
+    pub url: String,
+    state: Arc<State>,
+    handle: actix_web::dev::ServerHandle,
+}
+
+impl Controller {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(State {
+            events: Mutex::default(),
+            news: Notify::new(),
+            answer: AtomicU16::new(200),
+            turned_away: Mutex::default(),
+        });
+        let data = web::Data::from(state.clone());
+        let server = HttpServer::new(move || {
+            App::new().app_data(data.clone()).app_data(web::PayloadConfig::new(16 << 20)).route(
+                "/topic/{topic}/",
+                web::post().to(receive),
+            )
+        })
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .listen(listener)
+        .unwrap()
+        .run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self { url, state, handle }
+    }
+
+    /// What the controller answers from now on. Only what was answered with 2xx counts as received.
+    pub fn answer(&self, status: u16) {
+        self.state.answer.store(status, Ordering::SeqCst);
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.state.events.lock().unwrap().clone()
+    }
+
+    pub fn turned_away(&self) -> Vec<Event> {
+        self.state.turned_away.lock().unwrap().clone()
+    }
+
+    /// The first event that fits, past or future.
+    pub async fn event(&self, what: &str, fits: impl Fn(&Event) -> bool) -> Event {
+        let found = tokio::time::timeout(Duration::from_secs(30), async {
+            loop {
+                let news = self.state.news.notified();
+                tokio::pin!(news);
+                news.as_mut().enable();
+                if let Some(event) = self.events().into_iter().find(|e| fits(e)) {
+                    return event;
+                }
+                news.await;
+            }
+        });
+        match found.await {
+            Ok(event) => event,
+            Err(_) => panic!("no webhook: {what}. Received: {:#?}", self.events()),
+        }
+    }
+
+    /// The webhook of a topic that says this state.
+    pub async fn state(&self, topic: &str, state: &str) -> Value {
+        let fits = |e: &Event| e.topic == topic && e.body["state"] == state;
+        self.event(&format!("{topic} {state}"), fits).await.body
+    }
+
+    /// The states of a topic, in the order of arrival, of the records that fit.
+    pub fn states(&self, topic: &str, fits: impl Fn(&Value) -> bool) -> Vec<String> {
+        let of_topic = self.events().into_iter().filter(|e| e.topic == topic && fits(&e.body));
+        of_topic.map(|e| e.body["state"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+    }
+}
+
+async fn receive(
+    state: web::Data<State>,
+    request: HttpRequest,
+    topic: web::Path<String>,
+    body: web::Json<Value>,
+) -> HttpResponse {
+    let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let event = Event {
+        topic: topic.into_inner(),
+        body: body.into_inner(),
+        id: header("x-event-id").unwrap_or_default(),
+        sequence: header("x-event-sequence").and_then(|s| s.parse().ok()).unwrap_or_default(),
+        api_key: header("x-api-key"),
+    };
+    let answer = StatusCode::from_u16(state.answer.load(Ordering::SeqCst)).unwrap();
+    let kept = if answer.is_success() { &state.events } else { &state.turned_away };
+    kept.lock().unwrap().push(event);
+    state.news.notify_waiters();
+    HttpResponse::build(answer).finish()
+}

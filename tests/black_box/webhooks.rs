@@ -1,0 +1,58 @@
+//! The controller hears everything, in order per record, however often it was away.
+
+use std::collections::HashSet;
+
+use crate::support::{Pair, offer};
+
+const TOPIC: &str = "issue_credential_v2_0";
+
+#[tokio::test]
+async fn a_controller_that_was_away_hears_everything_in_order() {
+    let mut pair = Pair::automatic().await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.issuer.controller.answer(503);
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    pair.holder.controller.state(TOPIC, "done").await;
+    assert!(pair.issuer.controller.states(TOPIC, |_| true).is_empty());
+    // Not even a crash loses an event.
+    pair.issuer.kill();
+    pair.issuer.controller.answer(200);
+    pair.issuer.spawn().await;
+    pair.issuer.controller.state(TOPIC, "done").await;
+    let mut states = pair.issuer.controller.states(TOPIC, |b| b["thread_id"] == sent["thread_id"]);
+    states.dedup();
+    assert_eq!(states, ["offer-sent", "request-received", "credential-issued", "done"]);
+}
+
+#[tokio::test]
+async fn every_event_names_itself() {
+    let pair = Pair::automatic().await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.issuer
+        .post("/issue-credential-2.0/send-offer", offer(&pair.to_holder, &did, "Ed25519Signature2020"))
+        .await;
+    pair.issuer.controller.state(TOPIC, "done").await;
+    let events = pair.issuer.controller.events();
+    assert!(events.iter().all(|e| e.api_key.as_deref() == Some("hook-key")));
+    let ids: HashSet<_> = events.iter().map(|e| e.id.clone()).collect();
+    assert_eq!(ids.len(), events.len(), "an id of its own for each event");
+    assert!(events.iter().all(|e| e.sequence > 0 && e.id.len() == 36));
+    let exchange: Vec<i64> = events.iter().filter(|e| e.topic == TOPIC).map(|e| e.sequence).collect();
+    assert!(exchange.is_sorted(), "{exchange:?}");
+}
+
+#[tokio::test]
+async fn a_refused_event_is_tried_again_and_does_not_hold_others() {
+    let pair = Pair::automatic().await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.issuer.controller.answer(400);
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    pair.holder.controller.state(TOPIC, "done").await;
+    pair.issuer.controller.answer(200);
+    let states = || pair.issuer.controller.states(TOPIC, |b| b["thread_id"] == sent["thread_id"]);
+    pair.issuer.controller.state(TOPIC, "done").await;
+    assert_eq!(states(), ["offer-sent", "request-received", "credential-issued", "done"]);
+    assert!(!pair.issuer.controller.turned_away().is_empty());
+}
