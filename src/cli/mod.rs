@@ -1,0 +1,142 @@
+//! The commands: `start`, `provision`, `demo`, `bench`.
+//!
+//! Exit codes: 0 done, 1 it went wrong, 2 the command line (or the configuration) is at fault.
+
+mod admin_api;
+mod bench;
+mod demo;
+mod http;
+mod usage;
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use crate::config::{self, Config, ConfigError, Purpose};
+use crate::wiring;
+
+const SHORT_HELP: &str = "\
+Chancery: a DIDComm agent that issues, holds and verifies credentials, with ACA-Py's options and admin API.
+
+Usage: chancery COMMAND [OPTIONS]
+
+  start       run the agent; takes ACA-Py's options
+  provision   create the wallet, then end
+  demo        two agents on this machine, and a credential from one to the other
+  bench       measure: whole exchanges of any ACA-Py-shaped agents
+
+`chancery COMMAND --help` shows a command's options, `chancery --version` the version.
+Try `chancery demo`.
+";
+
+/// Set by a parent that wants this process to end when its standard input is closed, however the parent ended.
+const STOP_WITH_STDIN: &str = "CHANCERY_STOP_WITH_STDIN";
+
+/// Why a command ended without success.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The operator's command line or configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A command line that this command does not understand.
+    #[error("{0}")]
+    Usage(String),
+    /// It was understood, and went wrong.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Runs the process's command line.
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = match std::env::args_os().skip(1).map(|word| word.into_string()).collect() {
+        Ok(arguments) => arguments,
+        Err(word) => {
+            eprintln!("chancery: {} is not UTF-8", word.to_string_lossy());
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("chancery: {failure}");
+            match failure {
+                Failure::Config(_) | Failure::Usage(_) => ExitCode::from(2),
+                Failure::Failed(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), Failure> {
+    let Some((command, rest)) = arguments.split_first() else {
+        print!("{SHORT_HELP}");
+        return Ok(());
+    };
+    match command.as_str() {
+        "--help" | "-h" | "help" => print!("{SHORT_HELP}"),
+        "--version" | "-V" => println!("chancery {}", env!("CARGO_PKG_VERSION")),
+        "start" | "provision" if asks_for_help(rest) => print!("{}", config::help(command)),
+        "start" => start(Config::from_process(rest, Purpose::Start)?)?,
+        "provision" => {
+            let config = Config::from_process(rest, Purpose::Provision)?;
+            block_on(wiring::provision(config))?.map_err(failed)?;
+        }
+        "demo" => demo::run(rest)?,
+        "bench" => bench::run(rest)?,
+        other => {
+            return Err(Failure::Usage(format!(
+                "there is no command `{other}`; `chancery --help` lists them"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn asks_for_help(arguments: &[String]) -> bool {
+    arguments.iter().any(|word| word == "--help" || word == "-h")
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
+fn start(config: Config) -> Result<(), Failure> {
+    let parent_ended = stdin_closed();
+    block_on(async {
+        tokio::select! {
+            ended = wiring::start(config) => ended.map_err(failed),
+            () = parent_ended => Ok(()),
+        }
+    })?
+}
+
+/// Ends when a parent that asked for it closes our standard input; otherwise never.
+///
+/// A closed pipe is the one sign that reaches a child also when the parent was killed.
+fn stdin_closed() -> impl Future<Output = ()> {
+    let (closed, watch) = tokio::sync::oneshot::channel();
+    if std::env::var_os(STOP_WITH_STDIN).is_some() {
+        std::thread::spawn(move || {
+            let mut ignored = [0; 64];
+            while matches!(std::io::stdin().read(&mut ignored), Ok(read) if read > 0) {}
+            // The receiver is gone when the process ends by itself first.
+            let _ = closed.send(());
+        });
+    }
+    async {
+        if watch.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.map_err(|e| Failure::Failed(format!("can't start worker threads: {e}")))?.block_on(future))
+}
+
+/// Runs a command that drives agents: one thread, so that it takes little from them.
+fn block_on_one_thread<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::Failed(format!("can't start an event loop: {e}")))?;
+    Ok(tokio::task::LocalSet::new().block_on(&runtime, future))
+}
