@@ -105,7 +105,8 @@ impl fmt::Display for Dropped {
 
 macro_rules! codes {
     ($($name:ident $text:literal,)*) => {
-        /// Error codes of JSON-LD 1.1 Processing Algorithms and API, section 9.6 (`JsonLdErrorCode`).
+        /// Error codes of JSON-LD 1.1 Processing Algorithms and API, section 9.6 (`JsonLdErrorCode`); `invalid @graph value`
+        /// is one that the reference implementations have besides.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[allow(missing_docs, reason = "each is described by its text in the specification")]
         pub enum ErrorCode { $($name,)* }
@@ -129,6 +130,7 @@ codes! {
     InvalidContextEntry "invalid context entry",
     InvalidContextNullification "invalid context nullification",
     InvalidDefaultLanguage "invalid default language",
+    InvalidGraphValue "invalid @graph value",
     InvalidIdValue "invalid @id value",
     InvalidImportValue "invalid @import value",
     InvalidIncludedValue "invalid @included value",

@@ -111,7 +111,7 @@ fn run(dataset: &Dataset, limit: WorkLimit) -> Result<(String, Issuer), Error> {
             paths.push(hashes.n_degree(*blank, &temporary, &canonical)?);
         }
         // 5.3
-        paths.sort_by(|a, b| a.hash.cmp(&b.hash));
+        paths.sort_by_key(|path| path.hash);
         for path in paths {
             for (blank, _) in path.issuer.in_order() {
                 canonical.issue(blank);

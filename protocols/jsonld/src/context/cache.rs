@@ -43,6 +43,15 @@ impl Tree {
         }
     }
 
+    /// Key of one item of an array of contexts. Other than a context on its own it cannot ask for non-propagation, and
+    /// it cannot be an array.
+    pub(crate) fn item_key(parent: u64, item: &Value) -> String {
+        match item {
+            Value::String(_) => Self::text_key(parent, item),
+            other => format!("{parent:x},{other}"),
+        }
+    }
+
     /// Key of a context written in a document.
     pub(crate) fn text_key(parent: u64, local: &Value) -> String {
         let mut key = String::with_capacity(128);

@@ -14,8 +14,6 @@ use crate::keyword::{Keyword, has_keyword_form};
 /// What a step says about the rest of the algorithm.
 enum Next {
     Continue,
-    /// The definition stands as it is (step 13.7).
-    Done,
     /// The definition is ignored.
     Abandon,
 }
@@ -80,38 +78,44 @@ impl Site<'_, '_> {
             nest: None,
             type_mapping: None,
         };
-        // 12
-        if let Some(written) = entries.get("@type") {
-            definition.type_mapping = Some(self.type_mapping(context, local, term, written, defined)?);
+        check_entries(term, entries)?;
+        // 21, for later: also of a definition that is ignored
+        if let Some(scoped) = entries.get("@context") {
+            let scoped = Arc::new(scoped.clone());
+            definition.context = Some(Arc::clone(&scoped));
+            definition.base_url = self.base_url.clone();
+            self.scoped.push(scoped);
         }
-        // 13 to 18
+        // 13 to 18. Before step 12, as in both references: an ignored definition may have any type.
         let next = if let Some(reverse) = entries.get("@reverse") {
             self.reverse(context, local, term, entries, reverse, &mut definition, defined)?
         } else {
             self.iri_mapping(context, local, term, id, simple, &mut definition, defined)?
         };
-        match next {
-            Next::Abandon => return Ok(()),
-            Next::Done => {}
-            Next::Continue => {
-                // 19
-                if let Some(container) = entries.get("@container") {
-                    set_container(term, container, &mut definition)?;
-                }
-                // 20
-                if let Some(index) = entries.get("@index") {
-                    definition.index = Some(self.index(context, local, term, index, &definition, defined)?);
-                }
-                // 21
-                if let Some(scoped) = entries.get("@context") {
-                    self.validate_scoped(context, scoped)?;
-                    definition.context = Some(Arc::new(scoped.clone()));
-                    definition.base_url = self.base_url.clone();
-                }
-                // 22 to 26
-                set_rest(term, entries, &mut definition)?;
+        if matches!(next, Next::Abandon) {
+            // The text would have the earlier definition gone by now, protected or not; the references keep it, and
+            // only so is protection worth its name.
+            if let Some(previous) = previous {
+                context.terms.insert(term.into(), previous);
             }
+            return Ok(());
         }
+        // 12
+        if let Some(written) = entries.get("@type") {
+            definition.type_mapping = Some(self.type_mapping(context, local, term, written, defined)?);
+        }
+        // 19; step 13.5 has seen to reverse terms
+        if let Some(container) = entries.get("@container")
+            && !definition.reverse
+        {
+            set_container(term, container, &mut definition)?;
+        }
+        // 20
+        if let Some(index) = entries.get("@index") {
+            definition.index = Some(self.index(context, local, term, index, &definition, defined)?);
+        }
+        // 22 to 25
+        set_rest(term, entries, &mut definition)?;
         // 27
         let mut definition = Arc::new(definition);
         if !self.override_protected
@@ -194,17 +198,8 @@ impl Site<'_, '_> {
         }
         // 13.6
         definition.reverse = true;
-        // @index, too, is taken (official test t0131), and an unknown entry is an error.
-        if let Some(index) = entries.get("@index") {
-            definition.index = Some(self.index(context, local, term, index, definition, defined)?);
-        }
-        if let Some(scoped) = entries.get("@context") {
-            self.validate_scoped(context, scoped)?;
-            definition.context = Some(Arc::new(scoped.clone()));
-            definition.base_url = self.base_url.clone();
-        }
-        set_rest(term, entries, definition)?;
-        Ok(Next::Done)
+        // Unlike the text, the references go on from here: @index (official test t0131) and the rest are taken, too.
+        Ok(Next::Continue)
     }
 
     /// Steps 14 to 18.
@@ -419,7 +414,7 @@ fn container_flag(keyword: Keyword) -> Option<Container> {
     })
 }
 
-/// Steps 22 to 26.
+/// Steps 22 to 25.
 fn set_rest(term: &str, entries: &Map<String, Value>, definition: &mut Term) -> Result<(), Error> {
     let typed = entries.contains_key("@type");
     // 22
@@ -433,16 +428,17 @@ fn set_rest(term: &str, entries: &Map<String, Value>, definition: &mut Term) -> 
         });
     }
     // 23
-    if let Some(direction) = entries.get("@direction")
-        && !typed
-    {
-        definition.direction = Some(match direction {
+    if let Some(direction) = entries.get("@direction") {
+        let direction = Some(match direction {
             Value::Null => None,
             other => match other.as_str().and_then(Direction::parse) {
                 Some(direction) => Some(direction),
                 None => return fail(ErrorCode::InvalidBaseDirection, format_args!("{term}: {other}")),
             },
         });
+        if !typed {
+            definition.direction = direction;
+        }
     }
     // 24
     if let Some(nest) = entries.get("@nest") {
@@ -469,7 +465,11 @@ fn set_rest(term: &str, entries: &Map<String, Value>, definition: &mut Term) -> 
             );
         }
     }
-    // 26
+    Ok(())
+}
+
+/// Step 26, taken first: an unknown entry is an error also in a definition that is then ignored.
+fn check_entries(term: &str, entries: &Map<String, Value>) -> Result<(), Error> {
     for key in entries.keys() {
         if !matches!(
             key.as_str(),

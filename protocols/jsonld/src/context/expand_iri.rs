@@ -45,7 +45,10 @@ pub(crate) fn split_compact(value: &str) -> Option<(&str, &str)> {
     let skip = value.chars().next()?.len_utf8();
     let at = value[skip..].find(':')? + skip;
     // The split is at the first colon of all, which for ":a:b" is the one at the start.
-    if value.starts_with(':') { Some(("", &value[1..])) } else { Some((&value[..at], &value[at + 1..])) }
+    match value.strip_prefix(':') {
+        Some(suffix) => Some(("", suffix)),
+        None => Some((&value[..at], &value[at + 1..])),
+    }
 }
 
 impl Context {

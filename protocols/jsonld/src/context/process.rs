@@ -54,6 +54,8 @@ pub(crate) struct Site<'p, 's> {
     validate_scoped: bool,
     pub(crate) protected: bool,
     nesting: usize,
+    /// Scoped contexts met in this context definition, to be validated when it is complete.
+    pub(crate) scoped: Vec<Arc<Value>>,
 }
 
 impl<'p> Compiler<'p> {
@@ -70,7 +72,7 @@ impl<'p> Compiler<'p> {
             Value::Array(items) if !propagation(local).1 && items.len() > 1 => {
                 let mut result = Arc::clone(active);
                 for item in items {
-                    let key = Tree::text_key(result.number, item);
+                    let key = Tree::item_key(result.number, item);
                     result = match self.tree.embedded(&key) {
                         Some(known) => known,
                         None => {
@@ -125,6 +127,7 @@ impl<'p> Compiler<'p> {
             validate_scoped,
             protected: false,
             nesting: 0,
+            scoped: Vec::new(),
         }
     }
 }
@@ -247,6 +250,7 @@ impl Site<'_, '_> {
             validate_scoped: self.validate_scoped,
             protected: false,
             nesting: self.nesting + 1,
+            scoped: Vec::new(),
         };
         site.process(result, loaded, true)
     }
@@ -340,6 +344,7 @@ impl Site<'_, '_> {
             validate_scoped: self.validate_scoped,
             protected,
             nesting: self.nesting,
+            scoped: Vec::new(),
         };
         let mut defined = Defined::new();
         for key in map.keys() {
@@ -357,7 +362,11 @@ impl Site<'_, '_> {
                 _ => site.define(&mut context, map, key, &mut defined)?,
             }
         }
-        Ok(Arc::new(context))
+        let context = Arc::new(context);
+        for scoped in std::mem::take(&mut site.scoped) {
+            site.validate_scoped(&context, &scoped)?;
+        }
+        Ok(context)
     }
 
     /// Step 5.6.
@@ -407,9 +416,10 @@ impl Site<'_, '_> {
         }
     }
 
-    /// Create Term Definition, step 21.3: finds errors in a scoped context where its term is defined. The result is
+    /// Create Term Definition, step 21.3: finds errors in a scoped context where its term is defined, but, unlike the
+    /// text and like both references, only once all terms are: the order of entries must not matter. The result is
     /// thrown away, for the context acts on whatever is active where the term is used.
-    pub(crate) fn validate_scoped(&self, context: &Context, local: &Value) -> Result<(), Error> {
+    fn validate_scoped(&self, context: &Arc<Context>, local: &Value) -> Result<(), Error> {
         let site = Site {
             compiler: self.compiler,
             base_url: self.base_url.clone(),
@@ -418,9 +428,9 @@ impl Site<'_, '_> {
             validate_scoped: false,
             protected: false,
             nesting: self.nesting + 1,
+            scoped: Vec::new(),
         };
-        let active = Arc::new(self.copy(context)?);
-        match site.process(&active, local, true) {
+        match site.process(context, local, true) {
             Ok(_) => Ok(()),
             Err(Error::JsonLd { code, detail }) => {
                 fail(ErrorCode::InvalidScopedContext, format_args!("{code}: {detail}"))

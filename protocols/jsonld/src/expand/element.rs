@@ -23,7 +23,7 @@ impl Expander<'_> {
             // 1
             Value::Null => Ok(Out::Null),
             // 5
-            Value::Array(items) => self.deeper(|this| this.array(context, active, items, from_map)),
+            Value::Array(items) => self.array(context, active, items, from_map, false),
             Value::Object(map) => self.deeper(|this| this.map(context, active, map, from_map)),
             // 4
             _ => self.scalar(context, active, Val::Json(element)),
@@ -128,21 +128,29 @@ impl Expander<'_> {
         Ok(result)
     }
 
-    /// Step 5.
-    fn array<'d>(
+    /// Step 5. In a list, written as such or by its container, an array within is a list of its own: the text says so
+    /// of containers only, the references of both, and flattening would lose what is written.
+    pub(super) fn array<'d>(
         &mut self,
         context: &Arc<Context>,
         active: Active<'_>,
         items: &'d [Value],
         from_map: bool,
+        in_list: bool,
     ) -> Result<Out<'d>, Error> {
-        let is_list = active.term().is_some_and(|term| term.container.has(Container::LIST));
+        let is_list = in_list || active.term().is_some_and(|term| term.container.has(Container::LIST));
         // 5.1
         let mut result = Vec::with_capacity(items.len());
         // 5.2
         for (at, item) in items.iter().enumerate() {
             let mark = self.mark();
-            let expanded = self.element(context, active, item, from_map).map_err(|error| error.at(at))?;
+            let expanded = match item {
+                Value::Array(inner) => {
+                    self.deeper(|this| this.array(context, active, inner, from_map, in_list))
+                }
+                other => self.element(context, active, other, from_map),
+            }
+            .map_err(|error| error.at(at))?;
             self.below_item(mark, at);
             match expanded {
                 Out::Null => {}

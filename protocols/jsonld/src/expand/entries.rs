@@ -131,7 +131,7 @@ impl Expander<'_> {
             Keyword::Index => result.index().is_some(),
             Keyword::List => result.list.is_some(),
             Keyword::Set => result.has_set(),
-            Keyword::Reverse => result.has_reverse(),
+            Keyword::Reverse => result.rare.as_ref().is_some_and(|rare| rare.reverse_written),
             _ => false,
         };
         if taken {
@@ -150,6 +150,9 @@ impl Expander<'_> {
             Keyword::Type => self.types(result, scope, value)?,
             // 13.4.5
             Keyword::Graph => {
+                if !matches!(value, Value::Array(_) | Value::Object(_)) {
+                    return fail(ErrorCode::InvalidGraphValue, value);
+                }
                 result.graph = Some(self.element(context, Active::Graph, value, false)?.into_vec());
             }
             // 13.4.6
@@ -188,10 +191,12 @@ impl Expander<'_> {
             }
             // 13.4.11
             Keyword::List => {
-                if scope.active.is_free() {
-                    return self.drop(|| Dropped::FreeFloating);
-                }
-                result.list = Some(self.element(context, scope.active, value, false)?.into_vec());
+                // Where it floats free it goes in step 19; the references look at it before.
+                let items = match value {
+                    Value::Array(items) => self.array(context, scope.active, items, false, true)?,
+                    single => self.element(context, scope.active, single, false)?,
+                };
+                result.list = Some(items.into_vec());
             }
             // 13.4.12
             Keyword::Set => match self.element(context, scope.active, value, false)? {
@@ -218,6 +223,9 @@ impl Expander<'_> {
         for item in items {
             let Value::String(text) = item else { return fail(ErrorCode::InvalidTypeValue, item) };
             let expanded = scope.type_scoped.expand_iri(text, As::BOTH);
+            if matches!(expanded, Expanded::Null) {
+                return fail(ErrorCode::InvalidTypeValue, item);
+            }
             self.check_type(text, &expanded)?;
             result.types.push(expanded);
         }
@@ -237,6 +245,7 @@ impl Expander<'_> {
         if !value.is_object() {
             return fail(ErrorCode::InvalidReverseValue, value);
         }
+        result.rare().reverse_written = true;
         // 13.4.13.2
         let Out::One(mut expanded) = self.element(scope.context, Active::Reverse, value, false)? else {
             return Ok(());

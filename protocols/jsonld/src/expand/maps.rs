@@ -163,6 +163,8 @@ impl Expander<'_> {
                     }
                 }
             }
+        } else if container.has(Container::ID.with(Container::TYPE)) && !item.is_node() {
+            return fail(ErrorCode::InvalidValueObject, format_args!("no node under {index}"));
         } else if container.has(Container::ID) {
             // 13.8.3.7.4
             if item.id.is_none() {

@@ -49,6 +49,8 @@ pub(crate) struct Rare<'d> {
     pub(crate) set: Option<Vec<Object<'d>>>,
     pub(crate) included: Option<Vec<Object<'d>>>,
     pub(crate) reverse: Option<Properties<'d>>,
+    /// `@reverse` itself was written, which may be done once; reverse terms may come on top.
+    pub(crate) reverse_written: bool,
 }
 
 impl<'d> Object<'d> {
