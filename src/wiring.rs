@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chancery_admin_api::{AdminApi, Auth};
+use chancery_admin_api::{AdminApi, ApiKey, Auth};
 use chancery_agent::engine::Parts;
 use chancery_agent::ports::store::{Event, Item, StoreError};
 use chancery_agent::ports::{Store, Workers};
 use chancery_agent::{Agent, AgentError, Settings, Tenant};
 use chancery_jsonld::{Documents, Processor};
 
-use crate::config::{self, AdminAccess, Config, Scheme, Storage};
+use crate::config::{self, AdminAccess, Config, Scheme, Storage, WalletType};
 use crate::delivery::{Backoff, Dispatcher};
 use crate::inbound::{self, Endpoint};
 use crate::live::Live;
@@ -112,8 +112,8 @@ async fn open_store(
 ) -> Result<Arc<SqliteStore>, StartError> {
     let wallet = &config.wallet;
     let method = |derivation: config::KeyDerivation| match derivation {
-        config::KeyDerivation::Argon2iMod => KeyMethod::Argon2iMod,
-        config::KeyDerivation::Argon2iInt => KeyMethod::Argon2iInt,
+        config::KeyDerivation::Argon2iModerate => KeyMethod::Argon2iMod,
+        config::KeyDerivation::Argon2iInteractive => KeyMethod::Argon2iInt,
         config::KeyDerivation::Raw => KeyMethod::Raw,
         config::KeyDerivation::None => KeyMethod::None,
     };
@@ -132,7 +132,7 @@ async fn open_store(
         entropy: entropy.clone(),
         facets: FacetSource { categories: chancery_agent::facets::CATEGORIES, of: chancery_agent::facets::facets },
     };
-    Ok(SqliteStore::open(options).await?)
+    Ok(Arc::new(SqliteStore::open(options).await?))
 }
 
 fn settings(config: &Config, targets: &[webhooks::Target]) -> Settings {
@@ -159,7 +159,10 @@ fn settings(config: &Config, targets: &[webhooks::Target]) -> Settings {
         debug_webhooks: config.webhooks.full_records,
         unencrypted_tags: config.protocol.unencrypted_exchange_tags,
         allow_insecure_seed: config.wallet.allow_insecure_seed,
-        wallet_type: config.wallet.wallet_type.as_str().to_owned(),
+        wallet_type: match config.wallet.wallet_type {
+            WalletType::Askar => "askar".to_owned(),
+            WalletType::AskarAnoncreds => "askar-anoncreds".to_owned(),
+        },
         webhook_targets: targets.iter().map(|t| t.id.clone()).collect(),
         remote_contexts: config.contexts.fetch_remote,
         tombstone_seconds: seconds(config.retention.tombstones),
@@ -402,7 +405,7 @@ fn start_servers(
     if let Some(admin) = &config.admin {
         let listener = listen(&admin.host, admin.port)?;
         let auth = match &admin.access {
-            AdminAccess::Key(key) => Auth::Key(key.expose().to_owned().into()),
+            AdminAccess::Key(key) => Auth::Key(ApiKey::new(key.expose().to_owned())),
             AdminAccess::Insecure => Auth::Insecure,
         };
         let api = AdminApi {
@@ -460,7 +463,7 @@ async fn print_invitation(
     let command = chancery_agent::out_of_band::CreateInvitation {
         my_label: invitation.label.clone(),
         multi_use: invitation.multi_use,
-        use_public_did: invitation.public,
+        use_public_did: Some(invitation.public),
         metadata: invitation.metadata.clone(),
         handshake_protocols: Some(vec![
             "https://didcomm.org/didexchange/1.1".into(),
