@@ -3,15 +3,25 @@
 mod commands;
 mod directory;
 mod exchange;
+mod handshake;
+mod oob_record;
 mod record;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod their_did;
 
 pub use commands::{
     ConnectionId, CreateStatic, ListConnections, MetadataGet, MetadataSet, create_static, endpoints, get, list,
     metadata_get, metadata_set, remove,
 };
-pub use directory::Directory;
-pub use exchange::send_in_exchange;
-pub use record::Connection;
+pub use directory::{Directory, has_transport, services, target_of};
+pub use exchange::{send_in_exchange, service_of};
+pub use handshake::{Accept, accept_invitation};
+pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};
+pub use record::{Connection, INVITEE, INVITER, TOPIC, short_form};
+pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};
+pub use their_did::{record_did, record_document, record_expansion, record_key};
 
 /// Records returned by a list without `limit`.
 pub(crate) fn default_limit() -> usize {

@@ -1,10 +1,15 @@
 //! The connection record (ACA-Py's `ConnRecord`).
 
+use chancery_did::methods::peer::four;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::engine::Record;
+use super::rows;
+use crate::engine::{AgentError, Record, Unit};
 use crate::ports::store::Tag;
+
+/// The webhook topic of connection records.
+pub const TOPIC: &str = "connections";
 
 /// A pairwise connection, stored as ACA-Py stores it (category `connection`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,11 +57,140 @@ pub struct Connection {
     pub other: Map<String, Value>,
 }
 
+/// `their_role` of a connection to whom invited us.
+pub const INVITER: &str = "inviter";
+/// `their_role` of a connection to whom we invited.
+pub const INVITEE: &str = "invitee";
+
 impl Connection {
+    /// A new record of this moment in state `state`.
+    pub fn new(unit: &Unit<'_>, state: &str, their_role: &str, auto_accept: bool) -> Self {
+        let now = unit.now().to_text();
+        Self {
+            connection_id: unit.new_id(),
+            state: state.to_owned(),
+            their_role: Some(their_role.to_owned()),
+            created_at: now.clone(),
+            updated_at: now,
+            accept: if auto_accept { "auto" } else { "manual" }.to_owned(),
+            invitation_mode: "once".to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Messages other than those of the handshake may be sent and are accepted.
     pub fn is_ready(&self) -> bool {
         matches!(self.state.as_str(), "response" | "active" | "completed")
     }
+
+    /// The handshake is over.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state.as_str(), "active" | "completed")
+    }
+
+    /// We invited them: they are the requester of the DID Exchange.
+    pub fn they_were_invited(&self) -> bool {
+        matches!(self.their_role.as_deref(), Some("invitee" | "requester"))
+    }
+
+    /// Any number of requests may refer to its invitation.
+    pub fn is_multi_use(&self) -> bool {
+        self.invitation_mode == "multi"
+    }
+
+    /// What comes next happens without the controller.
+    pub fn auto_accepts(&self) -> bool {
+        self.accept == "auto"
+    }
+
+    /// RFC 23's word for the state, which depends on the role.
+    pub fn rfc23_state(&self) -> &'static str {
+        match (self.state.as_str(), self.they_were_invited()) {
+            ("init" | "start", _) => "start",
+            ("invitation", false) => "invitation-received",
+            ("invitation", true) => "invitation-sent",
+            ("request", false) => "request-sent",
+            ("request", true) => "request-received",
+            ("response", false) => "response-received",
+            ("response", true) => "response-sent",
+            ("active" | "completed", _) => "completed",
+            _ => "abandoned",
+        }
+    }
+
+    /// The record as the admin API and webhooks show it: ACA-Py's members and order, without nulls.
+    pub fn view(&self) -> Value {
+        let mut view = Map::new();
+        let mut put = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                view.insert(name.to_owned(), Value::from(value));
+            }
+        };
+        put("state", Some(&self.state));
+        put("created_at", Some(&self.created_at));
+        put("updated_at", Some(&self.updated_at));
+        put("connection_id", Some(&self.connection_id));
+        put("my_did", self.my_did.as_deref());
+        put("their_did", self.their_did.as_deref());
+        put("their_label", self.their_label.as_deref());
+        put("their_role", self.their_role.as_deref());
+        put("connection_protocol", self.connection_protocol.as_deref());
+        put("rfc23_state", Some(self.rfc23_state()));
+        put("inbound_connection_id", self.inbound_connection_id.as_deref());
+        put("invitation_key", self.invitation_key.as_deref());
+        put("invitation_msg_id", self.invitation_msg_id.as_deref());
+        put("request_id", self.request_id.as_deref());
+        put("accept", Some(&self.accept));
+        put("error_msg", self.error_msg.as_deref());
+        put("invitation_mode", Some(&self.invitation_mode));
+        put("alias", self.alias.as_deref());
+        put("their_public_did", self.their_public_did.as_deref());
+        Value::Object(view)
+    }
+
+    /// Tells the controller the present state.
+    pub fn notify(&self, unit: &mut Unit<'_>) {
+        unit.notify(TOPIC, &self.connection_id, &self.view());
+    }
+
+    /// Goes over to `state`, saves and tells the controller. The record was loaded or inserted in this unit.
+    pub fn advance(&mut self, unit: &mut Unit<'_>, state: &str) -> Result<(), AgentError> {
+        self.state = state.to_owned();
+        self.store(unit)?;
+        self.notify(unit);
+        Ok(())
+    }
+
+    /// Saves a change that the controller isn't told of.
+    pub fn store(&mut self, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        self.updated_at = unit.now().to_text();
+        unit.save(self)
+    }
+
+    /// Removes the record with what is attached to it, and tells the controller.
+    pub async fn delete(&self, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        let mut view = self.view();
+        view["state"] = json!("deleted");
+        if let Value::Object(members) = &mut view {
+            members.shift_remove("rfc23_state");
+        }
+        unit.notify(TOPIC, &self.connection_id, &view);
+        rows::remove_all(unit, &self.connection_id).await?;
+        unit.remove(self.key());
+        Ok(())
+    }
+
+    /// Replaces long forms of did:peer:4 by short ones.
+    pub fn shorten_dids(&mut self) {
+        for did in [&mut self.my_did, &mut self.their_did].into_iter().flatten() {
+            *did = short_form(did).to_owned();
+        }
+    }
+}
+
+/// The short form of a did:peer:4, any other DID as it is.
+pub fn short_form(did: &str) -> &str {
+    four::short_form(did).unwrap_or(did)
 }
 
 impl Record for Connection {

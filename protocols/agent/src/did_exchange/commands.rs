@@ -1,10 +1,18 @@
 //! Commands of the `did-exchange` tag of the admin API.
 
+use chancery_did::{KeyType, PublicKey};
+use chancery_didcomm::message::{Message, ReturnRoute};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::{Agent, AgentError};
+use super::messages::protocol_name;
+use super::state::{Input, Role, State, step};
+use super::{requester, responder};
+use crate::connection::{Connection, INVITER, services, short_form};
+use crate::engine::{Agent, AgentError, HandlerError, Kind, Received, Unit};
 use crate::ports::Tenant;
+use crate::transact;
+use crate::wallet;
 
 /// `POST /didexchange/{conn_id}/accept-invitation`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -92,27 +100,160 @@ pub struct ReceiveRequest {
     pub mediation_id: Option<String>,
 }
 
-/// `POST /didexchange/{conn_id}/accept-invitation` -> the connection.
-pub async fn accept_invitation(_: &Agent, _: &Tenant, _command: AcceptInvitation) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("POST /didexchange/{conn_id}/accept-invitation"))
+/// `POST /didexchange/{conn_id}/accept-invitation` -> the connection. 404 unknown, 400 wrong state or unknown DID.
+pub async fn accept_invitation(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: AcceptInvitation,
+) -> Result<Value, AgentError> {
+    let options = requester::Options {
+        my_endpoint: command.my_endpoint,
+        my_label: command.my_label,
+        use_did: command.use_did,
+        use_did_method: command.use_did_method,
+        ..requester::Options::default()
+    };
+    transact!(agent, tenant, |unit| async {
+        let mut connection = unit.expect::<Connection>(&command.conn_id).await?;
+        requester::send_request(&mut unit, &mut connection, &options).await?;
+        Ok::<_, AgentError>(connection.view())
+    }
+    .await)
 }
 
-/// `POST /didexchange/{conn_id}/accept-request` -> the connection.
-pub async fn accept_request(_: &Agent, _: &Tenant, _command: AcceptRequest) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("POST /didexchange/{conn_id}/accept-request"))
+/// `POST /didexchange/{conn_id}/accept-request` -> the connection. 404 unknown, 400 wrong state.
+pub async fn accept_request(agent: &Agent, tenant: &Tenant, command: AcceptRequest) -> Result<Value, AgentError> {
+    no_mediation(command.mediation_id.as_deref())?;
+    let options = responder::Options {
+        my_endpoint: command.my_endpoint,
+        use_public_did: command.use_public_did.unwrap_or(false),
+    };
+    transact!(agent, tenant, |unit| async {
+        let mut connection = unit.expect::<Connection>(&command.conn_id).await?;
+        responder::respond(&mut unit, &mut connection, &options).await?;
+        Ok::<_, AgentError>(connection.view())
+    }
+    .await)
 }
 
-/// `POST /didexchange/{conn_id}/reject` -> the connection.
-pub async fn reject(_: &Agent, _: &Tenant, _command: Reject) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("POST /didexchange/{conn_id}/reject"))
+/// `POST /didexchange/{conn_id}/reject` -> the connection. The other side is not told: we have no DID for it yet.
+/// 404 unknown, 400 wrong state.
+pub async fn reject(agent: &Agent, tenant: &Tenant, command: Reject) -> Result<Value, AgentError> {
+    transact!(agent, tenant, |unit| async {
+        let mut connection = unit.expect::<Connection>(&command.conn_id).await?;
+        let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
+        let next = step(role, State::of(&connection.state), Input::Reject).map_err(|_| {
+            let state = connection.rfc23_state();
+            AgentError::bad_request("wrong-state", format!("Cannot reject connection in state: {state}."))
+        })?;
+        connection.error_msg = Some(command.reason.clone().unwrap_or_else(|| "Connection abandoned".to_owned()));
+        connection.advance(&mut unit, next.next.unwrap_or(State::Abandoned).word())?;
+        Ok::<_, AgentError>(connection.view())
+    }
+    .await)
 }
 
-/// `POST /didexchange/create-request` -> the connection.
-pub async fn create_request(_: &Agent, _: &Tenant, _command: CreateRequest) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("POST /didexchange/create-request"))
+/// `POST /didexchange/create-request` -> the connection. Asks a DID for a connection without an invitation.
+///
+/// Errors: 400 unknown DID, contradicting options, a DID without service; 404 a DID that doesn't resolve.
+pub async fn create_request(agent: &Agent, tenant: &Tenant, command: CreateRequest) -> Result<Value, AgentError> {
+    no_mediation(command.mediation_id.as_deref())?;
+    let use_public_did = command.use_public_did.unwrap_or(false);
+    if use_public_did && (command.use_did.is_some() || command.use_did_method.is_some()) {
+        return Err(AgentError::bad_request(
+            "contradicting-options",
+            "use_public_did is mutually exclusive with use_did and use_did_method.",
+        ));
+    }
+    let minor = u32::from(command.protocol.as_deref() == Some("didexchange/1.1"));
+    let options = requester::Options {
+        my_endpoint: command.my_endpoint,
+        my_label: command.my_label,
+        use_did: command.use_did,
+        use_did_method: command.use_did_method,
+        use_public_did,
+        goal_code: command.goal_code,
+        goal: command.goal,
+    };
+    let did = command.their_public_did;
+    transact!(agent, tenant, |unit| async {
+        if wallet::public(&mut unit).await?.is_some_and(|own| own.did == did || own.qualified() == did) {
+            let text = "Cannot connect to yourself through public DID";
+            return Err(AgentError::bad_request("own-did", text));
+        }
+        if services(&mut unit, &did).await?.is_empty() {
+            let text = format!("No DIDComm service found in the document of {did}");
+            return Err(AgentError::bad_request("did-without-service", text));
+        }
+        let auto = command.auto_accept.unwrap_or_else(|| unit.settings().auto_accept_requests);
+        let mut connection = Connection::new(&unit, State::Invitation.word(), INVITER, auto);
+        connection.their_public_did = Some(short_form(&did).to_owned());
+        connection.alias = command.alias.clone();
+        connection.connection_protocol = Some(protocol_name(minor).to_owned());
+        unit.insert(&connection)?;
+        requester::send_request(&mut unit, &mut connection, &options).await?;
+        Ok::<_, AgentError>(connection.view())
+    }
+    .await)
 }
 
-/// `POST /didexchange/receive-request` -> the connection.
-pub async fn receive_request(_: &Agent, _: &Tenant, _command: ReceiveRequest) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("POST /didexchange/receive-request"))
+/// `POST /didexchange/receive-request` -> the connection. A request that came by another way than DIDComm.
+///
+/// Errors: 400 malformed, or it belongs to no invitation.
+pub async fn receive_request(agent: &Agent, tenant: &Tenant, command: ReceiveRequest) -> Result<Value, AgentError> {
+    no_mediation(command.mediation_id.as_deref())?;
+    let refused = |text: String| AgentError::bad_request("request-refused", text);
+    let mut message = Message::from_json(command.request).map_err(|e| refused(e.to_string()))?;
+    let thid = message.ensure_id(|| agent.new_id());
+    let thid = message.thread_id().map_or(thid, str::to_owned);
+    transact!(agent, tenant, |unit| async {
+        let recipient = recipient_of(&mut unit, &message).await?;
+        let received = Received {
+            message: message.clone(),
+            sender: None,
+            recipient,
+            connection: None,
+            return_route: ReturnRoute::None,
+            oob_id: None,
+        };
+        responder::receive_request(&mut unit, &received).await.map_err(|error| match error {
+            HandlerError::Failed(error) => error,
+            other => refused(other.to_string()),
+        })?;
+        let query = crate::ports::store::Query::tagged("connection", "request_id", &*thid);
+        let connections = unit.find::<Connection>(&query).await?;
+        let mut connection = connections
+            .into_iter()
+            .find(Connection::they_were_invited)
+            .ok_or_else(|| refused("the request was not accepted".into()))?;
+        if command.alias.is_some() {
+            connection.alias = command.alias.clone();
+            connection.store(&mut unit)?;
+        }
+        if command.auto_accept == Some(true) && connection.state == State::Request.word() {
+            let options =
+                responder::Options { my_endpoint: command.my_endpoint.clone(), ..responder::Options::default() };
+            responder::respond(&mut unit, &mut connection, &options).await?;
+        }
+        Ok::<_, AgentError>(connection.view())
+    }
+    .await)
+}
+
+/// The key that a request without envelope would have been packed for: that of our public DID.
+async fn recipient_of(unit: &mut Unit<'_>, message: &Message) -> Result<Option<PublicKey>, AgentError> {
+    let pthid = message.parent_thread_id().unwrap_or_default();
+    let Some(own) = wallet::public(unit).await?.filter(|own| pthid.starts_with(&own.qualified())) else {
+        return Ok(None);
+    };
+    PublicKey::from_base58(KeyType::Ed25519, &own.verkey)
+        .map(Some)
+        .map_err(|e| AgentError::internal("did-unreadable", e.to_string()).with_kind(Kind::BadRequest))
+}
+
+fn no_mediation(mediation_id: Option<&str>) -> Result<(), AgentError> {
+    match mediation_id {
+        None => Ok(()),
+        Some(_) => Err(AgentError::not_supported("mediation is not supported yet: leave mediation_id out")),
+    }
 }

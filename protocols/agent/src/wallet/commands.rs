@@ -59,7 +59,7 @@ pub struct SetPublicDid {
 
 /// Names a DID of the wallet.
 #[derive(Clone, Debug, Deserialize)]
-pub struct OwnDid {
+pub struct DidRef {
     /// The DID.
     pub did: String,
 }
@@ -135,12 +135,12 @@ pub async fn set_did_endpoint(_: &Agent, _: &Tenant, _command: SetDidEndpoint) -
 }
 
 /// `GET /wallet/get-did-endpoint` -> `{"did", "endpoint"}`.
-pub async fn get_did_endpoint(_: &Agent, _: &Tenant, _command: OwnDid) -> Result<Value, AgentError> {
+pub async fn get_did_endpoint(_: &Agent, _: &Tenant, _command: DidRef) -> Result<Value, AgentError> {
     Err(AgentError::not_supported("GET /wallet/get-did-endpoint"))
 }
 
 /// `PATCH /wallet/did/local/rotate-keypair` -> `{}`.
-pub async fn rotate_keypair(_: &Agent, _: &Tenant, _command: OwnDid) -> Result<Value, AgentError> {
+pub async fn rotate_keypair(_: &Agent, _: &Tenant, _command: DidRef) -> Result<Value, AgentError> {
     Err(AgentError::not_supported("PATCH /wallet/did/local/rotate-keypair"))
 }
 

@@ -1,0 +1,273 @@
+//! We were invited (or ask on our own): send the request, take the response, send complete.
+
+use chancery_did::methods::sov;
+use chancery_did::{PublicKey, SecretKey};
+use chancery_didcomm::message::{Attachment, Message, MessageType, Version};
+use serde_json::Value;
+
+use super::messages::{self, Response, kind, minor_of, read_document, thread};
+use super::state::{Input, Role, Send, State, step};
+use crate::connection::{self, Connection, INVITER, record_did, record_document, services, target_of};
+use crate::engine::{AgentError, HandlerError, Kind, Received, Scope, Target, Unit};
+use crate::ports::store::Query;
+use crate::wallet::{self, OwnDid, Purpose};
+
+/// What may be chosen when a request is sent.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Endpoint for a new DID instead of the agent's.
+    pub my_endpoint: Option<String>,
+    /// Label instead of the agent's.
+    pub my_label: Option<String>,
+    /// A DID of the wallet.
+    pub use_did: Option<String>,
+    /// `did:peer:2` or `did:peer:4`.
+    pub use_did_method: Option<String>,
+    /// Our public DID.
+    pub use_public_did: bool,
+    /// Sent along.
+    pub goal_code: Option<String>,
+    /// Sent along.
+    pub goal: Option<String>,
+}
+
+/// Sends the request of a connection in state `invitation`. The record was loaded or inserted in this unit.
+///
+/// Errors: 400 wrong state, unknown DID; 500 the invitation's service cannot be used.
+pub async fn send_request(
+    unit: &mut Unit<'_>,
+    connection: &mut Connection,
+    options: &Options,
+) -> Result<(), AgentError> {
+    let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
+    step(role, State::of(&connection.state), Input::AcceptInvitation)
+        .map_err(|_| AgentError::bad_request("wrong-state", "Connection not in state invitation."))?;
+    let (target, pthid) = invited(unit, connection).await?;
+    let minor = minor_of(connection.connection_protocol.as_deref());
+    let own = choose_did(unit, connection, minor, options).await?;
+
+    let id = unit.new_id();
+    let label = options.my_label.clone().unwrap_or_else(|| unit.settings().label.clone());
+    let did = if minor == 0 { own.did.clone() } else { own.qualified() };
+    let mut request = Message::build(kind(minor, "request"), &id)
+        .thread(&thread(&id, pthid.as_deref()))
+        .field("label", label)
+        .field("did", did);
+    if minor == 0 && is_local_nym(unit, &own).await? {
+        let secret = secret_of(unit, &own.verkey).await?;
+        request = request.attachment("did_doc", &signed_document(unit, &own, &secret, options.my_endpoint.as_deref())?);
+    }
+    let request = request
+        .optional("goal_code", options.goal_code.clone())
+        .optional("goal", options.goal.clone())
+        .finish();
+
+    connection.my_did = Some(own.did.clone());
+    connection.request_id = Some(id);
+    if connection.invitation_key.is_none() {
+        connection.invitation_key = target.recipient_keys.first().cloned();
+    }
+    connection.advance(unit, State::Request.word())?;
+    let target = Target { sender_key: Some(own.verkey), ..target };
+    unit.send(&request, target, Some(&connection.connection_id), Scope::Connection);
+    Ok(())
+}
+
+/// Where the request goes, and its parent thread.
+async fn invited(unit: &mut Unit<'_>, connection: &Connection) -> Result<(Target, Option<String>), AgentError> {
+    let unusable = |text: String| AgentError::internal("invitation-unusable", text);
+    let invitation = connection::invitation(unit, &connection.connection_id).await?;
+    let service = invitation.as_ref().map(|i| &i["services"][0]);
+    let did = match service {
+        Some(Value::String(did)) => did.clone(),
+        Some(service @ Value::Object(_)) => {
+            return Ok((inline_target(service).map_err(unusable)?, connection.invitation_msg_id.clone()));
+        }
+        Some(_) => return Err(unusable("the invitation has no service".into())),
+        None => connection.their_public_did.clone().ok_or_else(|| unusable("the invitation is gone".into()))?,
+    };
+    let services = services(unit, &did).await.map_err(|e| e.with_kind(Kind::Internal))?;
+    let target = target_of(&services, None).ok_or_else(|| unusable(format!("{did} has no DIDComm service")))?;
+    let pthid = match &connection.invitation_msg_id {
+        Some(id) => Some(id.clone()),
+        None => services.first().map(|s| if s.id.starts_with('#') { format!("{did}{}", s.id) } else { s.id.clone() }),
+    };
+    Ok((target, pthid))
+}
+
+/// The target of an inline service, whose keys are did:key or references into one.
+pub fn inline_target(service: &Value) -> Result<Target, String> {
+    let keys = |name: &str| -> Result<Vec<String>, String> {
+        let list = service[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        list.iter()
+            .map(|key| {
+                let text = key.as_str().unwrap_or_default();
+                PublicKey::from_did_key(text).map(|k| k.base58()).map_err(|e| format!("{name}: {text}: {e}"))
+            })
+            .collect()
+    };
+    let recipient_keys = keys("recipientKeys")?;
+    if recipient_keys.is_empty() {
+        return Err("the invitation's service has no recipientKeys".into());
+    }
+    let endpoint = service["serviceEndpoint"].as_str().filter(|e| connection::has_transport(e)).map(str::to_owned);
+    Ok(Target { recipient_keys, routing_keys: keys("routingKeys")?, endpoint, sender_key: None })
+}
+
+async fn choose_did(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+    minor: u32,
+    options: &Options,
+) -> Result<OwnDid, AgentError> {
+    let unknown = |did: &str| AgentError::bad_request("unknown-did", format!("DID not found in wallet: {did}"));
+    if let Some(did) = options.use_did.as_ref().or(connection.my_did.as_ref()) {
+        return wallet::own_did(unit, did).await?.ok_or_else(|| unknown(did));
+    }
+    if options.use_public_did {
+        let none = || AgentError::bad_request("no-public-did", "No public DID configured.");
+        return wallet::public(unit).await?.ok_or_else(none);
+    }
+    new_did(unit, minor, options.use_did_method.as_deref(), options.my_endpoint.as_deref())
+}
+
+/// A new DID for a connection: a nym in 1.0, else a did:peer of the given method (default did:peer:4).
+pub fn new_did(
+    unit: &mut Unit<'_>,
+    minor: u32,
+    method: Option<&str>,
+    my_endpoint: Option<&str>,
+) -> Result<OwnDid, AgentError> {
+    if minor == 0 {
+        return wallet::new_nym(unit);
+    }
+    let settings = unit.settings();
+    let endpoints = endpoints_of(&settings.endpoints, my_endpoint);
+    match method {
+        Some("did:peer:2") => wallet::new_peer2(unit, &endpoints, Purpose::Connection),
+        _ => wallet::new_peer4(unit, &endpoints, Purpose::Connection),
+    }
+}
+
+/// The endpoints for a new DID: the given one instead of the agent's.
+pub fn endpoints_of<'a>(agents: &'a [String], my_endpoint: Option<&'a str>) -> Vec<&'a str> {
+    match my_endpoint {
+        Some(endpoint) => vec![endpoint],
+        None => agents.iter().map(String::as_str).collect(),
+    }
+}
+
+/// A nym that only its attached document explains.
+pub async fn is_local_nym(unit: &mut Unit<'_>, own: &OwnDid) -> Result<bool, AgentError> {
+    if own.method != "sov" || own.metadata.get("posted").and_then(Value::as_bool).unwrap_or(false) {
+        return Ok(false);
+    }
+    Ok(wallet::public(unit).await?.is_none_or(|public| public.did != own.did))
+}
+
+/// A secret key of ours that must be there.
+pub async fn secret_of(unit: &Unit<'_>, verkey: &str) -> Result<SecretKey, AgentError> {
+    let gone = || AgentError::internal("key-gone", format!("our key {verkey} is no longer in the wallet"));
+    unit.secret(verkey).await?.ok_or_else(gone)
+}
+
+/// `did_doc~attach` of a nym of ours.
+pub fn signed_document(
+    unit: &Unit<'_>,
+    own: &OwnDid,
+    signer: &SecretKey,
+    my_endpoint: Option<&str>,
+) -> Result<Attachment, AgentError> {
+    let settings = unit.settings();
+    let endpoints = endpoints_of(&settings.endpoints, my_endpoint);
+    let document = sov::build_for(&own.did, &own.public_key()?, &endpoints, &[]);
+    messages::sign(Attachment::json_base64(unit.new_id(), &document), signer)
+}
+
+/// Takes a `response`: checks who signed it, completes the handshake.
+pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+    let malformed = |e: chancery_didcomm::MessageError| HandlerError::Malformed(e.to_string());
+    let response = Response::read(&received.message).map_err(malformed)?;
+    let thid = received.message.thread_id().unwrap_or_default();
+    let minor = received.message.message_type().version().minor.min(1);
+    let query = Query::tagged("connection", "request_id", thid);
+    let connections = unit.find::<Connection>(&query).await?;
+    let Some(mut connection) = connections.into_iter().find(|c| c.their_role.as_deref() == Some(INVITER)) else {
+        super::report::unknown_thread(unit, received, minor, response.document.as_ref(), &response.did);
+        return Ok(());
+    };
+    let next = step(Role::Requester, State::of(&connection.state), Input::ResponseReceived)
+        .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
+    verify(unit, &connection, &response).await?;
+    if next.next.is_none() {
+        if connection.their_did.as_deref() == Some(connection::short_form(&response.did)) {
+            send_complete(unit, &connection, thid).await?;
+        }
+        return Ok(());
+    }
+    connection.their_did = Some(response.did.clone());
+    connection.shorten_dids();
+    connection.advance(unit, State::Response.word())?;
+    debug_assert_eq!(next.send, Some(Send::Complete));
+    send_complete(unit, &connection, thid).await?;
+    connection.advance(unit, State::Completed.word())?;
+    if unit.settings().auto_ping_connection {
+        ping(unit, &connection).await?;
+    }
+    let my_did = connection.my_did.clone().unwrap_or_default();
+    if let Some(verkey) = unit.agent().directory().verkey(unit, &my_did).await? {
+        unit.unpark(&verkey);
+    }
+    Ok(())
+}
+
+/// The response must be signed by the invitation's key; only then its DID is remembered.
+async fn verify(unit: &mut Unit<'_>, connection: &Connection, response: &Response) -> Result<(), HandlerError> {
+    let refuse = |text: String| HandlerError::dropped("response-not-verified", text);
+    let invited_by = connection.invitation_key.as_deref().unwrap_or_default();
+    let by_inviter = |signers: &[PublicKey]| signers.iter().any(|k| k.as_base58() == invited_by);
+    if let Some(attachment) = &response.document {
+        let signed = read_document(attachment, &response.did).map_err(refuse)?;
+        if !by_inviter(&signed.signers) {
+            return Err(refuse(format!("the DID document is not signed by the invitation's key {invited_by}")));
+        }
+        record_document(unit, &response.did, &signed.received, &signed.document).await?;
+        return Ok(());
+    }
+    let attachment = response
+        .rotation
+        .as_ref()
+        .ok_or_else(|| refuse("neither did_doc~attach nor did_rotate~attach: the DID is signed by nobody".into()))?;
+    let signers = attachment.verify().map_err(|e| refuse(format!("did_rotate~attach: {e}")))?;
+    if !by_inviter(&signers) {
+        return Err(refuse(format!("did_rotate~attach is not signed by the invitation's key {invited_by}")));
+    }
+    let did = attachment.content_text().map_err(|e| refuse(format!("did_rotate~attach: {e}")))?;
+    if did != response.did {
+        return Err(refuse(format!("did_rotate~attach signs {did}, the response names {}", response.did)));
+    }
+    record_did(unit, &response.did).await?;
+    Ok(())
+}
+
+async fn send_complete(unit: &mut Unit<'_>, connection: &Connection, thid: &str) -> Result<(), HandlerError> {
+    let minor = minor_of(connection.connection_protocol.as_deref());
+    // Some inviters answer without `pthid`: it is that of the invitation (or what our own request had).
+    let pthid = connection.invitation_msg_id.as_deref().or(connection.their_public_did.as_deref());
+    let complete = Message::build(kind(minor, "complete"), unit.new_id()).thread(&thread(thid, pthid)).finish();
+    send_over(unit, connection, &complete).await
+}
+
+async fn ping(unit: &mut Unit<'_>, connection: &Connection) -> Result<(), HandlerError> {
+    let kind = MessageType::new("trust_ping", Version::new(1, 0), "ping");
+    let ping = Message::build(kind, unit.new_id()).field("response_requested", true).finish();
+    send_over(unit, connection, &ping).await
+}
+
+async fn send_over(unit: &mut Unit<'_>, connection: &Connection, message: &Message) -> Result<(), HandlerError> {
+    let target = unit.agent().directory().target(unit, connection).await?.ok_or_else(|| {
+        HandlerError::dropped("no-target", format!("connection {} has no service", connection.connection_id))
+    })?;
+    unit.send(message, target, Some(&connection.connection_id), Scope::Connection);
+    Ok(())
+}

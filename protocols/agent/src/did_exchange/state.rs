@@ -1,0 +1,135 @@
+//! The handshake as a pure function. States are named by RFC 23; the record stores RFC 160's words.
+
+/// Our part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// We accepted an invitation.
+    Requester,
+    /// We invited.
+    Responder,
+}
+
+/// Where the handshake stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Made for a request to a multi-use invitation.
+    Start,
+    /// Invitation sent or received.
+    Invitation,
+    /// Request sent or received.
+    Request,
+    /// Response sent or received.
+    Response,
+    /// Complete.
+    Completed,
+    /// Rejected or failed.
+    Abandoned,
+}
+
+impl State {
+    /// From the word in the record; unknown words count as abandoned.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "init" | "start" => Self::Start,
+            "invitation" => Self::Invitation,
+            "request" => Self::Request,
+            "response" => Self::Response,
+            "active" | "completed" => Self::Completed,
+            _ => Self::Abandoned,
+        }
+    }
+
+    /// The word in the record.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "init",
+            Self::Invitation => "invitation",
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Completed => "active",
+            Self::Abandoned => "error",
+        }
+    }
+}
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The controller (or policy) accepts the invitation.
+    AcceptInvitation,
+    /// A request arrived; the same one again counts too.
+    RequestReceived,
+    /// The controller (or policy) accepts the request.
+    AcceptRequest,
+    /// A response arrived, its signature checked.
+    ResponseReceived,
+    /// Our complete is on its way.
+    CompleteSent,
+    /// A complete, or any other authenticated message, arrived over the connection.
+    MessageReceived,
+    /// The controller rejects.
+    Reject,
+    /// A problem report with a known code arrived.
+    ReportReceived,
+}
+
+/// A message to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Send {
+    /// `request`
+    Request,
+    /// `response`
+    Response,
+    /// `complete`
+    Complete,
+}
+
+/// What follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The new state; `None`: it stays, nothing is saved, nobody is told.
+    pub next: Option<State>,
+    /// The message to send.
+    pub send: Option<Send>,
+}
+
+/// The input does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{input:?} does not fit a {role:?} in state {state:?}")]
+pub struct Refusal {
+    /// Our part.
+    pub role: Role,
+    /// The present state.
+    pub state: State,
+    /// What happened.
+    pub input: Input,
+}
+
+/// The next step.
+pub fn step(role: Role, state: State, input: Input) -> Result<Step, Refusal> {
+    use Input as I;
+    use State as S;
+    let go = |next| Ok(Step { next: Some(next), send: None });
+    let send = |next, message| Ok(Step { next: Some(next), send: Some(message) });
+    let again = |message| Ok(Step { next: None, send: Some(message) });
+    let nothing = Ok(Step { next: None, send: None });
+    match (role, state, input) {
+        (Role::Requester, S::Invitation, I::AcceptInvitation) => send(S::Request, Send::Request),
+        (Role::Requester, S::Request, I::ResponseReceived) => send(S::Response, Send::Complete),
+        (Role::Requester, S::Response | S::Completed, I::ResponseReceived) => again(Send::Complete),
+        (Role::Requester, S::Response, I::CompleteSent) => go(S::Completed),
+        (Role::Requester, S::Invitation, I::Reject) => go(S::Abandoned),
+
+        (Role::Responder, S::Start | S::Invitation, I::RequestReceived) => go(S::Request),
+        (Role::Responder, S::Response, I::RequestReceived) => again(Send::Response),
+        (Role::Responder, S::Request | S::Completed, I::RequestReceived) => nothing,
+        (Role::Responder, S::Request, I::AcceptRequest) => send(S::Response, Send::Response),
+        (Role::Responder, S::Response, I::MessageReceived) => go(S::Completed),
+        (Role::Responder, S::Request, I::Reject) => go(S::Abandoned),
+
+        (_, S::Completed, I::MessageReceived) => nothing,
+        (_, S::Request | S::Response | S::Completed, I::ReportReceived) => go(S::Abandoned),
+        (_, S::Abandoned, I::ReportReceived) => nothing,
+        _ => Err(Refusal { role, state, input }),
+    }
+}

@@ -1,0 +1,227 @@
+//! DIDs of ours: the record, and how new ones are made.
+
+use chancery_did::methods::{peer, sov};
+use chancery_did::{KeyType, PublicKey, SecretKey};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::connection::record_expansion;
+use crate::engine::{AgentError, Record, Unit};
+use crate::ports::store::{Query, RowKey, Tag};
+
+/// Metadata member, and tag, of DIDs that invitations share.
+pub const INVITATION_REUSE: &str = "invitation_reuse";
+
+/// A DID of ours, stored as ACA-Py stores it (category `did`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OwnDid {
+    /// The DID; the row's name, and in the value too.
+    pub did: String,
+    /// `key`, `sov`, `web`, `did:peer:2`, `did:peer:4`.
+    pub method: String,
+    /// Base58 of the key.
+    pub verkey: String,
+    /// `ed25519`, `bls12381g2`, `p256`.
+    pub verkey_type: String,
+    /// `posted`, `endpoint`, `invitation_reuse`, …
+    pub metadata: Map<String, Value>,
+    /// Members of ACA-Py's record that we don't know, kept.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Record for OwnDid {
+    const CATEGORY: &'static str = "did";
+
+    fn id(&self) -> &str {
+        &self.did
+    }
+
+    fn set_id(&mut self, id: String) {
+        self.did = id;
+    }
+
+    fn tags(&self, _plaintext: bool) -> Vec<Tag> {
+        let mut tags = vec![
+            Tag::new("method", &*self.method),
+            Tag::new("verkey", &*self.verkey),
+            Tag::new("verkey_type", &*self.verkey_type),
+        ];
+        if self.metadata.contains_key(INVITATION_REUSE) {
+            tags.push(Tag::new(INVITATION_REUSE, "true"));
+        }
+        tags
+    }
+}
+
+impl OwnDid {
+    fn new(did: &str, method: &str, key: &PublicKey) -> Self {
+        Self {
+            did: did.to_owned(),
+            method: method.to_owned(),
+            verkey: key.base58(),
+            verkey_type: key.kind().as_str().to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The DID with prefix: a nym gets `did:sov:`.
+    pub fn qualified(&self) -> String {
+        sov::qualified(&self.did)
+    }
+
+    /// The key, if it is one that DIDComm v1 can use.
+    pub fn public_key(&self) -> Result<PublicKey, AgentError> {
+        let kind = KeyType::from_name(&self.verkey_type).unwrap_or(KeyType::Ed25519);
+        PublicKey::from_base58(kind, &self.verkey)
+            .map_err(|e| AgentError::internal("did-unreadable", format!("the key of {}: {e}", self.did)))
+    }
+
+    /// The row as `GET /wallet/did` shows it. `public`: it is the public DID.
+    pub fn view(&self, public: bool) -> Value {
+        let posted = self.metadata.get("posted").and_then(Value::as_bool).unwrap_or(false);
+        let posture = match (public, posted) {
+            (true, _) => "public",
+            (false, true) => "posted",
+            _ => "wallet_only",
+        };
+        json!({
+            "did": self.did,
+            "verkey": self.verkey,
+            "posture": posture,
+            "key_type": self.verkey_type,
+            "method": self.method,
+            "metadata": self.metadata,
+        })
+    }
+}
+
+/// What a new DID of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// One connection: a did:peer:4 is stored in both forms.
+    Connection,
+    /// Invitations, which other invitations may share if `shared`.
+    Invitation {
+        /// Found again by [`shared_did`].
+        shared: bool,
+    },
+    /// The controller asked for it.
+    Wallet,
+}
+
+/// A new Ed25519 key with the tag of ACA-Py's key manager.
+pub fn new_key(unit: &mut Unit<'_>) -> SecretKey {
+    let secret = SecretKey::generate(KeyType::Ed25519, &mut unit.rng());
+    let multikey = secret.as_public().multikey();
+    unit.insert_key(&secret, Some("{}"), vec![Tag::new("multikey", multikey)]);
+    secret
+}
+
+fn put(unit: &mut Unit<'_>, own: &OwnDid, purpose: Purpose) -> Result<OwnDid, AgentError> {
+    let mut own = own.clone();
+    if purpose == (Purpose::Invitation { shared: true }) {
+        own.metadata.insert(INVITATION_REUSE.to_owned(), json!("true"));
+    }
+    unit.insert(&own)?;
+    Ok(own)
+}
+
+fn unusable(error: chancery_did::DidError) -> AgentError {
+    AgentError::bad_request("bad-endpoint", format!("no DID can be made with these endpoints: {error}"))
+}
+
+/// A new did:peer:4 in its long form.
+pub fn new_peer4(unit: &mut Unit<'_>, endpoints: &[&str], purpose: Purpose) -> Result<OwnDid, AgentError> {
+    let secret = new_key(unit);
+    let key = secret.as_public();
+    let long = peer::four::build_for_connection(key, endpoints, &[]).map_err(unusable)?;
+    if purpose == Purpose::Connection {
+        let short = peer::four::short_form(&long).map_err(unusable)?;
+        unit.insert(&OwnDid::new(short, "did:peer:4", key))?;
+    }
+    record_expansion(unit, &long);
+    put(unit, &OwnDid::new(&long, "did:peer:4", key), purpose)
+}
+
+/// A new did:peer:2 with a key for authentication and one for key agreement.
+pub fn new_peer2(unit: &mut Unit<'_>, endpoints: &[&str], purpose: Purpose) -> Result<OwnDid, AgentError> {
+    let secret = SecretKey::generate(KeyType::Ed25519, &mut unit.rng());
+    let agreement = secret
+        .to_x25519()
+        .map_err(|e| AgentError::internal("key-conversion", format!("a new key could not be converted: {e}")))?;
+    let did = peer::two::build_for_connection(secret.as_public(), agreement.as_public(), endpoints, &[]);
+    let tags = |fragment: &str, key: &SecretKey| {
+        vec![Tag::new("kid", format!("{did}#{fragment}")), Tag::new("multikey", key.as_public().multikey())]
+    };
+    unit.insert_key(&secret, Some("{}"), tags("key-1", &secret));
+    unit.insert_key(&agreement, None, tags("key-2", &agreement));
+    record_expansion(unit, &did);
+    put(unit, &OwnDid::new(&did, "did:peer:2", secret.as_public()), purpose)
+}
+
+/// A new unqualified nym.
+pub fn new_nym(unit: &mut Unit<'_>) -> Result<OwnDid, AgentError> {
+    let secret = SecretKey::generate(KeyType::Ed25519, &mut unit.rng());
+    unit.insert_key(&secret, Some("{}"), Vec::new());
+    let own = OwnDid::new(&sov::nym_from_verkey(secret.as_public()), "sov", secret.as_public());
+    unit.insert(&own)?;
+    Ok(own)
+}
+
+/// A DID of another method with a key of its own that the caller has made.
+pub(super) fn with_key(
+    unit: &mut Unit<'_>,
+    did: &str,
+    method: &str,
+    secret: &SecretKey,
+) -> Result<OwnDid, AgentError> {
+    unit.insert_key(secret, Some("{}"), Vec::new());
+    let own = OwnDid::new(did, method, secret.as_public());
+    unit.insert(&own)?;
+    Ok(own)
+}
+
+/// The DID of a method that invitations share.
+pub async fn shared_did(unit: &mut Unit<'_>, method: &str) -> Result<Option<OwnDid>, AgentError> {
+    let query = Query::tagged(OwnDid::CATEGORY, "method", method).and(INVITATION_REUSE, "true");
+    Ok(unit.find::<OwnDid>(&query).await?.into_iter().next())
+}
+
+/// A DID of the wallet by any of its names: qualified or not, long or short.
+pub async fn own_did(unit: &mut Unit<'_>, did: &str) -> Result<Option<OwnDid>, AgentError> {
+    if let Some(own) = unit.peek::<OwnDid>(did).await? {
+        return Ok(Some(own));
+    }
+    match did.strip_prefix("did:sov:") {
+        Some(nym) => unit.peek::<OwnDid>(nym).await,
+        None => Ok(None),
+    }
+}
+
+const PUBLIC: (&str, &str) = ("config", "default_public_did");
+
+fn public_key_of_config() -> RowKey {
+    RowKey::new(PUBLIC.0, PUBLIC.1)
+}
+
+/// The public DID (`config/default_public_did`).
+pub async fn public(unit: &mut Unit<'_>) -> Result<Option<OwnDid>, AgentError> {
+    let Some(row) = unit.row(&public_key_of_config()).await? else { return Ok(None) };
+    let value: Value = serde_json::from_slice(&row.value)
+        .map_err(|e| AgentError::internal("record-unreadable", format!("config/default_public_did: {e}")))?;
+    match value["did"].as_str() {
+        Some(did) => own_did(unit, did).await,
+        None => Ok(None),
+    }
+}
+
+/// Makes a DID of the wallet the public one.
+pub async fn make_public(unit: &mut Unit<'_>, did: &str) -> Result<(), AgentError> {
+    let key = public_key_of_config();
+    unit.row(&key).await?;
+    let value = json!({"did": did}).to_string().into_bytes();
+    unit.insert_row(crate::ports::store::NewRow { key, value, tags: Vec::new() });
+    Ok(())
+}
