@@ -6,15 +6,17 @@ import signal
 from .connections import connect
 from .flows import (
     away,
+    both_ways,
     burst,
     connectionless,
     decline,
     free_request,
+    message,
     offer_with_handshake,
+    ping,
     proposal_automatic,
     proposal_by_hand,
     reuse,
-    small_protocols,
 )
 from .issuance import issue_automatically, issue_by_hand
 from .wallets import one_wallet_two_programs
@@ -95,7 +97,8 @@ def all_scenarios(self_check=False):
             on_pair("offer-with-handshake", side, "manual", offer_with_handshake),
             on_pair("problem-report-from-holder", side, "manual", decline("holder")),
             on_pair("problem-report-from-issuer", side, "manual", decline("issuer")),
-            on_pair("ping-and-message", side, "manual", small_protocols),
+            on_pair("ping", side, "manual", both_ways(ping)),
+            on_pair("basic-message", side, "manual", both_ways(message)),
             on_pair("reuse-of-a-connection", side, "automatic", reuse),
             on_pair("burst", side, "automatic", burst),
             on_pair("websocket", side, "websocket", over_websocket),

@@ -6,7 +6,7 @@ import threading
 from .agents import AUTOMATIC, Agent, Software, stop_all
 
 PROFILES = {
-    "manual": {},
+    "manual": {"options": ["--monitor-ping"]},
     "automatic": {"options": AUTOMATIC},
     "websocket": {"transport": "ws"},
 }
