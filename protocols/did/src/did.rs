@@ -3,7 +3,7 @@ use std::fmt;
 use crate::DidError;
 use crate::methods::sov;
 
-/// Characters of the longest DID that is read. A `did:peer:4` holds a whole document; base58 takes quadratic time.
+/// Characters of the longest DID that is read. A `did:peer:4` holds a whole document, and base58 takes quadratic time.
 pub(crate) const MAX_LENGTH: usize = 8192;
 
 /// The DID methods that get special treatment; the numbers of `did:peer` are its algorithms.

@@ -3,6 +3,7 @@
 //! [`resolve_local`] answers with a document, or with what it [`Needed`]: the caller fetches that and hands it to
 //! the method's own function (`methods::web::document`, `methods::peer::four::resolve_short`, …).
 
+pub mod base58;
 pub mod document;
 pub mod json;
 pub mod key;

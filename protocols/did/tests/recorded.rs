@@ -4,7 +4,7 @@
 use chancery_did::key::{KeyError, KeyType, PublicKey, SecretKey};
 use chancery_did::methods::{peer, sov};
 use chancery_did::{DidDocument, DidError, Needed, Resolution, resolve_local};
-use rand_core::OsRng;
+use rand_core::{OsRng, RngCore as _};
 use serde_json::{Value, json};
 
 fn vectors(text: &str) -> Value {
@@ -333,6 +333,38 @@ fn key_agreement_is_mutual_and_refuses_weak_keys() {
     }] {
         let key = PublicKey::new(KeyType::X25519, &weak).unwrap();
         assert_eq!(x.diffie_hellman(&key), Err(KeyError::Invalid(KeyType::X25519)));
+    }
+    // RFC 7748, 5.2; the second has a superfluous high bit.
+    let hex = |text: &str| -> [u8; 32] {
+        std::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+    };
+    for (scalar, u, product) in [
+        (
+            "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+            "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+            "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+        ),
+        (
+            "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+            "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+            "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
+        ),
+    ] {
+        let shared = SecretKey::from_bytes(KeyType::X25519, &hex(scalar))
+            .unwrap()
+            .diffie_hellman(&PublicKey::new(KeyType::X25519, &hex(u)).unwrap());
+        assert_eq!(*shared.unwrap(), hex(product));
+    }
+    // Any 32 bytes are an X25519 key; every second one lies on the twist.
+    for _ in 0..40 {
+        let (mut secret, mut u) = ([0; 32], [0; 32]);
+        OsRng.fill_bytes(&mut secret);
+        OsRng.fill_bytes(&mut u);
+        let ours = SecretKey::from_bytes(KeyType::X25519, &secret).unwrap();
+        let theirs = x25519_dalek::StaticSecret::from(secret);
+        assert_eq!(ours.public().bytes(), x25519_dalek::PublicKey::from(&theirs).as_bytes());
+        let shared = ours.diffie_hellman(&PublicKey::new(KeyType::X25519, &u).unwrap()).unwrap();
+        assert_eq!(*shared, theirs.diffie_hellman(&u.into()).to_bytes());
     }
     let no_point = PublicKey::new(KeyType::Ed25519, &[2; 32]).unwrap();
     assert!(no_point.to_x25519().is_err() && !no_point.verify(b"", &[0; 64]));

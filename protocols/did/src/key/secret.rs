@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use curve25519_dalek::edwards::EdwardsPoint;
 use ed25519_dalek::Signer as _;
 use rand_core::CryptoRngCore;
 use zeroize::Zeroizing;
@@ -61,9 +62,9 @@ impl SecretKey {
                 signing = Some(key);
                 public
             }
-            KeyType::X25519 => PublicKey::from_x25519(
-                x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(*secret)).to_bytes(),
-            ),
+            KeyType::X25519 => {
+                PublicKey::from_x25519(EdwardsPoint::mul_base_clamped(*secret).to_montgomery().to_bytes())
+            }
             KeyType::P256 => PublicKey::from_p256(p256_secret(&secret)?.public_key())?,
             KeyType::Bls12381G2 => PublicKey::from_bls(bls::PublicPoint::from_secret(&secret)?),
         };
@@ -107,9 +108,8 @@ impl SecretKey {
                 Some(key) => Ok(key.clone()),
                 None => {
                     let scalar = Zeroizing::new(signing.to_scalar_bytes());
-                    let mut clamped = Zeroizing::new(*scalar);
                     // Other wallets store and compare the clamped form.
-                    *clamped = curve25519_dalek::scalar::clamp_integer(*clamped);
+                    let clamped = Zeroizing::new(curve25519_dalek::scalar::clamp_integer(*scalar));
                     let key = Self::from_bytes(KeyType::X25519, clamped.as_slice())?;
                     Ok(self.0.x25519.get_or_init(|| key).clone())
                 }
@@ -128,15 +128,13 @@ impl SecretKey {
     pub fn diffie_hellman(&self, their: &PublicKey) -> Result<Zeroizing<[u8; 32]>, KeyError> {
         match self.kind() {
             KeyType::Ed25519 | KeyType::X25519 => {
-                let (mine, their) = (self.to_x25519()?, their.to_x25519()?);
-                let theirs: [u8; 32] =
-                    their.bytes().try_into().map_err(|_| KeyError::Invalid(KeyType::X25519))?;
-                let shared = x25519_dalek::StaticSecret::from(*mine.0.secret)
-                    .diffie_hellman(&x25519_dalek::PublicKey::from(theirs));
-                if !shared.was_contributory() {
+                let mine = self.to_x25519()?;
+                let shared = their.times_clamped(&mine.0.secret)?;
+                // RFC 7748 section 6.1: zero means a key of small order, chosen so that anybody knows the secret.
+                if shared == [0; 32] {
                     return Err(KeyError::Invalid(KeyType::X25519));
                 }
-                Ok(Zeroizing::new(shared.to_bytes()))
+                Ok(Zeroizing::new(shared))
             }
             KeyType::P256 => {
                 let their = their

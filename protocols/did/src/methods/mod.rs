@@ -8,6 +8,7 @@ pub mod web;
 
 use serde_json::{Map, Value};
 
+use crate::base58::is_base58;
 use crate::document::RELATIONSHIPS;
 
 /// Let `visit` change every verification method of a document, also those embedded in relationships.
@@ -20,10 +21,6 @@ fn visit_methods(document: &mut Map<String, Value>, visit: impl Fn(&mut Map<Stri
     }
 }
 
-fn is_base58(text: &str) -> bool {
-    text.bytes().all(|c| c.is_ascii_alphanumeric() && !matches!(c, b'0' | b'O' | b'I' | b'l'))
-}
-
 /// `zQm` and 44 base58 characters: a SHA-256 multihash in multibase.
 fn is_sha256_multihash(text: &str) -> bool {
     text.len() == 47 && text.starts_with("zQm") && is_base58(text)
@@ -34,5 +31,5 @@ fn sha256_multihash(data: &[u8]) -> String {
     use sha2::Digest as _;
     let mut hash = vec![0x12, 0x20];
     hash.extend_from_slice(&sha2::Sha256::digest(data));
-    format!("z{}", bs58::encode(hash).into_string())
+    format!("z{}", crate::base58::encode(&hash))
 }

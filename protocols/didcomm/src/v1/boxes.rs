@@ -41,7 +41,7 @@ pub(super) fn open_with(key: &BoxKey, nonce: &[u8; 24], sealed: &[u8]) -> Option
     Some(plaintext)
 }
 
-/// `crypto_box_seal`: an ephemeral public key, then the box. `their` is an X25519 key.
+/// `crypto_box_seal`: an ephemeral public key, then the box. `their` may be an Ed25519 key.
 pub(super) fn seal_anonymously(
     their: &PublicKey,
     plaintext: &[u8],
@@ -51,7 +51,7 @@ pub(super) fn seal_anonymously(
     let key = box_key(&ephemeral, their)?;
     let mut sealed = Vec::with_capacity(32 + TAG + plaintext.len());
     sealed.extend_from_slice(ephemeral.as_public().bytes());
-    let nonce = anonymous_nonce(ephemeral.as_public().bytes(), their);
+    let nonce = anonymous_nonce(ephemeral.as_public().bytes(), &their.to_x25519()?);
     Ok(seal_with(&key, &nonce, plaintext, &mut sealed).map(|()| sealed))
 }
 

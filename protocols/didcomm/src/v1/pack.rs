@@ -56,10 +56,9 @@ pub fn pack_authcrypt(
         let failed = |error| PackError::Recipient { kid: their.base58(), error };
         check_recipient(their)?;
         let (entry, known) = shared.find(from, their).map_err(failed)?;
-        let sender =
-            boxes::seal_anonymously(&entry.their_x25519, from.as_public().as_base58().as_bytes(), rng)
-                .map_err(failed)?
-                .ok_or(PackError::TooLong)?;
+        let sender = boxes::seal_anonymously(&entry.their, from.as_public().as_base58().as_bytes(), rng)
+            .map_err(failed)?
+            .ok_or(PackError::TooLong)?;
         let mut nonce = [0; 24];
         rng.fill_bytes(&mut nonce);
         let mut key = Vec::with_capacity(48);
@@ -89,7 +88,7 @@ pub fn pack_anoncrypt(
     for their in to {
         let failed = |error| PackError::Recipient { kid: their.base58(), error };
         check_recipient(their)?;
-        let key = boxes::seal_anonymously(&their.to_x25519().map_err(failed)?, content_key.as_slice(), rng)
+        let key = boxes::seal_anonymously(their, content_key.as_slice(), rng)
             .map_err(failed)?
             .ok_or(PackError::TooLong)?;
         recipients.push(format!(

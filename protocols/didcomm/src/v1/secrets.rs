@@ -28,8 +28,8 @@ type Pair = ([u8; 32], [u8; 32]);
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) key: BoxKey,
-    /// Their key converted to X25519: sealing needs it too.
-    pub(super) their_x25519: PublicKey,
+    /// Their key with what was computed from it (its curve point, the X25519 form): sealing needs that too.
+    pub(super) their: PublicKey,
 }
 
 impl SharedSecrets {
@@ -68,8 +68,7 @@ impl SharedSecrets {
                 return Ok((entry, true));
             }
         }
-        let their_x25519 = their.to_x25519()?;
-        Ok((Entry { key: boxes::box_key(mine, &their_x25519)?, their_x25519 }, false))
+        Ok((Entry { key: boxes::box_key(mine, their)?, their: their.clone() }, false))
     }
 
     pub(super) fn remember(&self, mine: &SecretKey, their: &PublicKey, entry: Entry) {

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::base58::{self, is_base58};
 use crate::document::RELATIONSHIPS;
 use crate::json::to_python_json_compact;
 use crate::key::PublicKey;
-use crate::methods::{is_base58, is_sha256_multihash, sha256_multihash, visit_methods};
+use crate::methods::{is_sha256_multihash, sha256_multihash, visit_methods};
 use crate::{DidDocument, DidError};
 
 const PREFIX: &str = "did:peer:4";
@@ -55,7 +56,7 @@ pub fn build(document: &Value) -> Result<String, DidError> {
     }
     let mut bytes = JSON_CODEC.to_vec();
     bytes.extend_from_slice(json.as_bytes());
-    let encoded = format!("z{}", bs58::encode(bytes).into_string());
+    let encoded = format!("z{}", base58::encode(&bytes));
     Ok(format!("{PREFIX}{}:{encoded}", sha256_multihash(encoded.as_bytes())))
 }
 
@@ -120,9 +121,8 @@ pub fn decode(long: &str) -> Result<Map<String, Value>, DidError> {
     if sha256_multihash(encoded.as_bytes()) != hash {
         return Err(malformed("the hash does not fit the document"));
     }
-    let bytes = bs58::decode(encoded.get(1..).unwrap_or_default())
-        .into_vec()
-        .map_err(|_| malformed("the document is not base58"))?;
+    let bytes = base58::decode(encoded.get(1..).unwrap_or_default())
+        .ok_or_else(|| malformed("the document is not base58"))?;
     let json = bytes.strip_prefix(&JSON_CODEC).ok_or_else(|| malformed("the document is not JSON"))?;
     let document: Value = serde_json::from_slice(json).map_err(|_| malformed("the document is not JSON"))?;
     check_input(&document)?;

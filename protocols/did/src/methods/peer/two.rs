@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
+use crate::base58::is_base58;
 use crate::json::to_python_json_compact;
 use crate::key::PublicKey;
-use crate::methods::is_base58;
 use crate::{DidDocument, DidError};
 
 const PREFIX: &str = "did:peer:2";

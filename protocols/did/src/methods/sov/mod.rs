@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::base58::{self, is_base58};
 use crate::key::{KeyType, PublicKey};
-use crate::methods::is_base58;
 use crate::{DidDocument, DidError};
 
 /// Whether the text is an unqualified nym: 21 or 22 base58 characters.
@@ -14,7 +14,7 @@ pub fn is_nym(text: &str) -> bool {
 
 /// The nym of a key: base58 of the first 16 bytes.
 pub fn nym_from_verkey(key: &PublicKey) -> String {
-    bs58::encode(&key.bytes()[..16]).into_string()
+    base58::encode(&key.bytes()[..16])
 }
 
 /// The DID, or DID URL, with `did:sov:` where it has no prefix.
