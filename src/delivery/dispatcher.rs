@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::ports::Entropy;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Backoff;
 
@@ -414,7 +415,10 @@ fn eligible<T>(queue: &VecDeque<Entry<T>>, now: Instant) -> Option<usize> {
 
 async fn sleep_until(at: Option<Instant>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

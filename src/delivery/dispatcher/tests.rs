@@ -1,0 +1,194 @@
+use std::sync::Mutex;
+
+use super::*;
+
+/// Answers as scripted per job, remembers what was tried and when.
+struct Script {
+    answers: Mutex<HashMap<i64, VecDeque<Outcome>>>,
+    log: mpsc::UnboundedSender<String>,
+    began: Instant,
+    held_back: Mutex<HashMap<i64, tokio::sync::oneshot::Receiver<()>>>,
+    most_tries: u32,
+}
+
+#[async_trait]
+impl Courier for Script {
+    type Content = ();
+
+    async fn deliver(&self, job: &Job<()>) -> Outcome {
+        let _ = self.log.send(format!("{} at {}", job.id, self.began.elapsed().as_secs()));
+        let gate = self.held_back.lock().unwrap().remove(&job.id);
+        if let Some(gate) = gate {
+            let _ = gate.await;
+        }
+        let next = self.answers.lock().unwrap().get_mut(&job.id).and_then(VecDeque::pop_front);
+        next.unwrap_or(Outcome::Delivered)
+    }
+
+    fn gives_up(&self, _: &Job<()>, attempts: u32, _: bool) -> bool {
+        attempts >= self.most_tries
+    }
+
+    fn settled(&self, job: &Job<()>, settled: Settled) {
+        let word = match settled {
+            Settled::Delivered => "delivered",
+            Settled::Again { .. } => return,
+            Settled::Dead { .. } => "dead",
+            Settled::Held => "held",
+        };
+        let _ = self.log.send(format!("{} {word}", job.id));
+    }
+}
+
+/// Pauses without jitter: the whole of them.
+struct Whole;
+impl Entropy for Whole {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(255);
+    }
+}
+
+struct Stage {
+    script: Arc<Script>,
+    dispatcher: Dispatcher<()>,
+    log: mpsc::UnboundedReceiver<String>,
+}
+
+impl Stage {
+    fn new(most_tries: u32, answers: &[(i64, &[Outcome])]) -> Self {
+        let (sender, log) = mpsc::unbounded_channel();
+        let answers = answers.iter().map(|(id, list)| (*id, list.iter().map(again).collect())).collect();
+        let script = Arc::new(Script {
+            answers: Mutex::new(answers),
+            log: sender,
+            began: Instant::now(),
+            held_back: Mutex::default(),
+            most_tries,
+        });
+        let dispatcher = Dispatcher::start(script.clone(), 2, Backoff::default(), Arc::new(Whole));
+        Self { script, dispatcher, log }
+    }
+
+    fn hold_back(&self, id: i64) -> tokio::sync::oneshot::Sender<()> {
+        let (go, gate) = tokio::sync::oneshot::channel();
+        self.script.held_back.lock().unwrap().insert(id, gate);
+        go
+    }
+
+    async fn lines(&mut self, count: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        for _ in 0..count {
+            lines.push(self.log.recv().await.unwrap());
+        }
+        lines
+    }
+}
+
+fn again(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Delivered => Outcome::Delivered,
+        Outcome::EndpointDown(r) => Outcome::EndpointDown(r.clone()),
+        Outcome::Failed(r) => Outcome::Failed(r.clone()),
+        Outcome::Hopeless(r) => Outcome::Hopeless(r.clone()),
+        Outcome::Held => Outcome::Held,
+    }
+}
+
+fn job(id: i64, lane: &str, thread: Option<&str>) -> Job<()> {
+    Job {
+        id,
+        endpoint: "http://peer".into(),
+        lane: lane.into(),
+        thread: thread.map(str::to_owned),
+        attempts: 0,
+        content: Arc::new(()),
+    }
+}
+
+fn down() -> Outcome {
+    Outcome::EndpointDown("down".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thread_keeps_its_order_while_others_overtake() {
+    let mut stage = Stage::new(9, &[]);
+    let go = stage.hold_back(1);
+    stage.dispatcher.add(vec![job(1, "c", Some("a")), job(2, "c", Some("a")), job(3, "c", Some("b"))]);
+    assert_eq!(stage.lines(3).await, ["1 at 0", "3 at 0", "3 delivered"]);
+    go.send(()).unwrap();
+    assert_eq!(stage.lines(3).await, ["1 delivered", "2 at 0", "2 delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_without_a_thread_is_a_barrier() {
+    let mut stage = Stage::new(9, &[]);
+    let go = stage.hold_back(1);
+    let barrier = stage.hold_back(2);
+    stage.dispatcher.add(vec![job(1, "c", Some("a")), job(2, "c", None), job(3, "c", Some("b")), job(4, "d", None)]);
+    assert_eq!(stage.lines(3).await, ["1 at 0", "4 at 0", "4 delivered"]);
+    go.send(()).unwrap();
+    assert_eq!(stage.lines(2).await, ["1 delivered", "2 at 0"]);
+    barrier.send(()).unwrap();
+    assert_eq!(stage.lines(3).await, ["2 delivered", "3 at 0", "3 delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_job_probes_an_endpoint_that_is_down_and_the_others_wait() {
+    let mut stage = Stage::new(99, &[(1, &[down(), down(), down()])]);
+    stage.dispatcher.add(vec![job(1, "c", Some("a"))]);
+    assert_eq!(stage.lines(1).await, ["1 at 0"]);
+    tokio::task::yield_now().await;
+    stage.dispatcher.add(vec![job(2, "c", Some("b")), job(3, "d", Some("c"))]);
+    // Pauses of 1, 2 and 4 seconds; whoever is next probes.
+    let lines = stage.lines(7).await;
+    let tries: Vec<&String> = lines.iter().filter(|l| l.contains(" at ")).collect();
+    assert!(tries[0].ends_with("at 1"), "{lines:?}");
+    assert!(lines.iter().filter(|l| l.ends_with("at 0")).count() == 0, "nobody goes while it is down: {lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_job_waits_alone() {
+    let mut stage = Stage::new(9, &[(1, &[Outcome::Failed("no".into())])]);
+    stage.dispatcher.add(vec![job(1, "c", None), job(2, "d", None)]);
+    let lines = stage.lines(5).await;
+    assert_eq!(lines[..3], ["1 at 0", "2 at 0", "2 delivered"]);
+    assert_eq!(lines[3..], ["1 at 1", "1 delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_works_is_given_up_and_the_next_goes_on() {
+    let refused = || Outcome::Failed("no".into());
+    let mut stage = Stage::new(2, &[(1, &[refused(), refused()]), (2, &[Outcome::Hopeless("gone".into())])]);
+    stage.dispatcher.add(vec![job(1, "c", None), job(2, "c", None), job(3, "c", None)]);
+    assert_eq!(
+        stage.lines(7).await,
+        ["1 at 0", "1 at 1", "1 dead", "2 at 1", "2 dead", "3 at 1", "3 delivered"]
+    );
+    assert_eq!(stage.dispatcher.figures().waiting.load(Ordering::Relaxed), 0);
+    assert_eq!(stage.dispatcher.figures().dead.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_so_many_at_once() {
+    let mut stage = Stage::new(9, &[]);
+    let first = stage.hold_back(1);
+    let _second = stage.hold_back(2);
+    let jobs = (1..=3).map(|id| job(id, &format!("lane {id}"), None)).collect();
+    stage.dispatcher.add(jobs);
+    assert_eq!(stage.lines(2).await, ["1 at 0", "2 at 0"]);
+    first.send(()).unwrap();
+    assert_eq!(stage.lines(3).await, ["1 delivered", "3 at 0", "3 delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_waits_for_what_is_under_way_and_starts_nothing() {
+    let mut stage = Stage::new(9, &[]);
+    let go = stage.hold_back(1);
+    stage.dispatcher.add(vec![job(1, "c", None), job(2, "c", None)]);
+    assert_eq!(stage.lines(1).await, ["1 at 0"]);
+    let dispatcher = stage.dispatcher.clone();
+    let drained = tokio::join!(dispatcher.drain(), async { go.send(()).unwrap() });
+    assert_eq!(drained, ((), ()));
+    assert_eq!(stage.lines(1).await, ["1 delivered"]);
+    assert!(stage.log.try_recv().is_err());
+}
