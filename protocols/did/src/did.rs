@@ -4,7 +4,7 @@ use crate::DidError;
 use crate::methods::sov;
 
 /// Characters of the longest DID that is read. A `did:peer:4` holds a whole document, and base58 takes quadratic time.
-pub(crate) const MAX_LENGTH: usize = 8192;
+pub(crate) const MAX_LENGTH: usize = 16_384;
 
 /// The DID methods that get special treatment; the numbers of `did:peer` are its algorithms.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

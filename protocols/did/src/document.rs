@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::json::from_slice_strict;
 use crate::key::{KeyError, KeyType, PublicKey};
 use crate::{DidError, Resolution, resolve_local};
 
@@ -68,6 +69,12 @@ impl DidDocument {
             .filter_map(|method| VerificationMethod::from_json(&id, method))
             .collect();
         Ok(Self { json, id, methods })
+    }
+
+    /// From the bytes of a document, fetched or received. One that names a member twice is refused.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DidError> {
+        let json = from_slice_strict(bytes).map_err(|error| DidError::Document(error.to_string()))?;
+        Self::from_json(json)
     }
 
     /// `id`.

@@ -130,6 +130,8 @@ fn peer_four_is_bound_to_its_hash() {
     assert!(matches!(resolve_local(&changed), Err(DidError::Malformed { .. })));
     let short = peer::four::short_form(long).unwrap();
     assert!(matches!(peer::four::resolve_short(short, other), Err(DidError::WrongDocument { .. })));
+    let longest = peer::four::build(&json!({"x": "y".repeat(11_790)})).unwrap();
+    assert!(resolve_local(&longest).is_ok());
     assert!(matches!(resolve_local("did:peer:4zQmshort"), Err(DidError::Malformed { .. })));
     for document in [
         json!({}),
@@ -139,7 +141,7 @@ fn peer_four_is_bound_to_its_hash() {
         json!({"alsoKnownAs": "x", "a": 1}),
         json!({"verificationMethod": [{"id": "key", "type": "x"}]}),
         json!({"authentication": [{"id": "#key"}]}),
-        json!({"x": "y".repeat(6000)}),
+        json!({"x": "y".repeat(12_000)}),
     ] {
         assert!(peer::four::build(&document).is_err(), "{document}");
     }
@@ -432,5 +434,60 @@ fn malformed_keys_are_refused() {
         json!({"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}),
     ] {
         assert!(PublicKey::from_jwk(&jwk).is_err(), "{jwk}");
+    }
+}
+
+#[test]
+fn mutilated_dids_and_documents_never_panic() {
+    let peer = vectors(include_str!("vectors/peer.json"));
+    let mut sources: Vec<String> =
+        ["four_long", "four_short", "two"].iter().map(|name| text(&peer[*name][0]).to_owned()).collect();
+    let mut documents: Vec<String> = Vec::new();
+    for entry in vectors(include_str!("vectors/resolver.json")).as_array().unwrap() {
+        sources.push(text(&entry["did"]).to_owned());
+        documents.push(entry["document"].to_string());
+    }
+    documents.push(text(&vectors(include_str!("vectors/legacy.json"))[0]["json"]).to_owned());
+    documents.extend(sources.iter().filter_map(|did| match resolve_local(did) {
+        Ok(Resolution::Document(document)) => Some(document.into_json().to_string()),
+        _ => None,
+    }));
+    let mut state = 1u64;
+    let mut next = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut mutilate = |source: &str| -> String {
+        let mut bytes = source.as_bytes().to_vec();
+        for _ in 0..1 + next(3) {
+            let at = next(bytes.len());
+            match next(3) {
+                0 => bytes[at] = b" .:#%zS[]{}\"\\0,-"[next(16)],
+                1 => bytes[at] = next(256) as u8,
+                _ if bytes.len() > 2 => drop(bytes.remove(at)),
+                _ => {}
+            }
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    for _ in 0..300 {
+        for source in &sources {
+            let did = mutilate(source);
+            let _ = chancery_did::DidUrl::parse(&did);
+            if let Ok(Resolution::Document(document)) = resolve_local(&did) {
+                let _ = document.didcomm_services();
+            }
+            let _ = (PublicKey::from_did_key(&did), PublicKey::from_multikey(&did), sov::is_nym(&did));
+        }
+        for source in &documents {
+            let Ok(json) = serde_json::from_str::<Value>(&mutilate(source)) else { continue };
+            let did = json["id"].as_str().unwrap_or_default().to_owned();
+            let _ = sov::document(&did, json.clone());
+            let _ = peer::one::document(&did, json.clone());
+            let _ = peer::four::build(&json);
+            if let Ok(document) = DidDocument::parse(json.to_string().as_bytes()) {
+                let _ = (document.didcomm_services(), document.assertion_method(), document.key_agreement());
+            }
+        }
     }
 }

@@ -43,9 +43,9 @@ impl PublicPoint {
         let mut little_endian = Zeroizing::new(*secret);
         little_endian.reverse();
         let scalar: Option<Scalar> = Option::from(Scalar::from_bytes(&little_endian));
-        match scalar {
-            Some(scalar) if scalar != Scalar::zero() => {
-                Ok(Self::from_affine(&G2Affine::from(G2Projective::generator() * scalar)))
+        match scalar.map(Zeroizing::new) {
+            Some(scalar) if *scalar != Scalar::zero() => {
+                Ok(Self::from_affine(&G2Affine::from(G2Projective::generator() * *scalar)))
             }
             _ => Err(KeyError::Invalid(KeyType::Bls12381G2)),
         }
@@ -74,8 +74,8 @@ pub(super) fn key_gen(ikm: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
             .expand(&48u16.to_be_bytes(), &mut wide[16..])
             .map_err(|_| KeyError::Invalid(KeyType::Bls12381G2))?;
         wide.reverse();
-        let scalar = Scalar::from_bytes_wide(&wide);
-        if scalar != Scalar::zero() {
+        let scalar = Zeroizing::new(Scalar::from_bytes_wide(&wide));
+        if *scalar != Scalar::zero() {
             let mut bytes = Zeroizing::new(scalar.to_bytes());
             bytes.reverse();
             return Ok(bytes);
@@ -87,7 +87,8 @@ pub(super) fn key_gen(ikm: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
 
 /// A secret scalar from 64 uniformly random bytes, big-endian.
 pub(super) fn reduce(wide: &[u8; 64]) -> Zeroizing<[u8; 32]> {
-    let mut bytes = Zeroizing::new(Scalar::from_bytes_wide(wide).to_bytes());
+    let scalar = Zeroizing::new(Scalar::from_bytes_wide(wide));
+    let mut bytes = Zeroizing::new(scalar.to_bytes());
     bytes.reverse();
     bytes
 }

@@ -1,4 +1,3 @@
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Attachment, Message, MessageType, Service, Thread};
@@ -49,12 +48,9 @@ impl MessageBuilder {
         }
     }
 
-    /// All members of a struct, in its order; nulls are left out. A struct that doesn't serialise to an object, which
-    /// is a mistake in its definition, adds nothing.
-    pub fn fields(mut self, body: &impl Serialize) -> Self {
-        if let Ok(Value::Object(members)) = serde_json::to_value(body) {
-            self.fields.extend(members.into_iter().filter(|(_, value)| !value.is_null()));
-        }
+    /// Fields in the order given; nulls are left out.
+    pub fn fields(mut self, fields: Map<String, Value>) -> Self {
+        self.fields.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
         self
     }
 

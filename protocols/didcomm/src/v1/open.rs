@@ -8,7 +8,7 @@ use super::envelope::{Envelope, EnvelopeError, Part, Recipient};
 use super::secrets::SharedSecrets;
 
 /// What an envelope held. Who sent it is known in one case only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Unpacked {
     /// The holder of `sender` made this for `recipient` (or `recipient` itself did: the proof convinces only it).
     Authenticated {
@@ -33,6 +33,19 @@ impl Unpacked {
     pub fn plaintext(&self) -> &[u8] {
         match self {
             Self::Authenticated { plaintext, .. } | Self::Anonymous { plaintext, .. } => plaintext,
+        }
+    }
+}
+
+impl std::fmt::Debug for Unpacked {
+    /// Without the plaintext: it is nobody's business in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let length = self.plaintext().len();
+        match self {
+            Self::Authenticated { sender, recipient, .. } => {
+                write!(f, "Authenticated({length} bytes, from {sender}, to {recipient})")
+            }
+            Self::Anonymous { recipient, .. } => write!(f, "Anonymous({length} bytes, to {recipient})"),
         }
     }
 }

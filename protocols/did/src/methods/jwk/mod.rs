@@ -5,14 +5,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::{DidDocument, DidError, PublicKey, json::to_python_json_compact};
+use crate::json::{from_slice_strict, to_python_json_compact};
+use crate::{DidDocument, DidError, PublicKey};
 
 /// Resolve a `did:jwk`. The JWK may be of a type this agent has no use for; one with a secret part is refused.
 pub fn resolve(did: &str) -> Result<DidDocument, DidError> {
     let malformed = |reason| DidError::malformed(did, "jwk", reason);
     let encoded = did.strip_prefix("did:jwk:").ok_or_else(|| malformed("the prefix is missing"))?;
     let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| malformed("not base64url"))?;
-    let jwk: Value = serde_json::from_slice(&bytes).map_err(|_| malformed("not JSON"))?;
+    let jwk: Value = from_slice_strict(&bytes).map_err(|_| malformed("not JSON"))?;
     if !jwk.is_object() {
         return Err(malformed("not a JSON object"));
     }

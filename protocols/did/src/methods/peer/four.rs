@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base58::{self, is_base58};
 use crate::document::RELATIONSHIPS;
-use crate::json::to_python_json_compact;
+use crate::json::{from_slice_strict, to_python_json_compact};
 use crate::key::PublicKey;
 use crate::methods::{is_sha256_multihash, sha256_multihash, visit_methods};
 use crate::{DidDocument, DidError};
@@ -13,7 +13,7 @@ const PREFIX: &str = "did:peer:4";
 /// Multicodec `json` as varint.
 const JSON_CODEC: [u8; 2] = [0x80, 0x04];
 /// Longest document, in bytes, that still fits a DID this agent reads.
-const MAX_DOCUMENT: usize = 5500;
+const MAX_DOCUMENT: usize = 11_800;
 
 /// Whether the text has the form of a long DID. Says nothing of its hash.
 pub fn is_long(did: &str) -> bool {
@@ -124,7 +124,7 @@ pub fn decode(long: &str) -> Result<Map<String, Value>, DidError> {
     let bytes = base58::decode(encoded.get(1..).unwrap_or_default())
         .ok_or_else(|| malformed("the document is not base58"))?;
     let json = bytes.strip_prefix(&JSON_CODEC).ok_or_else(|| malformed("the document is not JSON"))?;
-    let document: Value = serde_json::from_slice(json).map_err(|_| malformed("the document is not JSON"))?;
+    let document: Value = from_slice_strict(json).map_err(|_| malformed("the document is not JSON"))?;
     check_input(&document)?;
     match document {
         Value::Object(document) => Ok(document),

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 use serde_json::{Map, Value, json};
 
 use crate::base58::is_base58;
-use crate::json::to_python_json_compact;
+use crate::json::{from_slice_strict, to_python_json_compact};
 use crate::key::PublicKey;
 use crate::{DidDocument, DidError};
 
@@ -169,8 +169,7 @@ fn elements(did: &str) -> Result<Vec<Element<'_>>, DidError> {
         let (letter, value) = (chars.next().unwrap_or_default(), chars.as_str());
         if letter == 'S' {
             let bytes = DECODE.decode(value).map_err(|_| malformed("a service is not base64url"))?;
-            let json: Value =
-                serde_json::from_slice(&bytes).map_err(|_| malformed("a service is not JSON"))?;
+            let json: Value = from_slice_strict(&bytes).map_err(|_| malformed("a service is not JSON"))?;
             // Several services may stand in one element as a list.
             let list = match json {
                 Value::Array(list) => list,
