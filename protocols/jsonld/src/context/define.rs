@@ -458,7 +458,8 @@ fn set_rest(term: &str, entries: &Map<String, Value>, definition: &mut Term) -> 
             return fail(ErrorCode::InvalidPrefixValue, format_args!("{term}: {prefix}"));
         };
         definition.prefix = *flag;
-        if *flag && matches!(definition.mapping, Some(Mapping::Keyword(_))) {
+        // The text allows `false` here, the references do not.
+        if matches!(definition.mapping, Some(Mapping::Keyword(_))) {
             return fail(
                 ErrorCode::InvalidTermDefinition,
                 format_args!("{term}: a keyword cannot be a prefix"),

@@ -221,7 +221,13 @@ impl Expander<'_> {
         // 12
         let input_type = type_keys.first().map(|(_, value)| *value);
         let mut result = Object::default();
-        let scope = Scope { context: applied.as_ref().unwrap_or(current), type_scoped, active, input_type };
+        let context = applied.as_ref().unwrap_or(current);
+        // Lists and sets below are values of the same property, as the context of now defines it.
+        let active = match active {
+            Active::Property(name, _) => Active::Property(name, context.term(name)),
+            other => other,
+        };
+        let scope = Scope { context, type_scoped, active, input_type };
         self.entries(&mut result, scope, element)?;
         self.finish(result, active)
     }

@@ -196,7 +196,10 @@ impl Expander<'_> {
                     Value::Array(items) => self.array(context, scope.active, items, false, true)?,
                     single => self.element(context, scope.active, single, false)?,
                 };
-                result.list = Some(items.into_vec());
+                match items {
+                    Out::Null if value.is_null() || value.is_object() => self.drop(|| Dropped::EmptyValue)?,
+                    items => result.list = Some(items.into_vec()),
+                }
             }
             // 13.4.12
             Keyword::Set => match self.element(context, scope.active, value, false)? {
@@ -205,8 +208,11 @@ impl Expander<'_> {
             },
             // 13.4.13
             Keyword::Reverse => self.reverse(result, scope, value)?,
-            // Keywords that mean nothing here
-            _ => self.drop(|| Dropped::ReservedKey(key.to_owned()))?,
+            // Keywords that mean nothing here; the references look for errors below them
+            _ => {
+                self.drop(|| Dropped::ReservedKey(key.to_owned()))?;
+                self.element(context, Active::Property(key, None), value, false)?;
+            }
         }
         Ok(())
     }
@@ -323,15 +329,33 @@ impl Expander<'_> {
             Out::Many(objects) if container.has(Container::LIST) => vec![Object::of_list(objects)],
             other => other.into_vec(),
         };
-        // 13.12
+        // 13.12; like the references, nothing may float free in such a graph
         let items = if container.has(Container::GRAPH) && !container.has(Container::ID.with(Container::INDEX))
         {
-            items.into_iter().map(|item| Object::of_graph(vec![item])).collect()
+            let mut graphs = Vec::with_capacity(items.len());
+            for item in items {
+                if item.floats() {
+                    self.drop(|| Dropped::FreeFloating).map_err(|error| error.at(key))?;
+                } else {
+                    graphs.push(Object::of_graph(vec![item]));
+                }
+            }
+            if graphs.is_empty() {
+                return Ok(());
+            }
+            graphs
         } else {
             items
         };
-        // 13.13
-        if term.is_some_and(|term| term.reverse) {
+        // 13.13. A term's own scoped context may define it anew; the references then go by that definition here.
+        let reverse = match term {
+            Some(term) if term.context.is_some() => {
+                let scoped = self.compiler.scoped(scope.context, term, true, true)?;
+                scoped.term(key).is_some_and(|term| term.reverse)
+            }
+            other => other.is_some_and(|term| term.reverse),
+        };
+        if reverse {
             if items.iter().any(Object::is_value_or_list) {
                 return fail(ErrorCode::InvalidReversePropertyValue, key);
             }

@@ -1,7 +1,7 @@
 //! Steps 15 to 20 of the expansion algorithm: what the entries add up to.
 
 use super::{Active, Expander, Object, Out};
-use crate::context::Expanded;
+use crate::context::{Container, Expanded};
 use crate::error::{Dropped, Error, ErrorCode, fail};
 use crate::iri;
 use crate::keyword::Keyword;
@@ -32,13 +32,11 @@ impl Expander<'_> {
             self.drop(|| Dropped::EmptyValue)?;
             return Ok(Out::Null);
         }
-        // 19
-        if active.is_free() {
-            let floats = result.is_empty() || result.is_value_or_list() || result.is_only_id();
-            if floats {
-                self.drop(|| Dropped::FreeFloating)?;
-                return Ok(Out::Null);
-            }
+        // 19; the references take the content of a graph container as free, too
+        let free = active.is_free() || active.term().is_some_and(|term| term.container.has(Container::GRAPH));
+        if free && result.floats() {
+            self.drop(|| Dropped::FreeFloating)?;
+            return Ok(Out::Null);
         }
         // 20
         Ok(Out::One(result))

@@ -129,6 +129,11 @@ impl<'d> Object<'d> {
         self.id.is_some() && self.graph.is_none() && self.index().is_none() && !self.has_more_than_graph()
     }
 
+    /// What step 19 drops where nothing holds it.
+    pub(crate) fn floats(&self) -> bool {
+        self.is_empty() || self.is_value_or_list() || self.is_only_id()
+    }
+
     pub(crate) fn is_only_language(&self) -> bool {
         self.language.is_some()
             && self.id.is_none()

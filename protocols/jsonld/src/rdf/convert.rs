@@ -39,6 +39,10 @@ impl Converter {
     /// Nodes that no property holds: of a graph, or included.
     fn free_nodes(&mut self, objects: &[Object<'_>], graph: Option<Term>) -> Result<(), Error> {
         for (at, object) in objects.iter().enumerate() {
+            if object.is_value_or_list() {
+                self.refuse(|| Dropped::FreeFloating).map_err(|error| error.at(at))?;
+                continue;
+            }
             let (_, stated) = self.node(object, graph).map_err(|error| error.at(at))?;
             if !stated && object.id.is_some() {
                 self.refuse(|| Dropped::FreeFloating).map_err(|error| error.at(at))?;

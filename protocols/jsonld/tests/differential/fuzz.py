@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Random documents, mostly hostile: python3 fuzz.py <seed> <count> > fuzz-documents.json"""
+"""Random documents: python3 fuzz.py <seed> <count> > fuzz-documents.json
+
+Half of them hostile (most of those are refused), half with contexts that are mostly in order."""
 
 import json
 import random
@@ -17,13 +19,37 @@ V1 = "https://www.w3.org/2018/credentials/v1"
 V2 = "https://www.w3.org/ns/credentials/v2"
 
 r = random.Random()
+gentle = False
 
 
 def maybe(p):
     return r.random() < p
 
 
+def orderly(depth):
+    d = {"@id": r.choice(["urn:" + r.choice("klmn"), "ex:t"])}
+    kind = r.random()
+    if kind < 0.25:
+        d["@type"] = r.choice(["@id", "@vocab", "@json", "@none", "http://www.w3.org/2001/XMLSchema#double", "ex:dt"])
+        d["@container"] = r.choice(["@list", "@set"])
+    elif kind < 0.6:
+        d["@container"] = r.choice([c for c in CONTAINERS if c not in ("@foo", None, ["@list", "@set"])])
+        if maybe(0.3) and "@index" in d["@container"] and "@graph" not in d["@container"]:
+            d["@index"] = "ex:ix"
+    elif kind < 0.8:
+        d["@context"] = context(depth + 1)
+    if maybe(0.15):
+        d["@language"] = r.choice(["fr", None])
+    if maybe(0.1):
+        d["@protected"] = True
+    if maybe(0.1):
+        d = {"@reverse": "urn:rev"}
+    return d
+
+
 def definition(depth):
+    if gentle:
+        return r.choice(["urn:" + r.choice("klmn"), "ex:t", "http://x/t#"]) if maybe(0.4) else orderly(depth)
     kind = r.random()
     if kind < 0.35:
         return r.choice(["urn:" + r.choice("klmn"), "ex:t", "http://x/t#", "@type", "@id", "@nest", "@graph", "a", "@foo", "rel", "@value"])
@@ -67,6 +93,17 @@ def context(depth=0):
     if maybe(0.1):
         return [context(depth + 1) for _ in range(r.randint(0, 2))] if depth < 3 else {}
     c = {}
+    if gentle:
+        c = {"ex": "http://ex/#", "type": "@type", "id": "@id", "nest": "@nest"}
+        if maybe(0.6):
+            c["@vocab"] = r.choice(["urn:v:", "http://v/"])
+        if maybe(0.1):
+            c["@propagate"] = r.choice([True, False])
+        if maybe(0.1):
+            c["@language"] = "EN-us"
+        for _ in range(r.randint(1, 5)):
+            c[r.choice(["a", "b", "c", "d", "T", "U"])] = definition(depth)
+        return c
     if maybe(0.5):
         c["@version"] = r.choice([1.1] * 12 + [1.0])
     if maybe(0.35):
@@ -103,6 +140,8 @@ def scalar():
 
 def value(depth):
     kind = r.random()
+    if gentle and kind < 0.1:
+        return {k: value(depth + 1) for k in r.sample(["en", "x", "urn:i", "T", "@none"], 2)}
     if depth > 3 or kind < 0.45:
         return scalar()
     if kind < 0.6:
@@ -123,7 +162,22 @@ def value(depth):
     return node(depth + 1)
 
 
+def tame(depth):
+    n = {}
+    if maybe(0.1) and depth:
+        n["@context"] = context(1)
+    if maybe(0.3):
+        n["id"] = r.choice(["urn:z", "_:b0", "_:b1", "did:example:1", "ex:r"])
+    if maybe(0.5):
+        n["type"] = r.choice(["T", "U", ["T", "U"], "urn:T", "ex:T"])
+    for _ in range(r.randint(1, 4)):
+        n[r.choice(["a", "b", "c", "d", "ex:p", "urn:q"] + (["nest"] if maybe(0.05) else []))] = value(depth)
+    return n
+
+
 def node(depth=0):
+    if gentle:
+        return tame(depth)
     n = {}
     if maybe(0.15) and depth:
         n["@context"] = context(1)
@@ -142,6 +196,8 @@ def main(seed, count):
     r.seed(int(seed))
     documents = []
     for i in range(int(count)):
+        global gentle
+        gentle = i % 2 == 1
         document = node()
         document["@context"] = context()
         documents.append({"name": f"{i:04}", "document": document})
