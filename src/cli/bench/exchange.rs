@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::figures::{Gauge, Measured, rounded};
-use super::process::fsync_ms;
+use super::process::{Whose, fsync_ms};
 use super::scan::members;
 use super::webhooks::{Exchanges, listen};
 use crate::cli::admin_api::{AdminApi, CallError, text};
@@ -54,8 +54,8 @@ struct Plan {
     concurrency: usize,
     connections: usize,
     proof_type: String,
-    pid_issuer: Option<String>,
-    pid_holder: Option<String>,
+    pid_issuer: Option<Whose>,
+    pid_holder: Option<Whose>,
     api_key: Option<String>,
     wallet_dir: PathBuf,
     timeout: Duration,
@@ -64,7 +64,7 @@ struct Plan {
 /// Runs `chancery bench exchange …`.
 pub(super) fn run(arguments: &[String]) -> Result<(), Failure> {
     let Some(usage) = Usage::read(TITLE, OPTIONS, arguments)? else { return Ok(()) };
-    let pid = |name| Ok::<_, Failure>(usage.parsed::<u32>(name)?.map(|pid| pid.to_string()));
+    let pid = |name| Ok::<_, Failure>(usage.parsed::<u32>(name)?.map(|pid| Whose::Process(pid.to_string())));
     let plan = Plan {
         issuer: usage.required("--issuer")?,
         holder: usage.required("--holder")?,
@@ -116,7 +116,7 @@ async fn measure(plan: Rc<Plan>) -> Result<(Value, usize), BenchError> {
     first.exchange(0).await.map_err(|fault| BenchError::First(fault, port))?;
 
     let gauges =
-        [plan.pid_issuer.clone(), plan.pid_holder.clone(), Some("self".to_owned())].map(Gauge::start);
+        [plan.pid_issuer.clone(), plan.pid_holder.clone(), Some(Whose::ThisThread)].map(Gauge::start);
     let begun = Instant::now();
     let run = Rc::new(Run { next: Cell::new(0), errors: Cell::new(0), latencies: RefCell::default() });
     let mut workers = Vec::new();

@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::process;
+use super::process::{self, Whose};
 
 /// Processor time of an agent around the measured part.
 pub(super) struct Gauge {
-    pid: Option<String>,
+    whose: Option<Whose>,
     cpu_before: Option<f64>,
 }
 
 impl Gauge {
-    pub(super) fn start(pid: Option<String>) -> Self {
-        let cpu_before = pid.as_deref().and_then(process::cpu_ms);
-        Self { pid, cpu_before }
+    pub(super) fn start(whose: Option<Whose>) -> Self {
+        let cpu_before = whose.as_ref().and_then(process::cpu_ms);
+        Self { whose, cpu_before }
     }
 
     /// Milliseconds of processor time since the start, per exchange.
     pub(super) fn cpu_ms_per(&self, exchanges: usize) -> Value {
-        let now = self.pid.as_deref().and_then(process::cpu_ms);
+        let now = self.whose.as_ref().and_then(process::cpu_ms);
         match (self.cpu_before, now) {
             (Some(before), Some(now)) if exchanges > 0 => rounded((now - before) / exchanges as f64),
             _ => Value::Null,
@@ -28,7 +28,10 @@ impl Gauge {
     }
 
     pub(super) fn rss_mb(&self) -> Value {
-        self.pid.as_deref().and_then(process::rss_mb).map_or(Value::Null, rounded)
+        match &self.whose {
+            Some(Whose::Process(pid)) => process::rss_mb(pid).map_or(Value::Null, rounded),
+            _ => Value::Null,
+        }
     }
 }
 
@@ -95,7 +98,10 @@ mod tests {
     fn percentiles_are_by_nearest_rank() {
         let shown = measured((1..=100).rev().map(Duration::from_millis).collect());
         assert_eq!(shown["n"], 101);
-        assert_eq!((&shown["p50_ms"], &shown["p95_ms"], &shown["p99_ms"]), (&json!(50.0), &json!(95.0), &json!(99.0)));
+        assert_eq!(
+            (&shown["p50_ms"], &shown["p95_ms"], &shown["p99_ms"]),
+            (&json!(50.0), &json!(95.0), &json!(99.0))
+        );
         assert_eq!(shown["exchanges_per_s"], 50.0);
         assert_eq!(shown["issuer_rss_mb"], Value::Null);
         assert_eq!(measured(Vec::new())["p50_ms"], Value::Null);

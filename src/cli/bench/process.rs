@@ -8,8 +8,24 @@ use std::time::Instant;
 /// Linux reports processor time in hundredths of a second on every architecture that we build for.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Processor time of a process and its threads so far, in milliseconds. `pid` may be `self`.
-pub(super) fn cpu_ms(pid: &str) -> Option<f64> {
+/// Whose processor time is meant.
+#[derive(Debug, Clone)]
+pub(super) enum Whose {
+    /// A process with its threads, by its id; exact to ten milliseconds.
+    Process(String),
+    /// The calling thread; exact to the nanosecond. The driver has no other.
+    ThisThread,
+}
+
+/// Processor time so far, in milliseconds.
+pub(super) fn cpu_ms(whose: &Whose) -> Option<f64> {
+    let pid = match whose {
+        Whose::Process(pid) => pid,
+        Whose::ThisThread => {
+            let times = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+            return Some(times.split_ascii_whitespace().next()?.parse::<f64>().ok()? / 1e6);
+        }
+    };
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in brackets and may hold spaces.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
@@ -54,8 +70,9 @@ mod tests {
     #[test]
     fn this_process_is_seen() {
         assert!(rss_mb("self").unwrap() > 0.5);
-        assert!(cpu_ms("self").is_some());
-        assert_eq!(cpu_ms("4294967295"), None);
+        assert!(cpu_ms(&Whose::Process("self".to_owned())).is_some());
+        assert!(cpu_ms(&Whose::ThisThread).unwrap() > 0.0);
+        assert_eq!(cpu_ms(&Whose::Process("4294967295".to_owned())), None);
     }
 
     #[test]
