@@ -1,0 +1,327 @@
+//! A commit made ready for the database: everything encrypted, sealed and hashed, by the task that asks for it, so that the
+//! writer only moves bytes. Knows nothing of SQL.
+
+use std::sync::Arc;
+
+use chancery_agent::ports::store::{
+    Commit, Facet, Facets, Guard, NewRow, Op, RowKey, Seq, Space, StoreError, Tag,
+};
+use chancery_agent::ports::{Entropy, Timestamp};
+
+use super::FacetSource;
+use super::format::{EncryptedTag, KeyEntry};
+use super::profiles::Profile;
+
+/// Askar's `items.kind` of key entries.
+pub(super) const KIND_KEY: i64 = 1;
+/// Askar's `items.kind` of records.
+pub(super) const KIND_ITEM: i64 = 2;
+
+/// What is bound to sealed queue rows.
+pub(super) const PLACE_QUEUE: &[u8] = b"queue";
+/// What is bound to sealed events.
+pub(super) const PLACE_EVENT: &[u8] = b"event";
+const TARGET: &str = "event target";
+const TOPIC: &str = "event topic";
+
+/// A row's place in `items`, encrypted.
+#[derive(Clone)]
+pub(super) struct Slot {
+    pub profile: i64,
+    pub kind: i64,
+    pub category: Arc<[u8]>,
+    pub name: Vec<u8>,
+}
+
+impl Slot {
+    pub fn item(profile: &Profile, key: &RowKey) -> Self {
+        Self {
+            profile: profile.id,
+            kind: KIND_ITEM,
+            category: profile.key.encrypt_category(&key.category),
+            name: profile.key.encrypt_name(&key.name),
+        }
+    }
+
+    pub fn key(profile: &Profile, name: &str) -> Self {
+        Self {
+            profile: profile.id,
+            kind: KIND_KEY,
+            category: profile.key.encrypt_category(KeyEntry::CATEGORY),
+            name: profile.key.encrypt_name(name),
+        }
+    }
+}
+
+/// A row as it is stored.
+pub(super) struct StoredRow {
+    pub slot: Slot,
+    pub value: Vec<u8>,
+    pub tags: Vec<EncryptedTag>,
+    pub facets: Option<StoredFacets>,
+}
+
+/// The columns of the index table, hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StoredFacets {
+    pub scope: i64,
+    pub state: Option<i64>,
+    pub role: Option<i64>,
+    pub connection: Option<i64>,
+    pub thread: Option<i64>,
+}
+
+impl StoredFacets {
+    pub fn of(profile: &Profile, category: &str, facets: &Facets) -> Self {
+        let hash =
+            |facet, value: &Option<String>| value.as_deref().map(|value| facet_hash(profile, facet, value));
+        Self {
+            scope: facet_scope(profile, category),
+            state: hash(Facet::State, &facets.state),
+            role: hash(Facet::Role, &facets.role),
+            connection: hash(Facet::Connection, &facets.connection),
+            thread: hash(Facet::Thread, &facets.thread),
+        }
+    }
+}
+
+/// Stands for (profile, category) in the index table.
+pub(super) fn facet_scope(profile: &Profile, category: &str) -> i64 {
+    profile.key.sealing().short_hash("facet scope", category)
+}
+
+/// Stands for a value in the index table.
+pub(super) fn facet_hash(profile: &Profile, facet: Facet, value: &str) -> i64 {
+    let domain = match facet {
+        Facet::State => "facet state",
+        Facet::Role => "facet role",
+        Facet::Connection => "facet connection",
+        Facet::Thread => "facet thread",
+    };
+    profile.key.sealing().short_hash(domain, value)
+}
+
+/// Stands for a topic in the events table.
+pub(super) fn topic_hash(profile: &Profile, topic: &str) -> i64 {
+    profile.key.sealing().short_hash(TOPIC, topic)
+}
+
+/// Stands for a target in `chancery_events.targets`.
+pub(super) fn target_hash(profile: &Profile, target: &str) -> [u8; 8] {
+    profile.key.sealing().short_hash(TARGET, target).to_be_bytes()
+}
+
+/// Stands for an id in the memory table.
+pub(super) fn memory_id(profile: &Profile, space: Space, id: &str) -> [u8; 16] {
+    profile.key.sealing().hash(space.as_str(), id)
+}
+
+/// What is bound to a sealed memory row: a row moved to another place does not open.
+pub(super) fn memory_place(space: Space, id: &[u8; 16]) -> Vec<u8> {
+    [b"memory ", space.as_str().as_bytes(), b" ", id].concat()
+}
+
+/// A guard, encrypted.
+pub(super) enum PreparedGuard {
+    Version(Slot, [u8; 12]),
+    Absent(Slot),
+    Unknown { space: Space, id: [u8; 16] },
+}
+
+/// A change, encrypted.
+pub(super) enum Change {
+    Insert(StoredRow),
+    Replace(StoredRow),
+    Put(StoredRow),
+    Remove {
+        slot: Slot,
+        indexed: bool,
+    },
+    InsertKey(StoredRow),
+    /// Needs the stored secret, so the writer decrypts and encrypts: rare.
+    UpdateKey {
+        slot: Slot,
+        name: String,
+        metadata: Option<String>,
+        tags: Vec<Tag>,
+        nonce: [u8; 12],
+    },
+    Enqueue {
+        queue: &'static str,
+        due: Timestamp,
+        value: Vec<u8>,
+    },
+    Requeue {
+        seq: Seq,
+        queue: &'static str,
+        due: Timestamp,
+        attempts: u32,
+    },
+    Dequeue(Seq),
+    Event {
+        id: String,
+        topic: i64,
+        value: Vec<u8>,
+        targets: Option<Vec<u8>>,
+    },
+    Delivered {
+        number: i64,
+        target: [u8; 8],
+    },
+    Remember {
+        space: Space,
+        id: [u8; 16],
+        value: Vec<u8>,
+        expires: Option<Timestamp>,
+    },
+    Forget {
+        space: Space,
+        id: [u8; 16],
+    },
+}
+
+/// A commit, encrypted. Positions of guards and changes are those of the commit it was made of.
+pub(super) struct Prepared {
+    pub profile: Arc<Profile>,
+    pub now: Timestamp,
+    pub guards: Vec<PreparedGuard>,
+    pub changes: Vec<Change>,
+}
+
+/// Encrypts on behalf of a tenant.
+pub(super) struct Preparer<'a> {
+    pub profile: &'a Arc<Profile>,
+    pub entropy: &'a dyn Entropy,
+    pub facets: FacetSource,
+    pub now: Timestamp,
+}
+
+impl Preparer<'_> {
+    pub fn commit(&self, commit: &Commit) -> Result<Prepared, StoreError> {
+        Ok(Prepared {
+            profile: Arc::clone(self.profile),
+            now: self.now,
+            guards: commit.guards.iter().map(|guard| self.guard(guard)).collect(),
+            changes: self.changes(&commit.ops)?,
+        })
+    }
+
+    pub fn changes(&self, ops: &[Op]) -> Result<Vec<Change>, StoreError> {
+        ops.iter().map(|op| self.change(op)).collect()
+    }
+
+    fn guard(&self, guard: &Guard) -> PreparedGuard {
+        match guard {
+            Guard::Version(key, version) => PreparedGuard::Version(Slot::item(self.profile, key), version.0),
+            Guard::Absent(key) => PreparedGuard::Absent(Slot::item(self.profile, key)),
+            Guard::Unknown(space, id) => {
+                PreparedGuard::Unknown { space: *space, id: memory_id(self.profile, *space, id) }
+            }
+        }
+    }
+
+    fn change(&self, op: &Op) -> Result<Change, StoreError> {
+        Ok(match op {
+            Op::Insert(row) => Change::Insert(self.row(row)?),
+            Op::Replace(row) => Change::Replace(self.row(row)?),
+            Op::Put(row) => Change::Put(self.row(row)?),
+            Op::Remove(key) => Change::Remove {
+                slot: Slot::item(self.profile, key),
+                indexed: self.facets.covers(&key.category),
+            },
+            Op::InsertKey(key) => Change::InsertKey(StoredRow {
+                slot: Slot::key(self.profile, &key.name),
+                value: self.profile.key.encrypt_value(
+                    KeyEntry::CATEGORY,
+                    &key.name,
+                    self.nonce(),
+                    &KeyEntry::of(key).to_cbor(),
+                ),
+                tags: KeyEntry::tags(&self.profile.key, key),
+                facets: None,
+            }),
+            Op::UpdateKey { name, metadata, tags } => Change::UpdateKey {
+                slot: Slot::key(self.profile, name),
+                name: name.clone(),
+                metadata: metadata.clone(),
+                tags: tags.clone(),
+                nonce: self.nonce(),
+            },
+            Op::RemoveKey(name) => Change::Remove { slot: Slot::key(self.profile, name), indexed: false },
+            Op::Enqueue(item) => Change::Enqueue {
+                queue: item.queue.as_str(),
+                due: item.due,
+                value: self.seal(PLACE_QUEUE, &[item.lane.as_bytes(), &item.value]),
+            },
+            Op::Requeue { seq, queue, due, attempts } => {
+                Change::Requeue { seq: *seq, queue: queue.as_str(), due: *due, attempts: *attempts }
+            }
+            Op::Dequeue(seq) => Change::Dequeue(*seq),
+            Op::Event(event) => self.event(event)?,
+            Op::Delivered { number, target } => {
+                Change::Delivered { number: *number, target: target_hash(self.profile, target) }
+            }
+            Op::Remember { space, id, value, expires } => {
+                let hash = memory_id(self.profile, *space, id);
+                Change::Remember {
+                    space: *space,
+                    id: hash,
+                    value: self.seal(&memory_place(*space, &hash), &[id.as_bytes(), value]),
+                    expires: *expires,
+                }
+            }
+            Op::Forget(space, id) => {
+                Change::Forget { space: *space, id: memory_id(self.profile, *space, id) }
+            }
+        })
+    }
+
+    fn row(&self, row: &NewRow) -> Result<StoredRow, StoreError> {
+        let (category, name) = (&row.key.category, &row.key.name);
+        let key = &self.profile.key;
+        Ok(StoredRow {
+            slot: Slot::item(self.profile, &row.key),
+            value: key.encrypt_value(category, name, self.nonce(), &row.value),
+            tags: row.tags.iter().map(|tag| key.encrypt_tag("", tag)).collect(),
+            // A record whose facets are unknown gets an empty index row: it has been looked at.
+            facets: self.facets.covers(category).then(|| {
+                let facets = self.facets.of(category, &row.value).unwrap_or_default();
+                StoredFacets::of(self.profile, category, &facets)
+            }),
+        })
+    }
+
+    fn event(&self, event: &chancery_agent::ports::store::NewEvent) -> Result<Change, StoreError> {
+        let mut random = [0; 16];
+        self.entropy.fill(&mut random);
+        let id = uuid::Builder::from_random_bytes(random).into_uuid().to_string();
+        // Names cannot hold a line feed by accident: they would fall apart when read.
+        if event.targets.iter().any(|target| target.contains('\n')) {
+            return Err(StoreError::Damaged("the id of a webhook target holds a line feed".to_owned()));
+        }
+        let names = event.targets.join("\n");
+        let targets = (!event.targets.is_empty())
+            .then(|| event.targets.iter().flat_map(|target| target_hash(self.profile, target)).collect());
+        let parts: [&[u8]; 5] = [
+            id.as_bytes(),
+            event.topic.as_bytes(),
+            event.record.as_bytes(),
+            &event.payload,
+            names.as_bytes(),
+        ];
+        let value = self.seal(PLACE_EVENT, &parts);
+        Ok(Change::Event { topic: topic_hash(self.profile, &event.topic), id, value, targets })
+    }
+
+    fn seal(&self, place: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+        let mut nonce = [0; 24];
+        self.entropy.fill(&mut nonce);
+        self.profile.key.sealing().seal(place, nonce, parts)
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        self.entropy.fill(&mut nonce);
+        nonce
+    }
+}

@@ -1,0 +1,498 @@
+//! The wallet in an SQLite file.
+//!
+//! ```text
+//! lock        one process per file
+//! provision   making and rekeying, by askar-storage
+//! schema      connections, Askar's tables as found, our side tables
+//! writer      the one thread that writes: batches, checkpoints
+//! apply       guards and changes of one commit        rows: what the writer knows of rows
+//! readers     connections that read                   records, select, side: what they read
+//! housekeeping, reindex   what the writer does in between
+//! ```
+
+mod apply;
+mod housekeeping;
+mod lock;
+mod provision;
+mod readers;
+mod records;
+mod reindex;
+mod rows;
+mod schema;
+mod select;
+mod side;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, oneshot};
+
+use chancery_agent::ports::store::{
+    Commit, CommitError, Committed, Event, EventNo, Guard, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq,
+    Space, Store, StoreError,
+};
+use chancery_agent::ports::{Clock, Entropy, Tenant};
+
+use super::format::KeyEntry;
+use super::prepared::{Prepared, Preparer};
+use super::profiles::{Profile, Profiles};
+use super::{CreateMode, FacetSource, OpenError, OpenOptions, Place};
+use readers::{Read, Readers};
+use writer::{Died, Job, Refused};
+
+pub use housekeeping::Keep;
+
+/// Rows beyond which a read is too long for an async worker (about a millisecond).
+const INLINE_ROWS: usize = 32;
+/// Rows to be skipped beyond which it is too long.
+const INLINE_SKIP: usize = 2_000;
+/// Long reads at once; the other connections stay free for short ones.
+const LONG_READS: usize = 2;
+
+/// A wallet in an SQLite file of Askar's format.
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+    jobs: Sender<Job>,
+    died: Died,
+    long_reads: Semaphore,
+}
+
+struct Shared {
+    readers: Readers,
+    profiles: Arc<Profiles>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    facets: FacetSource,
+    /// Every record with facets has its row in the index table.
+    indexed: Arc<AtomicBool>,
+}
+
+impl SqliteStore {
+    /// Opens the wallet, makes it or throws it away first, as the options say. Deriving the key takes about a second with
+    /// `kdf:argon2i:mod` and runs on a thread for blocking work.
+    ///
+    /// # Errors
+    /// A wrong key, a missing or foreign file, another process on it, a newer schema: each with what to do.
+    pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
+        Self::open_keeping(options, Keep::default()).await
+    }
+
+    /// As [`open`](Self::open), with other times for what is done to stay.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_keeping(options: OpenOptions, keep: Keep) -> Result<Self, OpenError> {
+        let (path, folder) = match &options.place {
+            Place::File(path) => (path.clone(), None),
+            Place::Memory => {
+                let folder = memory_folder(options.entropy.as_ref())?;
+                (folder.join("sqlite.db"), Some(folder))
+            }
+        };
+        let opened = Self::open_at(path, folder.clone(), options, keep).await;
+        if let (Err(_), Some(folder)) = (&opened, folder) {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        opened
+    }
+
+    async fn open_at(
+        path: PathBuf,
+        folder: Option<PathBuf>,
+        options: OpenOptions,
+        keep: Keep,
+    ) -> Result<Self, OpenError> {
+        let create = if folder.is_some() { CreateMode::Recreate } else { options.create };
+        let io = |error| OpenError::Io { path: path.clone(), error };
+        if create == CreateMode::Never && !path.exists() {
+            return Err(OpenError::Missing(path));
+        }
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent).map_err(io)?;
+        }
+        let lock = lock::FileLock::take(&path)?;
+        if create == CreateMode::Recreate {
+            for file in
+                [path.clone(), beside(&path, "-wal"), beside(&path, "-shm"), beside(&path, "-journal")]
+            {
+                match std::fs::remove_file(&file) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(OpenError::Io { path: file, error });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if !path.exists() {
+            provision::provision(&path, options.method, &options.key, options.profile.clone()).await?;
+        }
+        let mut options = options;
+        if let Some((method, key)) = options.rekey.take() {
+            rekey(&path, &options, method, &key).await?;
+            options.method = method;
+            options.key = key;
+        }
+        let opening = tokio::task::spawn_blocking(move || Self::start(path, folder, lock, &options, keep));
+        match opening.await {
+            Ok(opened) => opened,
+            Err(error) => Err(OpenError::Database(error.to_string())),
+        }
+    }
+
+    fn start(
+        path: PathBuf,
+        folder: Option<PathBuf>,
+        lock: lock::FileLock,
+        options: &OpenOptions,
+        keep: Keep,
+    ) -> Result<Self, OpenError> {
+        let conn = schema::open_writer(&path, folder.is_none())?;
+        let profiles = Arc::new(schema::load_profiles(&conn, &path, options)?);
+        schema::make_side_tables(&conn, options.facets)?;
+        let readers = Readers::open(&path)?;
+        let indexed = Arc::new(AtomicBool::new(false));
+        let reindex = reindex::Reindex::new(Arc::clone(&profiles), options.facets, Arc::clone(&indexed));
+        let (jobs, died) = writer::start(writer::Writer {
+            conn,
+            lock,
+            clock: Arc::clone(&options.clock),
+            reindex,
+            keep,
+            folder,
+        })
+        .map_err(|error| OpenError::Io { path, error })?;
+        let shared = Shared {
+            readers,
+            profiles,
+            clock: Arc::clone(&options.clock),
+            entropy: Arc::clone(&options.entropy),
+            facets: options.facets,
+            indexed,
+        };
+        Ok(Self { shared: Arc::new(shared), jobs, died, long_reads: Semaphore::new(LONG_READS) })
+    }
+
+    /// Waits until the writer thread has died, and says so. Whoever runs the process must end it then: nothing can be
+    /// written any more. Never returns after [`Store::close`].
+    pub async fn died(&self) -> String {
+        let mut died = self.died.clone();
+        match died.wait_for(Option::is_some).await {
+            Ok(message) => message.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Removes all that is old at once, and gives the disk back. Otherwise it happens bit by bit.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database fails.
+    pub async fn tidy(&self) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Tidy(answer)).map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    fn preparer<'a>(&'a self, profile: &'a Arc<Profile>) -> Preparer<'a> {
+        Preparer {
+            profile,
+            entropy: self.shared.entropy.as_ref(),
+            facets: self.shared.facets,
+            now: self.shared.clock.now(),
+        }
+    }
+
+    fn profile(&self, tenant: &Tenant) -> Result<&Arc<Profile>, StoreError> {
+        self.shared.profiles.of(tenant)
+    }
+
+    /// A read that may take long, off the async workers.
+    async fn long<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let _permit = self.long_reads.acquire().await.map_err(|_| closed())?;
+        let shared = Arc::clone(&self.shared);
+        let done = tokio::task::spawn_blocking(move || read(&shared)).await;
+        done.map_err(|error| StoreError::Unavailable(format!("the read was given up: {error}")))?
+    }
+
+    async fn maybe_long<T: Send + 'static>(
+        &self,
+        long: bool,
+        read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if long { self.long(read).await } else { read(&self.shared) }
+    }
+}
+
+impl Shared {
+    fn find(
+        &self,
+        profile: &Profile,
+        query: &Query,
+    ) -> Result<Result<Vec<Row>, records::WrongIndex>, StoreError> {
+        let find =
+            |indexed| self.readers.snapshot(|conn| records::find(conn, profile, query, self.facets, indexed));
+        find(self.indexed.load(Ordering::Acquire))
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&rusqlite::Connection) -> Read<T>) -> Result<T, StoreError> {
+        self.readers.read(work)
+    }
+}
+
+/// Of a query that is not in the fast class: many rows, a long way to skip, or records to be read for their facets.
+fn is_long(query: &Query) -> bool {
+    let rows = query.limit.unwrap_or(usize::MAX);
+    let wide = query.tags.is_empty() && rows > INLINE_ROWS;
+    wide || query.offset > INLINE_SKIP
+        || (!query.facets.is_empty() && query.limit.is_none_or(|rows| rows > 1))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn get(&self, tenant: &Tenant, key: &RowKey) -> Result<Option<Row>, StoreError> {
+        let profile = self.profile(tenant)?;
+        self.shared.read(|conn| records::get(conn, profile, key))
+    }
+
+    async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
+        let profile = Arc::clone(self.profile(tenant)?);
+        let asked = query.clone();
+        let found = self.maybe_long(is_long(query), move |shared| shared.find(&profile, &asked)).await?;
+        match found {
+            Ok(rows) => Ok(rows),
+            Err(records::WrongIndex) => {
+                tracing::warn!("the wallet's index does not fit its records: it is built again");
+                self.shared.indexed.store(false, Ordering::Release);
+                self.jobs.send(Job::Reindex).map_err(|_| closed())?;
+                let (profile, asked) = (Arc::clone(self.profile(tenant)?), query.clone());
+                let read = self.long(move |shared| {
+                    shared
+                        .readers
+                        .snapshot(|conn| records::find(conn, &profile, &asked, shared.facets, false))
+                });
+                read.await?.map_err(|_| StoreError::Damaged("the index".to_owned()))
+            }
+        }
+    }
+
+    async fn key(&self, tenant: &Tenant, name: &str) -> Result<Option<KeyRow>, StoreError> {
+        let profile = self.profile(tenant)?;
+        self.shared.read(|conn| records::key(conn, profile, name))
+    }
+
+    async fn find_keys(&self, tenant: &Tenant, tag: &str, value: &str) -> Result<Vec<KeyRow>, StoreError> {
+        let profile = self.profile(tenant)?;
+        self.shared.readers.snapshot(|conn| records::find_keys(conn, profile, tag, value))
+    }
+
+    async fn recall(&self, tenant: &Tenant, space: Space, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let profile = self.profile(tenant)?;
+        let now = self.shared.clock.now();
+        self.shared.read(|conn| side::recall(conn, profile, space, id, now))
+    }
+
+    async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let profile = Arc::clone(self.profile(tenant)?);
+        let now = self.shared.clock.now();
+        self.long(move |shared| shared.read(|conn| side::recall_all(conn, &profile, space, now))).await
+    }
+
+    async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {
+        let profile = self.profile(tenant)?;
+        let prepared = self.preparer(profile).commit(&commit)?;
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Commit(Box::new(prepared), answer)).map_err(|_| closed())?;
+        match answered.await {
+            Ok(Ok(committed)) => Ok(committed),
+            Ok(Err(Refused::Guard(position))) => {
+                Err(CommitError::Conflict(guarded(&commit.guards[position])))
+            }
+            Ok(Err(Refused::Change(position))) => Err(CommitError::Conflict(changed(&commit.ops[position]))),
+            Ok(Err(Refused::Store(error))) => Err(error.into()),
+            Err(_) => Err(closed().into()),
+        }
+    }
+
+    fn lazily(&self, tenant: &Tenant, ops: Vec<Op>) {
+        if ops.is_empty() {
+            return;
+        }
+        let sent = self.profile(tenant).and_then(|profile| {
+            let preparer = self.preparer(profile);
+            let prepared = Prepared {
+                profile: Arc::clone(profile),
+                now: preparer.now,
+                guards: Vec::new(),
+                changes: preparer.changes(&ops)?,
+            };
+            self.jobs.send(Job::Lazy(Box::new(prepared))).map_err(|_| closed())
+        });
+        if let Err(error) = sent {
+            tracing::warn!(%tenant, %error, "lazy changes of the wallet were dropped");
+        }
+    }
+
+    async fn items(&self, queue: Queue, after: Seq, limit: usize) -> Result<Vec<Item>, StoreError> {
+        self.maybe_long(limit > INLINE_ROWS, move |shared| {
+            shared.read(|conn| side::items(conn, &shared.profiles, queue, after, limit))
+        })
+        .await
+    }
+
+    async fn item(&self, seq: Seq) -> Result<Option<Item>, StoreError> {
+        self.shared.read(|conn| side::item(conn, &self.shared.profiles, seq))
+    }
+
+    async fn events(
+        &self,
+        tenant: Option<&Tenant>,
+        after: EventNo,
+        topic: Option<&str>,
+        pending: bool,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let profile = tenant.map(|tenant| self.profile(tenant).cloned()).transpose()?;
+        let topic = topic.map(str::to_owned);
+        self.maybe_long(limit > INLINE_ROWS || topic.is_some(), move |shared| {
+            shared.read(|conn| {
+                let profile = profile.as_deref();
+                side::events(conn, &shared.profiles, profile, after, topic.as_deref(), pending, limit)
+            })
+        })
+        .await
+    }
+
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        Ok(self.shared.profiles.tenants())
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        if let Some(message) = self.died.borrow().clone() {
+            return Err(StoreError::Unavailable(message));
+        }
+        self.shared.read(|conn| {
+            conn.prepare_cached("SELECT COUNT(*) FROM config")?.query_row([], |row| row.get::<_, i64>(0))?;
+            Ok(())
+        })?;
+        // An empty commit goes through the writer and a transaction.
+        let (answer, answered) = oneshot::channel();
+        let profile = self.shared.profiles.iter().next().ok_or_else(closed)?;
+        let prepared = self.preparer(profile).commit(&Commit::default())?;
+        self.jobs.send(Job::Commit(Box::new(prepared), answer)).map_err(|_| closed())?;
+        match answered.await {
+            Ok(Err(Refused::Store(error))) => Err(error),
+            Ok(_) => Ok(()),
+            Err(_) => Err(closed()),
+        }
+    }
+
+    async fn close(&self) {
+        let shared = Arc::clone(&self.shared);
+        // Readers first: the last connection to close removes the write-ahead log.
+        let _ = tokio::task::spawn_blocking(move || shared.readers.close()).await;
+        let (answer, answered) = oneshot::channel();
+        if self.jobs.send(Job::Close(answer)).is_ok() {
+            let _ = answered.await;
+        }
+    }
+}
+
+async fn rekey(
+    path: &Path,
+    options: &OpenOptions,
+    method: super::KeyMethod,
+    key: &str,
+) -> Result<(), OpenError> {
+    // Checked by ourselves first, for the sake of the messages.
+    let conn = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(schema::database)?;
+    schema::load_profiles(&conn, path, options)?;
+    drop(conn);
+    provision::rekey(path, (options.method, &options.key), (method, key)).await
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(database.as_os_str());
+    name.push(suffix);
+    name.into()
+}
+
+/// A folder of its own for a wallet in memory: where there is a file system in memory, there.
+fn memory_folder(entropy: &dyn Entropy) -> Result<PathBuf, OpenError> {
+    let shm = Path::new("/dev/shm");
+    let parent = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
+    sweep(&parent);
+    let mut random = [0; 16];
+    entropy.fill(&mut random);
+    let folder = parent.join(format!("{MEMORY}{}", uuid::Builder::from_random_bytes(random).into_uuid()));
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&folder).map_err(|error| OpenError::Io { path: folder.clone(), error })?;
+    Ok(folder)
+}
+
+const MEMORY: &str = "chancery-wallet-";
+
+/// Removes what killed processes have left: folders whose lock nobody holds.
+fn sweep(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(MEMORY) {
+            let database = entry.path().join("sqlite.db");
+            // A folder without a lock file is being made right now.
+            if lock::path_of(&database).exists() && lock::FileLock::take(&database).is_ok() {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+}
+
+fn guarded(guard: &Guard) -> RowKey {
+    match guard {
+        Guard::Version(key, _) | Guard::Absent(key) => key.clone(),
+        Guard::Unknown(space, id) => RowKey::new(space.as_str(), id.as_str()),
+    }
+}
+
+fn changed(op: &Op) -> RowKey {
+    match op {
+        Op::Insert(row) | Op::Replace(row) | Op::Put(row) => row.key.clone(),
+        Op::Remove(key) => key.clone(),
+        Op::InsertKey(key) => RowKey::new(KeyEntry::CATEGORY, key.name.as_str()),
+        Op::UpdateKey { name, .. } | Op::RemoveKey(name) => RowKey::new(KeyEntry::CATEGORY, name.as_str()),
+        // The others never conflict.
+        _ => RowKey::new("", ""),
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the wallet is closed".to_owned())
+}
+
+/// What SQLite's errors mean to whoever runs the agent.
+fn store_error(error: &rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode as Code;
+    let sentence = match error.sqlite_error_code() {
+        Some(Code::DiskFull) => "the disk is full; nothing was written. Free some space",
+        Some(Code::ReadOnly) => "the wallet's file, or its folder, cannot be written. Check the permissions",
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
+            "another program holds the wallet's file locked. Stop it"
+        }
+        Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
+            return StoreError::Damaged(format!("the file itself is damaged, restore a backup ({error})"));
+        }
+        Some(Code::SystemIoFailure) => "reading or writing the disk failed; see the system's log",
+        _ => return StoreError::Unavailable(format!("SQLite: {error}")),
+    };
+    StoreError::Unavailable(format!("{sentence} ({error})"))
+}

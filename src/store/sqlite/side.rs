@@ -1,0 +1,179 @@
+//! Reading the queue, the events and what is remembered.
+
+use chancery_agent::ports::Timestamp;
+use chancery_agent::ports::store::{Event, EventNo, Item, Queue, Seq, Space};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::super::format::FormatError;
+use super::super::prepared::{PLACE_EVENT, PLACE_QUEUE, memory_id, memory_place, target_hash, topic_hash};
+use super::super::profiles::{Profile, Profiles};
+use super::apply::bytes;
+use super::readers::{Read, ReadError};
+
+const QUEUES: [Queue; 4] = [Queue::Outbound, Queue::Work, Queue::Parked, Queue::Dead];
+
+/// Queue rows after a number.
+pub(super) fn items(
+    conn: &Connection,
+    profiles: &Profiles,
+    queue: Queue,
+    after: Seq,
+    limit: usize,
+) -> Read<Vec<Item>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, profile, queue, due, created, attempts, value
+         FROM chancery_queue INDEXED BY chancery_queue_order
+         WHERE queue = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![queue.as_str(), after, number(limit)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(item_of(profiles, row)?);
+    }
+    Ok(found)
+}
+
+/// One queue row.
+pub(super) fn item(conn: &Connection, profiles: &Profiles, seq: Seq) -> Read<Option<Item>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, profile, queue, due, created, attempts, value FROM chancery_queue WHERE seq = ?1",
+    )?;
+    let mut rows = statement.query([seq])?;
+    match rows.next()? {
+        Some(row) => item_of(profiles, row),
+        None => Ok(None),
+    }
+}
+
+/// `None`: of a profile that another program has added since.
+fn item_of(profiles: &Profiles, row: &Row<'_>) -> Read<Option<Item>> {
+    let Some(profile) = profiles.with_id(row.get(1)?) else { return Ok(None) };
+    let seq = row.get(0)?;
+    let name: String = row.get(2)?;
+    let queue = QUEUES.into_iter().find(|queue| queue.as_str() == name);
+    let queue = queue.ok_or_else(|| ReadError::Damaged(format!("queue row {seq} is in no known queue")))?;
+    let [lane, value] = profile.key.sealing().open(PLACE_QUEUE, bytes(row.get_ref(6)?))?;
+    Ok(Some(Item {
+        tenant: profile.tenant.clone(),
+        seq,
+        queue,
+        lane: text(lane)?,
+        due: Timestamp(row.get(3)?),
+        created: Timestamp(row.get(4)?),
+        attempts: row.get(5)?,
+        value,
+    }))
+}
+
+/// Events after a number.
+pub(super) fn events(
+    conn: &Connection,
+    profiles: &Profiles,
+    profile: Option<&Profile>,
+    after: EventNo,
+    topic: Option<&str>,
+    pending: bool,
+    limit: usize,
+) -> Read<Vec<Event>> {
+    // Without a tenant there is no key to hash the topic with: each profile has its own hash of it.
+    let topics: Vec<i64> = match (topic, profile) {
+        (None, _) => Vec::new(),
+        (Some(topic), Some(profile)) => vec![topic_hash(profile, topic)],
+        (Some(topic), None) => profiles.iter().map(|profile| topic_hash(profile, topic)).collect(),
+    };
+    let mut sql =
+        "SELECT number, profile, created, value, targets FROM chancery_events WHERE number > ?1".to_owned();
+    if pending {
+        sql.push_str(" AND targets IS NOT NULL");
+    }
+    if let Some(profile) = profile {
+        sql.push_str(&format!(" AND profile = {}", profile.id));
+    }
+    if topic.is_some() {
+        let list: Vec<String> = topics.iter().map(i64::to_string).collect();
+        sql.push_str(&format!(" AND topic IN ({})", list.join(", ")));
+    }
+    sql.push_str(" ORDER BY number LIMIT ?2");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![after, number(limit)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(profile) = profiles.with_id(row.get(1)?) {
+            found.push(event_of(profile, row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn event_of(profile: &Profile, row: &Row<'_>) -> Read<Event> {
+    let [id, topic, record, payload, names] =
+        profile.key.sealing().open(PLACE_EVENT, bytes(row.get_ref(3)?))?;
+    let waiting = bytes(row.get_ref(4)?);
+    let names = text(names)?;
+    let targets = names
+        .split('\n')
+        .filter(|name| !name.is_empty())
+        .filter(|name| waiting.chunks(8).any(|hash| hash == target_hash(profile, name)))
+        .map(str::to_owned)
+        .collect();
+    Ok(Event {
+        tenant: profile.tenant.clone(),
+        number: row.get(0)?,
+        id: text(id)?,
+        topic: text(topic)?,
+        record: text(record)?,
+        created: Timestamp(row.get(2)?),
+        payload,
+        targets,
+    })
+}
+
+/// What is remembered under an id.
+pub(super) fn recall(
+    conn: &Connection,
+    profile: &Profile,
+    space: Space,
+    id: &str,
+    now: Timestamp,
+) -> Read<Option<Vec<u8>>> {
+    let hash = memory_id(profile, space, id);
+    let sealed: Option<Vec<u8>> = conn
+        .prepare_cached(
+            "SELECT value FROM chancery_memory WHERE profile = ?1 AND space = ?2 AND id = ?3
+             AND (expires IS NULL OR expires > ?4)",
+        )?
+        .query_row(params![profile.id, space.as_str(), hash, now.0], |row| row.get(0))
+        .optional()?;
+    let Some(sealed) = sealed else { return Ok(None) };
+    let [_, value] = profile.key.sealing().open(&memory_place(space, &hash), &sealed)?;
+    Ok(Some(value))
+}
+
+/// All that is remembered in a space.
+pub(super) fn recall_all(
+    conn: &Connection,
+    profile: &Profile,
+    space: Space,
+    now: Timestamp,
+) -> Read<Vec<(String, Vec<u8>)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, value FROM chancery_memory WHERE profile = ?1 AND space = ?2
+         AND (expires IS NULL OR expires > ?3)",
+    )?;
+    let mut rows = statement.query(params![profile.id, space.as_str(), now.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let hash: [u8; 16] = row.get(0)?;
+        let [id, value] = profile.key.sealing().open(&memory_place(space, &hash), bytes(row.get_ref(1)?))?;
+        found.push((text(id)?, value));
+    }
+    Ok(found)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, FormatError> {
+    String::from_utf8(bytes).map_err(|_| FormatError::Malformed("a row of the side tables"))
+}
+
+fn number(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
