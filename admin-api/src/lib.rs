@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The agent's admin API: ACA-Py's REST operations over HTTP.
+//!
+//! A folder per tag, a file per operation. An [`operation::Operation`] declares one operation: its route, the input that
+//! it takes, what it answers, and the command of the agent that carries it out. Validation, routing and the OpenAPI
+//! description all come from that declaration. There is no state, no storage and no cryptography here.
+
+mod auth;
+mod cors;
+mod failure;
+mod groups;
+mod input;
+mod lacking;
+mod openapi;
+mod operation;
+mod page;
+mod schema;
+mod server;
+mod socket;
+mod state;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+mod connection;
+mod credentials;
+mod did_exchange;
+mod issue_credential_v2;
+mod out_of_band;
+mod resolver;
+mod settings;
+mod status;
+mod trust_ping;
+mod vc;
+mod wallet;
+
+pub use auth::{ApiKey, Auth};
+pub use openapi::description;
+pub use server::serve;
+pub use state::AdminApi;

@@ -5,11 +5,13 @@
 
 mod describe;
 mod field;
+mod paging;
 pub(crate) mod rule;
 pub(crate) mod tree;
 
 pub(crate) use describe::{Components, parameter};
 pub(crate) use field::*;
+pub(crate) use paging::PAGING;
 
 use std::borrow::Cow;
 
@@ -129,19 +131,19 @@ impl Kind {
             return Err(Tree::text(invalid::NULL));
         }
         match self {
-            Self::Text => text(value).map(|_| ()),
-            Self::Matching(rule) => rule.check(text(value)?).map_err(Tree::text),
+            Self::Text => as_text(value).map(|_| ()),
+            Self::Matching(rule) => rule.check(as_text(value)?).map_err(Tree::text),
             Self::Known(is_known, _) => {
-                if is_known(text(value)?) { Ok(()) } else { Err(Tree::text(invalid::VALUE)) }
+                if is_known(as_text(value)?) { Ok(()) } else { Err(Tree::text(invalid::VALUE)) }
             }
             Self::OneOf(choices) => {
-                let chosen = text(value)?;
+                let chosen = as_text(value)?;
                 let known = choices.contains(&chosen);
                 if known { Ok(()) } else { Err(Tree::text(invalid::not_one_of(choices))) }
             }
-            Self::Boolean => boolean(value, &TRUE, &FALSE),
-            Self::PagingBoolean => boolean(value, &TRUE_PAGING, &FALSE_PAGING),
-            Self::Integer(range) => integer(value, *range),
+            Self::Boolean => to_boolean(value, &TRUE, &FALSE),
+            Self::PagingBoolean => to_boolean(value, &TRUE_PAGING, &FALSE_PAGING),
+            Self::Integer(range) => to_integer(value, *range),
             Self::List(kind) => match value {
                 Value::Array(items) => elements(items, |item| kind.check(item)),
                 _ => Err(Tree::text(invalid::NOT_A_LIST)),
@@ -154,7 +156,7 @@ impl Kind {
             Self::Map => {
                 if value.is_object() { Ok(()) } else { Err(Tree::text(invalid::NOT_A_MAP)) }
             }
-            Self::TextMap => text_map(value),
+            Self::TextMap => check_text_map(value),
             Self::Json => Ok(()),
             Self::Custom(check, _) => check(value).map_or(Ok(()), Err),
         }
@@ -168,11 +170,11 @@ const FALSE: [&str; 15] =
 const TRUE_PAGING: [&str; 3] = ["true", "1", "yes"];
 const FALSE_PAGING: [&str; 3] = ["false", "0", "no"];
 
-fn text(value: &Value) -> Result<&str, Tree> {
+fn as_text(value: &Value) -> Result<&str, Tree> {
     value.as_str().ok_or_else(|| Tree::text(invalid::NOT_A_TEXT))
 }
 
-fn boolean(value: &mut Value, true_words: &[&str], false_words: &[&str]) -> Result<(), Tree> {
+fn to_boolean(value: &mut Value, true_words: &[&str], false_words: &[&str]) -> Result<(), Tree> {
     let meant = match &*value {
         Value::Bool(_) => return Ok(()),
         Value::String(word) if true_words.contains(&word.as_str()) => true,
@@ -185,7 +187,7 @@ fn boolean(value: &mut Value, true_words: &[&str], false_words: &[&str]) -> Resu
     Ok(())
 }
 
-fn integer(value: &mut Value, range: Option<(i64, Option<i64>)>) -> Result<(), Tree> {
+fn to_integer(value: &mut Value, range: Option<(i64, Option<i64>)>) -> Result<(), Tree> {
     let meant = match &*value {
         Value::Number(n) => n.as_i64(),
         Value::String(digits) => digits.trim().parse().ok(),
@@ -210,7 +212,7 @@ fn elements(items: &mut [Value], check: impl Fn(&mut Value) -> Result<(), Tree>)
     if faults.is_empty() { Ok(()) } else { Err(Tree::Below(faults)) }
 }
 
-fn text_map(value: &Value) -> Result<(), Tree> {
+fn check_text_map(value: &Value) -> Result<(), Tree> {
     let Value::Object(members) = value else { return Err(Tree::text(invalid::NOT_A_MAP)) };
     let faults: Vec<_> = members
         .iter()

@@ -1,0 +1,211 @@
+"use strict";
+
+const at = (id) => document.getElementById(id);
+
+function make(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (name === "class") node.className = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== undefined && child !== null));
+  return node;
+}
+
+let description;
+const operations = new Map();
+
+function resolve(schema) {
+  while (schema && schema.$ref) {
+    schema = schema.$ref.split("/").slice(1).reduce((node, step) => node[step], description);
+  }
+  return schema || {};
+}
+
+// An example of a schema: what is required, and what has an example of its own.
+function example(schema, deep = 0) {
+  const found = schema.examples && schema.examples[0];
+  if (found !== undefined) return found;
+  if (schema.default !== undefined) return schema.default;
+  schema = resolve(schema);
+  if (schema.examples) return schema.examples[0];
+  if (schema.anyOf) return example(schema.anyOf[0], deep);
+  if (schema.enum) return schema.enum[0];
+  const type = Array.isArray(schema.type) ? schema.type[0] : schema.type;
+  if (type === "object") {
+    const needed = schema.required || [];
+    const only = needed.length ? needed : deep ? [] : Object.keys(schema.properties || {});
+    return Object.fromEntries(only.map((name) => [name, example(schema.properties[name], deep + 1)]));
+  }
+  return { array: [], boolean: false, integer: 0 }[type] ?? "";
+}
+
+const bodies = {
+  post_issue_credential_2_0_send_offer: (body) => ({ connection_id: body.connection_id, ...offer() }),
+  post_issue_credential_2_0_send: (body) => ({ connection_id: body.connection_id, ...offer() }),
+  post_issue_credential_2_0_send_proposal: (body) => ({ connection_id: body.connection_id, ...offer() }),
+  post_issue_credential_2_0_send_request: (body) => ({ connection_id: body.connection_id, ...offer() }),
+  post_issue_credential_2_0_create_offer: offer,
+  post_issue_credential_2_0_create: offer,
+  post_issue_credential_2_0_records_cred_ex_id_send_request: () => ({}),
+  post_issue_credential_2_0_records_cred_ex_id_send_offer: () => ({}),
+  post_issue_credential_2_0_records_cred_ex_id_store: () => ({}),
+  post_issue_credential_2_0_records_cred_ex_id_issue: () => ({ comment: "here you are" }),
+  post_out_of_band_create_invitation: () => ({ handshake_protocols: ["https://didcomm.org/didexchange/1.1"] }),
+  post_wallet_did_create: () => ({ method: "key", options: { key_type: "ed25519" } }),
+  post_credentials_w3c: () => ({}),
+};
+
+function offer() {
+  return { filter: { ld_proof: {
+    credential: {
+      "@context": ["https://www.w3.org/2018/credentials/v1", "https://w3id.org/citizenship/v1"],
+      type: ["VerifiableCredential", "PermanentResidentCard"],
+      issuer: "did:key:…",
+      credentialSubject: { type: ["PermanentResident"], givenName: "Alice", familyName: "Smith" },
+    },
+    options: { proofType: "Ed25519Signature2020" },
+  } } };
+}
+
+function list() {
+  const words = at("find").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const here = location.hash.slice(1);
+  const groups = description.tags.map((tag) => {
+    const links = [...operations.values()]
+      .filter((o) => o.tags[0] === tag.name)
+      .filter((o) => words.every((w) => `${o.method} ${o.path} ${o.summary}`.toLowerCase().includes(w)))
+      .map((o) => make("a", { href: `#${o.operationId}`, title: o.summary, class: o.operationId === here ? "here" : "" },
+        make("span", { class: `method ${o.method}` }, o.method.toUpperCase()), make("span", {}, o.path)));
+    return links.length ? make("section", {}, make("h2", { title: tag.description }, tag.name), ...links) : undefined;
+  });
+  at("list").replaceChildren(...groups.filter(Boolean));
+}
+
+function input(parameter) {
+  const schema = resolve(parameter.schema);
+  const id = `p-${parameter.in}-${parameter.name}`;
+  const label = make("label", { for: id, class: parameter.required ? "needed" : "" }, parameter.name);
+  const choices = schema.enum || (schema.type === "boolean" ? ["true", "false"] : undefined);
+  const hint = parameter.schema.default !== undefined ? `default: ${parameter.schema.default}` : "";
+  const control = choices
+    ? make("select", { id, name: parameter.name }, make("option", { value: "" }, hint), ...choices.map((c) => make("option", {}, c)))
+    : make("input", { id, name: parameter.name, placeholder: hint || (parameter.schema.examples || [""])[0] });
+  return { control, parameter, row: make("div", { class: "field" }, label, control, make("small", {}, parameter.description || "")) };
+}
+
+function members(schema, prefix = "", depth = 0) {
+  schema = resolve(schema);
+  return Object.entries(schema.properties || {}).flatMap(([name, member]) => {
+    const inner = resolve(member);
+    const type = [].concat(inner.type || (inner.enum ? "text" : "any")).join(" or ");
+    const needed = (schema.required || []).includes(name) ? " *" : "";
+    const about = [member.description, inner.enum && `one of ${inner.enum.join(", ")}`].filter(Boolean).join(" — ");
+    const row = make("tr", {}, make("td", {}, prefix + name + needed), make("td", {}, type), make("td", {}, about));
+    const below = inner.properties ? inner : inner.type === "array" ? resolve(inner.items) : {};
+    return [row, ...(below.properties && depth < 3 ? members(below, `${prefix}${name}.`, depth + 1) : [])];
+  });
+}
+
+function show(operation) {
+  const inputs = (operation.parameters || []).map(input);
+  const media = operation.requestBody && operation.requestBody.content["application/json"].schema;
+  let body;
+  if (media) {
+    const given = example(media);
+    const better = bodies[operation.operationId];
+    body = make("textarea", { spellcheck: "false", "aria-label": "Body" });
+    body.value = JSON.stringify(better ? better(given) : given, null, 2);
+  }
+  const button = make("button", { type: "submit" }, "Call");
+  const result = make("div", {});
+  const form = make("form", { onsubmit: (event) => {
+    event.preventDefault();
+    call(operation, inputs, body, button, result);
+  } }, ...inputs.map((i) => i.row),
+    body && make("p", { class: "muted" }, "Body (JSON)"), body, make("div", { class: "actions" }, button));
+  const fields = media ? members(media) : [];
+  at("main").replaceChildren(
+    make("h2", {}, operation.summary),
+    make("p", { class: "path" }, make("span", { class: `method ${operation.method}` }, operation.method.toUpperCase()), " ", operation.path),
+    operation.deprecated ? make("p", { class: "muted" }, "Deprecated.") : "",
+    operation.description ? make("p", {}, operation.description) : "",
+    form, result,
+    fields.length ? make("details", {}, make("summary", {}, "Members of the body"), make("table", {}, ...fields)) : "");
+}
+
+async function call(operation, inputs, body, button, result) {
+  let path = operation.path;
+  const query = new URLSearchParams();
+  for (const { control, parameter } of inputs) {
+    const value = control.value.trim();
+    if (parameter.in === "path") path = path.replace(`{${parameter.name}}`, encodeURIComponent(value));
+    else if (value) query.append(parameter.name, value);
+  }
+  const url = path + (query.size ? `?${query}` : "");
+  const headers = {};
+  if (at("key").value) headers["x-api-key"] = at("key").value;
+  const text = body && body.value.trim();
+  if (text) headers["content-type"] = "application/json";
+  button.disabled = true;
+  const began = performance.now();
+  try {
+    const answer = await fetch(url, { method: operation.method.toUpperCase(), headers, body: text || undefined });
+    const millis = Math.round(performance.now() - began);
+    const content = await answer.text();
+    const json = (answer.headers.get("content-type") || "").includes("json");
+    result.replaceChildren(
+      make("p", {}, make("span", { class: `status ${answer.ok ? "post" : "delete"}` }, `${answer.status}`),
+        make("span", { class: "muted" }, `  ${millis} ms · request ${answer.headers.get("x-request-id")}`)),
+      make("pre", {}, json ? JSON.stringify(JSON.parse(content), null, 2) : content),
+      make("details", {}, make("summary", {}, "As a command"), make("pre", {}, curl(operation, url, text))));
+  } catch (error) {
+    result.replaceChildren(make("pre", {}, `No answer: ${error.message}`));
+  }
+  button.disabled = false;
+}
+
+function curl(operation, url, text) {
+  const quote = (value) => `'${value.replaceAll("'", "'\\''")}'`;
+  const parts = ["curl", "-X", operation.method.toUpperCase(), quote(location.origin + url)];
+  if (at("key").value) parts.push("-H", '"x-api-key: $ADMIN_KEY"');
+  if (text) parts.push("-H", quote("content-type: application/json"), "-d", quote(text));
+  return parts.join(" ");
+}
+
+function route() {
+  const operation = operations.get(location.hash.slice(1));
+  if (operation) show(operation);
+  list();
+}
+
+async function probe() {
+  const state = at("state");
+  try {
+    const answer = await fetch("/status/ready");
+    const text = await answer.text();
+    state.className = answer.ok ? "good" : "bad";
+    const warnings = answer.ok ? JSON.parse(text).warnings || [] : [];
+    state.textContent = answer.ok ? ["ready", ...warnings].join(" · ") : text;
+  } catch {
+    state.className = "bad";
+    state.textContent = "no answer";
+  }
+}
+
+async function start() {
+  description = await (await fetch("/api/docs/openapi.json")).json();
+  for (const [path, item] of Object.entries(description.paths)) {
+    for (const [method, operation] of Object.entries(item)) {
+      operations.set(operation.operationId, { ...operation, path, method });
+    }
+  }
+  at("find").addEventListener("input", list);
+  addEventListener("hashchange", route);
+  route();
+  probe();
+  setInterval(probe, 10000);
+}
+
+start();

@@ -1,0 +1,225 @@
+//! The HTTP server: routes from the declarations, and what happens to every request.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Payload, ServiceConfig};
+use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpServer, guard};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+use tracing::Instrument;
+
+use crate::auth::Access;
+use crate::failure::Failure;
+use crate::groups::{self, Entry, Paths};
+use crate::input::{gather, read_body};
+use crate::operation::{Call, Operation};
+use crate::state::{AdminApi, State};
+use crate::{cors, page, socket, texts};
+
+/// Header that carries the request id, in requests and answers.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request, in its extensions.
+#[derive(Clone)]
+struct RequestId(String);
+
+/// Serves the admin API on a listener.
+///
+/// The server neither listens to signals nor stops by itself: the owner stops it through its handle. It must be called
+/// within an actix system or a tokio runtime, and the returned [`Server`] awaited there.
+///
+/// # Errors
+/// When the listener can't be used.
+pub fn serve(api: AdminApi, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+    let state = Arc::new(State::new(api));
+    let factory = move || {
+        let edge_state = state.clone();
+        let routes_state = state.clone();
+        App::new()
+            .wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+                edge(edge_state.clone(), request, next)
+            }))
+            .configure(move |config| routes(&routes_state, config))
+    };
+    let server = HttpServer::new(factory)
+        .workers(workers)
+        .disable_signals()
+        .shutdown_timeout(30)
+        .keep_alive(Duration::from_secs(75))
+        .client_request_timeout(Duration::from_secs(10))
+        .listen(listener)?
+        .run();
+    Ok(server)
+}
+
+/// Registers every path with its methods.
+pub(crate) fn routes(state: &Arc<State>, config: &mut ServiceConfig) {
+    for (path, entries) in Paths::new().ordered() {
+        let mut resource = web::resource(path);
+        let mut methods: Vec<&Method> = vec![&Method::OPTIONS];
+        for entry in entries {
+            let of = |method: &Method| web::route().guard(guard::Method(method.clone()));
+            methods.push(entry.method());
+            let state = state.clone();
+            resource = match entry {
+                Entry::Has(operation) => {
+                    let handler = move |request, payload| perform(operation, state.clone(), request, payload);
+                    if groups::answers_head(operation) {
+                        resource = resource.route(of(&Method::HEAD).to(handler.clone()));
+                    }
+                    resource.route(of(&operation.method).to(handler))
+                }
+                Entry::Lacks(lack) => resource.route(of(lack.method()).to(move |request: HttpRequest| {
+                    let answer = state.api.auth.check(Access::Tenant, request.headers()).err();
+                    let failure = answer.unwrap_or_else(|| lack.failure());
+                    std::future::ready(refuse(&request, &failure))
+                })),
+            };
+        }
+        config.service(closed(resource, methods));
+    }
+    page::routes(state, config);
+    let state = state.clone();
+    let open = web::get().to(move |request: HttpRequest, payload: Payload| socket::open(state.clone(), request, payload));
+    config.service(closed(web::resource("/ws").route(open), vec![&Method::GET, &Method::OPTIONS]));
+    config.default_service(web::to(|request: HttpRequest| async move {
+        refuse(&request, &Failure::new(StatusCode::NOT_FOUND, "no-such-path", texts::NOT_FOUND))
+    }));
+}
+
+/// A resource that answers preflights, and 405 to methods that it doesn't have.
+pub(crate) fn closed(resource: actix_web::Resource, methods: Vec<&Method>) -> actix_web::Resource {
+    let mut names: Vec<String> = methods.iter().map(|m| m.as_str().to_owned()).collect();
+    names.sort();
+    let allow = names.join(",");
+    resource.default_service(web::to(move |request: HttpRequest| {
+        let answer = if request.method() == Method::OPTIONS {
+            cors::preflight(request.headers()).unwrap_or_else(|failure| refuse(&request, &failure))
+        } else {
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            let failure = Failure::new(status, "method-not-allowed", texts::METHOD_NOT_ALLOWED);
+            let mut answer = refuse(&request, &failure.hint(format!("methods of this path: {allow}")));
+            if let Ok(allow) = HeaderValue::from_str(&allow) {
+                answer.headers_mut().insert(actix_web::http::header::ALLOW, allow);
+            }
+            answer
+        };
+        std::future::ready(answer)
+    }))
+}
+
+/// Carries out one operation.
+async fn perform(
+    operation: &'static Operation,
+    state: Arc<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
+    let failure = match attempt(operation, state, &request, payload).await.and_then(|answer| encode(&answer)) {
+        Ok(body) => {
+            return HttpResponse::build(operation.success).content_type("application/json; charset=utf-8").body(body);
+        }
+        Err(failure) => failure,
+    };
+    refuse(&request, &if operation.json_errors { failure.as_message() } else { failure })
+}
+
+fn encode(answer: &Value) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(answer).map_err(|e| Failure::internal("answer-unwritable", e.to_string()))
+}
+
+async fn attempt(
+    operation: &'static Operation,
+    state: Arc<State>,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Value, Failure> {
+    let mut place = None;
+    if operation.access != Access::Open {
+        if state.api.operations.stopping() {
+            return Err(Failure::busy(texts::STOPPING));
+        }
+        place = Some(state.request_place().ok_or_else(|| Failure::busy("Too many requests at once"))?);
+    }
+    let body = match operation.body {
+        Some(_) => read_body(request, payload, state.api.max_request_bytes).await?,
+        None => bytes::Bytes::new(),
+    };
+    let content_type = request.headers().get("content-type").and_then(|v| v.to_str().ok());
+    let path = path_parameters(operation, request);
+    let input = gather(operation, content_type, &body, request.query_string(), path)?;
+    drop(body);
+    state.api.auth.check(operation.access, request.headers())?;
+    let tenant = state.api.agent.default_tenant().clone();
+    let work = (operation.run)(Call { state, tenant, input });
+    // A caller that goes away must not cancel a command between its commit and what follows it.
+    let task = actix_web::rt::spawn(
+        async move {
+            let _place = place;
+            work.await
+        }
+        .in_current_span(),
+    );
+    task.await.unwrap_or_else(|error| Err(Failure::internal("command-broke", error.to_string())))
+}
+
+fn path_parameters(operation: &Operation, request: &HttpRequest) -> Map<String, Value> {
+    let given = operation.path_fields.iter().filter_map(|field| {
+        let value = request.match_info().get(field.name)?;
+        Some((field.name.to_owned(), Value::String(percent_decode_str(value).decode_utf8_lossy().into_owned())))
+    });
+    given.collect()
+}
+
+/// The answer to a request that is not carried out.
+pub(crate) fn refuse(request: &HttpRequest, failure: &Failure) -> HttpResponse {
+    if failure.status.is_server_error() && failure.status != StatusCode::NOT_IMPLEMENTED {
+        tracing::error!(code = failure.code, reason = failure.reason, "request failed");
+    }
+    let extensions = request.extensions();
+    let id = extensions.get::<RequestId>().map_or("", |id| id.0.as_str());
+    failure.answer(request.headers(), id)
+}
+
+/// What happens to every request: its id, its span, CORS, the log line. Metrics belong here too.
+pub(crate) async fn edge<B: MessageBody + 'static>(
+    state: Arc<State>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let began = Instant::now();
+    let id = request_id(&request).unwrap_or_else(|| state.api.agent.new_id());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let origin = request.headers().get(actix_web::http::header::ORIGIN).cloned();
+    let span = tracing::info_span!("admin", request_id = %id, method = %request.method(), path = request.path());
+    let mut response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(origin) = origin {
+        cors::mark(headers, origin);
+    }
+    let (status, micros) = (response.status().as_u16(), began.elapsed().as_micros() as u64);
+    span.in_scope(|| match status {
+        0..400 => tracing::debug!(status, micros, "answered"),
+        400..500 => tracing::info!(status, micros, "answered"),
+        _ => tracing::warn!(status, micros, "answered"),
+    });
+    Ok(response)
+}
+
+/// The caller's own id, when it is fit for logs.
+fn request_id(request: &ServiceRequest) -> Option<String> {
+    let given = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let fits = (1..=128).contains(&given.len())
+        && given.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/'));
+    fits.then(|| given.to_owned())
+}

@@ -1,0 +1,68 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chancery_agent::Agent;
+use chancery_agent::ports::Operations;
+
+use crate::auth::Auth;
+use crate::page::Assets;
+
+/// The admin API with what it works on.
+pub struct AdminApi {
+    /// The agent that commands go to.
+    pub agent: Arc<Agent>,
+    /// The running process: readiness, counters, settings, shutdown.
+    pub operations: Arc<dyn Operations>,
+    /// Who may call.
+    pub auth: Auth,
+    /// Largest request body in bytes (`--admin-client-max-request-size`); more is answered with 413.
+    pub max_request_bytes: usize,
+    /// Most requests carried out at once, and most WebSockets open at once; more are answered with 503 and
+    /// `Retry-After`. The status probes are never held up.
+    pub max_concurrent: usize,
+    /// What `GET /status` and the API description say.
+    pub version: String,
+}
+
+/// What all requests share.
+pub(crate) struct State {
+    pub(crate) api: AdminApi,
+    pub(crate) assets: Assets,
+    requests: Arc<AtomicUsize>,
+    sockets: Arc<AtomicUsize>,
+}
+
+/// A place among the requests or sockets; given back when dropped.
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl State {
+    pub(crate) fn new(api: AdminApi) -> Self {
+        let assets = Assets::new(&api.version);
+        Self { api, assets, requests: Arc::default(), sockets: Arc::default() }
+    }
+
+    /// A place for a request; `None` when all are taken.
+    pub(crate) fn request_place(&self) -> Option<Place> {
+        self.take(&self.requests)
+    }
+
+    /// A place for a WebSocket; `None` when all are taken.
+    pub(crate) fn socket_place(&self) -> Option<Place> {
+        self.take(&self.sockets)
+    }
+
+    fn take(&self, counter: &Arc<AtomicUsize>) -> Option<Place> {
+        let place = Place(counter.clone());
+        // The place counts itself; when it is one too many, dropping it takes it off again.
+        let taken = counter.fetch_add(1, Ordering::Relaxed);
+        (taken < self.api.max_concurrent).then_some(place)
+    }
+}
