@@ -5,6 +5,7 @@ pub mod connection;
 pub mod credential;
 pub mod did_exchange;
 pub mod engine;
+mod facets;
 pub mod issue_credential_v2;
 pub mod out_of_band;
 pub mod ports;
@@ -15,4 +16,5 @@ pub mod trust_ping;
 pub mod wallet;
 
 pub use engine::{Agent, AgentError, Settings};
+pub use facets::facets;
 pub use ports::Tenant;

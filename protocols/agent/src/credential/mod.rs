@@ -1,5 +1,7 @@
-//! W3C credentials that the agent holds, and verification of any.
+//! W3C credentials that the agent holds, verification of any, and the facts that credential formats ask for.
 
 mod commands;
+mod facts;
 
 pub use commands::{Id, ListW3c, VerifyVc, delete_w3c, get_w3c, list_w3c, verify};
+pub use facts::{Failure, Reach, load_pinned_contexts, refusal, with_facts};

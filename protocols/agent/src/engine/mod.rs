@@ -1,6 +1,7 @@
 //! The engine: how messages, commands and queued work become commits, and what follows a commit.
 
 mod agent;
+mod derived;
 mod error;
 mod message;
 mod protocol;

@@ -1,9 +1,46 @@
 //! Issue Credential 2.0 (RFC 0453), issuer and holder.
+//!
+//! | issuer: from | by | to | sends |
+//! |---|---|---|---|
+//! | – | proposal received | `proposal-received` | |
+//! | `proposal-received` | auto_offer, `records/{id}/send-offer` | `offer-sent` | offer |
+//! | – | `send`, `send-offer`; `create`, `create-offer` (for an invitation, not sent) | `offer-sent` | offer |
+//! | `offer-sent` | another proposal received | `proposal-received` | |
+//! | –, `offer-sent` | request received | `request-received` | |
+//! | `request-received` | auto_issue, `records/{id}/issue` | `credential-issued` | credential |
+//! | `credential-issued`, `done` | request received again | same | the same credential |
+//! | `credential-issued` | ack received | `done`, removed if auto_remove | |
+//!
+//! | holder: from | by | to | sends |
+//! |---|---|---|---|
+//! | – | `send-proposal` | `proposal-sent` | proposal |
+//! | –, `proposal-sent` | offer received | `offer-received` | |
+//! | `offer-received` | policy, `records/{id}/send-request` | `request-sent` | request |
+//! | – | `send-request` | `request-sent` | request |
+//! | `request-sent` | offer received again | same | the same request |
+//! | `request-sent` | credential received | `credential-received` | |
+//! | `credential-received` | policy, `records/{id}/store` | `done`, removed if auto_remove | ack |
+//! | `done`, or removed when done | credential received again | same | ack |
+//!
+//! Both: a problem report received before `done`, and our own at any time, lead to `abandoned`. Other repeats and
+//! messages of removed exchanges have no effect.
 
 mod commands;
+mod exchange;
+mod handler;
+pub mod messages;
+mod record;
+mod state;
 
 pub use commands::{
-    BoundOffer, BoundRequest, Create, CreateOffer, Filter, Id, Issue, List, ProblemReport, Send, SendOffer, SendProposal,
-    SendRequest, Store, bound_offer, bound_request, create, create_offer, get, issue, list, problem_report, remove, send,
-    send_offer, send_proposal, send_request, store,
+    BoundOffer, BoundRequest, Create, CreateOffer, Filter, Id, Issue, List, ProblemReport, Send, SendOffer,
+    SendProposal, SendRequest, Store, bound_offer, bound_request, create, create_offer, get, issue, list,
+    problem_report, remove, send, send_offer, send_proposal, send_request, store,
 };
+pub use handler::Handler;
+pub use record::{Exchange, Initiator, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
+
+/// The protocol, for the agent's list.
+pub fn protocol() -> Box<dyn crate::engine::Protocol> {
+    Box::new(Handler)
+}

@@ -1,0 +1,42 @@
+//! Ids of records that a message creates, derived so that a message taken twice at once meets its own record.
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use super::{AgentError, Unit};
+use crate::ports::store::{Guard, Space};
+
+const SECRET: &str = "record-id-secret";
+
+impl Unit<'_> {
+    /// An id shaped as a uuid4, the same for the same protocol, role, connection and thread (DECISIONS 3): HMAC-SHA-256
+    /// under a secret of the wallet, so that nobody else can foresee it.
+    pub async fn derived_id(
+        &mut self,
+        protocol: &str,
+        role: &str,
+        connection_id: Option<&str>,
+        thread_id: &str,
+    ) -> Result<String, AgentError> {
+        let secret = match self.recall(Space::Setting, SECRET).await? {
+            Some(secret) => secret,
+            None => {
+                let mut secret = vec![0; 32];
+                self.agent().entropy().fill(&mut secret);
+                self.guard(Guard::Unknown(Space::Setting, SECRET.to_owned()));
+                self.remember(Space::Setting, SECRET, secret.clone(), None);
+                secret
+            }
+        };
+        let mut mac = Hmac::<Sha256>::new_from_slice(&secret)
+            .map_err(|e| AgentError::internal("record-id-secret", e.to_string()))?;
+        for part in [protocol, role, connection_id.unwrap_or_default(), thread_id] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        let digest = mac.finalize().into_bytes();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    }
+}

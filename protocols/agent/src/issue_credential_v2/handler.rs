@@ -1,0 +1,334 @@
+//! What happens when a message of the protocol arrives.
+
+use async_trait::async_trait;
+use chancery_credentials::format;
+use chancery_didcomm::message::Message;
+use serde_json::Map;
+
+use super::exchange::{self, ABANDONED, fail, go_on, tombstone};
+use super::messages::{self, Body, Kind, PROTOCOL};
+use super::record::{Exchange, Initiator, Role, State};
+use super::state::{self, Input};
+use crate::connection::send_in_exchange;
+use crate::credential::{Reach, refusal};
+use crate::engine::{AgentError, HandlerError, Protocol, Received, Record, Spoken, Unit, Work};
+use crate::ports::store::Query;
+
+/// Name for queued work.
+pub(super) const NAME: &str = "issue-credential-2.0";
+
+const SPOKEN: &[Spoken] = &[Spoken {
+    name: PROTOCOL,
+    major: 2,
+    minors: &[0],
+    messages: &[
+        ("propose-credential", "V20CredProposal"),
+        ("offer-credential", "V20CredOffer"),
+        ("request-credential", "V20CredRequest"),
+        ("issue-credential", "V20CredIssue"),
+        ("ack", "V20CredAck"),
+        ("problem-report", "V20CredProblemReport"),
+    ],
+}];
+
+/// The protocol's handler.
+pub struct Handler;
+
+/// Who speaks, and about what.
+struct Context<'r> {
+    connection_id: Option<&'r str>,
+    thread_id: &'r str,
+    message: &'r Message,
+}
+
+#[async_trait]
+impl Protocol for Handler {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn speaks(&self) -> &'static [Spoken] {
+        SPOKEN
+    }
+
+    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+        let context = context(received)?;
+        match received.message.message_type().name() {
+            "propose-credential" => proposal(unit, &context).await,
+            "offer-credential" => offer(unit, &context).await,
+            "request-credential" => request(unit, &context).await,
+            "issue-credential" => credential(unit, &context).await,
+            "ack" => ack(unit, &context).await,
+            "problem-report" => report(unit, &context).await,
+            other => Err(HandlerError::dropped("unknown-type", other)),
+        }
+    }
+
+    async fn attachment(&self, unit: &mut Unit<'_>, kind: &str, id: &str) -> Result<Option<Message>, AgentError> {
+        if kind != "credential-offer" {
+            return Ok(None);
+        }
+        let record = unit
+            .load::<Exchange>(id)
+            .await?
+            .ok_or_else(|| AgentError::no_record(Exchange::CATEGORY, id))?;
+        let offer = record.cred_offer.ok_or_else(|| {
+            AgentError::bad_request("no-offer", format!("credential exchange {id} has no offer to attach"))
+        })?;
+        Message::from_json(offer.into())
+            .map(Some)
+            .map_err(|e| AgentError::internal("message-unreadable", e.to_string()))
+    }
+
+    async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
+        let id = work.detail.get("cred_ex_id").and_then(|id| id.as_str()).unwrap_or_default();
+        if let Some(record) = unit.load::<Exchange>(id).await? {
+            go_on(unit, record, Reach::Network).await?;
+        }
+        Ok(())
+    }
+}
+
+fn context(received: &Received) -> Result<Context<'_>, HandlerError> {
+    match &received.connection {
+        Some(connection) if !connection.is_ready() => {
+            return Err(HandlerError::dropped("connection-not-ready", &*connection.connection_id));
+        }
+        None if received.oob_id.is_none() => {
+            return Err(HandlerError::dropped(
+                "no-connection",
+                "neither a connection nor a connectionless exchange belongs to the message",
+            ));
+        }
+        _ => {}
+    }
+    let thread_id = received
+        .message
+        .thread_id()
+        .ok_or_else(|| HandlerError::Malformed("the message has neither @id nor a thread".into()))?;
+    Ok(Context { connection_id: received.connection_id(), thread_id, message: &received.message })
+}
+
+fn read(kind: Kind, message: &Message) -> Result<Body, HandlerError> {
+    Body::read(kind, message.as_json()).map_err(HandlerError::Malformed)
+}
+
+/// The record of the message's thread with us in this role (`None`: either), on the same connection or like the message
+/// without one.
+async fn find(unit: &mut Unit<'_>, context: &Context<'_>, role: Option<Role>) -> Result<Option<Exchange>, AgentError> {
+    let query = Query::tagged(Exchange::CATEGORY, "thread_id", context.thread_id);
+    let records: Vec<Exchange> = unit.find(&query).await?;
+    Ok(records.into_iter().find(|record| {
+        role.is_none_or(|role| record.role == role) && record.connection_id.as_deref() == context.connection_id
+    }))
+}
+
+/// A record that a message creates.
+async fn fresh(unit: &mut Unit<'_>, context: &Context<'_>, role: Role) -> Result<Exchange, AgentError> {
+    let id = unit.derived_id(NAME, role.as_str(), context.connection_id, context.thread_id).await?;
+    let settings = unit.settings();
+    Ok(Exchange {
+        cred_ex_id: id,
+        thread_id: context.thread_id.to_owned(),
+        created_at: unit.now().to_text(),
+        connection_id: context.connection_id.map(str::to_owned),
+        initiator: Initiator::External,
+        role,
+        auto_offer: Some(false),
+        auto_issue: Some(false),
+        auto_remove: Some(!settings.preserve_exchange_records),
+        auto_remove_on_failure: Some(false),
+        trace: Some(false),
+        ..Exchange::default()
+    })
+}
+
+/// Takes a message's step, then goes on by itself where the exchange moved and policy says so.
+async fn take(unit: &mut Unit<'_>, record: Exchange, input: Input) -> Result<(), HandlerError> {
+    let is_new = record.state == State::Start;
+    let id = record.cred_ex_id.clone();
+    let step = state::step(record, input)
+        .map_err(|refusal| HandlerError::dropped("unexpected-message", refusal.text(&id)))?;
+    let moved = step.moved();
+    let record = exchange::apply(unit, step, is_new, ABANDONED).await?;
+    if moved {
+        go_on(unit, record, Reach::Local).await?;
+    }
+    Ok(())
+}
+
+async fn proposal(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
+    let body = read(Kind::Proposal, context.message)?;
+    if context.connection_id.is_none() {
+        return Err(HandlerError::dropped("no-connection", "a proposal needs a connection"));
+    }
+    if body.known().is_empty() {
+        return Err(HandlerError::dropped("no-supported-format", "none of the proposal's formats is known"));
+    }
+    let record = match find(unit, context, Some(Role::Issuer)).await? {
+        Some(record) => record,
+        None if tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await?.is_some() => {
+            return Ok(());
+        }
+        None => {
+            let settings = unit.settings();
+            let mut record = fresh(unit, context, Role::Issuer).await?;
+            record.auto_offer = settings.auto_respond_credential_proposal.then_some(true);
+            record.auto_issue = settings.auto_respond_credential_request.then_some(true);
+            record
+        }
+    };
+    take(unit, record, Input::ProposalReceived(context.message.as_json().clone())).await
+}
+
+async fn offer(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
+    read(Kind::Offer, context.message)?;
+    let record = match find(unit, context, Some(Role::Holder)).await? {
+        Some(record) => record,
+        None if tombstone(unit, Role::Holder, context.connection_id, context.thread_id).await?.is_some() => {
+            return Ok(());
+        }
+        None => fresh(unit, context, Role::Holder).await?,
+    };
+    take(unit, record, Input::OfferReceived(context.message.as_json().clone())).await
+}
+
+async fn request(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
+    let body = read(Kind::Request, context.message)?;
+    let mut record = match find(unit, context, Some(Role::Issuer)).await? {
+        Some(record) => record,
+        None => match unknown_request(unit, context, &body).await? {
+            Some(record) => record,
+            None => return Ok(()),
+        },
+    };
+    if matches!(record.state, State::Start | State::OfferSent) {
+        let offer = record.body(Kind::Offer);
+        for (family, content) in body.known() {
+            let offered = offer.as_ref().and_then(|offer| offer.content(family));
+            let Some(format) = format(family) else { continue };
+            if let Err(error) = format.check_request(offered, content) {
+                fail(unit, record, &refusal(error)).await?;
+                return Ok(());
+            }
+        }
+    }
+    if record.connection_id.is_none() {
+        record.connection_id = context.connection_id.map(str::to_owned);
+    }
+    take(unit, record, Input::RequestReceived(context.message.as_json().clone())).await
+}
+
+/// The record for a request whose connection has none of its thread: a connectionless offer's, or a new one where a
+/// format may start with a request. `None`: done with it.
+async fn unknown_request(
+    unit: &mut Unit<'_>,
+    context: &Context<'_>,
+    body: &Body,
+) -> Result<Option<Exchange>, HandlerError> {
+    let connectionless = Context { connection_id: None, ..*context };
+    if context.connection_id.is_some()
+        && let Some(record) = find(unit, &connectionless, Some(Role::Issuer)).await?
+    {
+        return Ok(Some(record));
+    }
+    match tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await?.as_deref() {
+        Some("deleted") | None => {}
+        Some(_) => return Ok(None),
+    }
+    let gone = tombstone(unit, Role::Issuer, None, context.thread_id).await?.is_some()
+        || tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await?.is_some();
+    let starts = body.known().iter().any(|(family, _)| format(*family).is_some_and(|f| f.starts_at_request()));
+    if gone || !starts || context.connection_id.is_none() {
+        let report = messages::report(&unit.new_id(), context.thread_id, "record-not-found", ABANDONED);
+        send_in_exchange(unit, context.connection_id, context.thread_id, report).await?;
+        return Ok(None);
+    }
+    let mut record = fresh(unit, context, Role::Issuer).await?;
+    record.auto_issue = unit.settings().auto_respond_credential_request.then_some(true);
+    Ok(Some(record))
+}
+
+async fn credential(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
+    let body = read(Kind::Issue, context.message)?;
+    let Some(record) = find(unit, context, Some(Role::Holder)).await? else {
+        let ended = tombstone(unit, Role::Holder, context.connection_id, context.thread_id).await?;
+        return match ended.as_deref() {
+            Some("done") => {
+                let ack = messages::ack(&unit.new_id(), context.thread_id);
+                send_in_exchange(unit, context.connection_id, context.thread_id, ack).await?;
+                Ok(())
+            }
+            Some(_) => Ok(()),
+            None => Err(HandlerError::dropped("unknown-thread", context.thread_id)),
+        };
+    };
+    if record.state == State::RequestSent {
+        if let Err(error) = check_credential(&record, &body) {
+            fail(unit, record, &error).await?;
+            return Ok(());
+        }
+    }
+    take(unit, record, Input::CredentialReceived(context.message.as_json().clone())).await
+}
+
+/// The issued formats are among the requested ones, and each credential is what was requested.
+fn check_credential(record: &Exchange, body: &Body) -> Result<(), AgentError> {
+    let refused = |text: String| AgentError::bad_request("credential-refused", text);
+    let request = record.body(Kind::Request);
+    let known = body.known();
+    if known.is_empty() {
+        return Err(refused("No supported credential formats received.".into()));
+    }
+    for (family, content) in known {
+        let Some(requested) = request.as_ref().and_then(|request| request.content(family)) else {
+            return Err(refused(format!(
+                "Received issue credential format(s) not present in credential request: {}",
+                family.api()
+            )));
+        };
+        let Some(format) = format(family) else {
+            return Err(AgentError::not_supported(format!("credentials of the format {} can't be held yet", family.api())));
+        };
+        format.check_credential(&record.cred_ex_id, requested, content).map_err(refusal)?;
+    }
+    Ok(())
+}
+
+async fn ack(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
+    if context.message.text("status").is_none() {
+        return Err(HandlerError::Malformed("status is missing".into()));
+    }
+    let Some(record) = find(unit, context, Some(Role::Issuer)).await? else {
+        return match tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await? {
+            Some(_) => Ok(()),
+            None => Err(HandlerError::dropped("unknown-thread", context.thread_id)),
+        };
+    };
+    take(unit, record, Input::AckReceived).await
+}
+
+async fn report(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
+    let error = messages::read_report(context.message).map_err(HandlerError::Malformed)?;
+    let Some(record) = find(unit, context, None).await? else {
+        return Err(HandlerError::dropped("unknown-thread", context.thread_id));
+    };
+    take(unit, record, Input::ReportReceived { error }).await
+}
+
+/// An exchange that a command begins.
+pub(super) fn own(unit: &Unit<'_>, role: Role, connection_id: Option<String>) -> Exchange {
+    Exchange {
+        cred_ex_id: unit.new_id(),
+        created_at: unit.now().to_text(),
+        connection_id,
+        initiator: Initiator::Ourselves,
+        role,
+        auto_offer: Some(false),
+        auto_issue: Some(false),
+        auto_remove: Some(!unit.settings().preserve_exchange_records),
+        auto_remove_on_failure: Some(false),
+        other: Map::new(),
+        ..Exchange::default()
+    }
+}

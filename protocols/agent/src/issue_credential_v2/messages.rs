@@ -1,0 +1,276 @@
+//! The messages, exactly as on the wire.
+
+use chancery_credentials::{Family, Step, format};
+use chancery_didcomm::message::{Attachment, Message, MessageType, Thread, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// Protocol name in message types.
+pub const PROTOCOL: &str = "issue-credential";
+/// What is sent. Any 2.x is understood.
+pub const VERSION: Version = Version::new(2, 0);
+
+const PREVIEW_TYPE: &str = "https://didcomm.org/issue-credential/2.0/credential-preview";
+
+/// The messages that carry attachments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `propose-credential`
+    Proposal,
+    /// `offer-credential`
+    Offer,
+    /// `request-credential`
+    Request,
+    /// `issue-credential`
+    Issue,
+}
+
+impl Kind {
+    /// All, in the order of an exchange.
+    pub const ALL: [Self; 4] = [Self::Proposal, Self::Offer, Self::Request, Self::Issue];
+
+    /// Name in the message type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proposal => "propose-credential",
+            Self::Offer => "offer-credential",
+            Self::Request => "request-credential",
+            Self::Issue => "issue-credential",
+        }
+    }
+
+    /// The member of the record that holds it.
+    pub fn record_member(self) -> &'static str {
+        match self {
+            Self::Proposal => "cred_proposal",
+            Self::Offer => "cred_offer",
+            Self::Request => "cred_request",
+            Self::Issue => "cred_issue",
+        }
+    }
+
+    /// What stands before `~attach`.
+    fn attached(self) -> &'static str {
+        match self {
+            Self::Proposal => "filters",
+            Self::Offer => "offers",
+            Self::Request => "requests",
+            Self::Issue => "credentials",
+        }
+    }
+
+    /// Which step of a format its attachments are.
+    pub fn step(self) -> Step {
+        match self {
+            Self::Proposal => Step::Propose,
+            Self::Offer => Step::Offer,
+            Self::Request => Step::Request,
+            Self::Issue => Step::Issue,
+        }
+    }
+}
+
+/// One entry of `formats`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormatEntry {
+    /// `@id` of its attachment.
+    pub attach_id: String,
+    /// E.g. `aries/ld-proof-vc-detail@v1.0`.
+    pub format: String,
+}
+
+/// One claim of a preview.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewAttribute {
+    /// Its name.
+    pub name: String,
+    /// With a MIME type the value is base64. Lower case.
+    #[serde(rename = "mime-type", default, skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    /// Its value, always text.
+    pub value: String,
+}
+
+#[derive(Deserialize)]
+struct PreviewBody {
+    attributes: Vec<PreviewAttribute>,
+}
+
+/// A `credential_preview` as it is emitted, `@type` first. The text says what is wrong.
+pub fn preview(value: &Value) -> Result<Value, String> {
+    let mut body = PreviewBody::deserialize(value).map_err(|e| format!("credential_preview: {e}"))?;
+    for attribute in &mut body.attributes {
+        attribute.mime_type = attribute.mime_type.take().map(|mime| mime.to_lowercase());
+    }
+    Ok(json!({"@type": PREVIEW_TYPE, "attributes": body.attributes}))
+}
+
+/// The part of a message with attachments that every format shares.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// For humans.
+    pub comment: Option<String>,
+    /// Identifies the credential that is replaced.
+    pub replacement_id: Option<String>,
+    /// As received.
+    pub credential_preview: Option<Value>,
+    /// Formats with the contents of their attachments, in message order. Contents of formats that we don't know are not
+    /// decoded: `None`.
+    pub contents: Vec<(FormatEntry, Option<Family>, Option<Value>)>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(default)]
+    comment: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    replacement_id: Option<String>,
+    #[serde(default)]
+    credential_preview: Option<Value>,
+    formats: Vec<FormatEntry>,
+}
+
+fn not_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
+impl Body {
+    /// Reads and validates a message (spec: as many formats as attachments, each names one; contents obey the rules of
+    /// their family). The text says what is wrong.
+    pub fn read(kind: Kind, members: &Map<String, Value>) -> Result<Self, String> {
+        let body = Self::unchecked(kind, members)?;
+        if let Some(value) = &body.credential_preview {
+            preview(value)?;
+        }
+        for (entry, family, content) in &body.contents {
+            let (Some(format), Some(content)) = (family.and_then(format), content) else { continue };
+            if let Err(invalid) = format.validate(kind.step(), content) {
+                let list: Vec<String> = invalid.iter().map(ToString::to_string).collect();
+                return Err(format!("{}: {}", entry.format, list.join("; ")));
+            }
+        }
+        Ok(body)
+    }
+
+    /// [`Body::read`] without the rules of the families: for messages that were checked when they came.
+    pub fn unchecked(kind: Kind, members: &Map<String, Value>) -> Result<Self, String> {
+        let raw: Raw = Raw::deserialize(serde::de::value::MapDeserializer::new(
+            members.iter().map(|(name, value)| (name.as_str(), value)),
+        ))
+        .map_err(|e: serde_json::Error| e.to_string())?;
+        let attached = format!("{}~attach", kind.attached());
+        let attachments = match members.get(&attached) {
+            Some(Value::Array(list)) => list.iter().map(Attachment::from_json).collect::<Result<Vec<_>, _>>(),
+            _ => return Err(format!("{attached} is missing or no list")),
+        }
+        .map_err(|e| format!("{attached}: {e}"))?;
+        if raw.formats.len() != attachments.len() {
+            return Err("Formats/attachments length mismatch".into());
+        }
+        let mut contents = Vec::with_capacity(raw.formats.len());
+        for entry in raw.formats {
+            let attachment = attachments
+                .iter()
+                .find(|a| a.id.as_deref() == Some(&entry.attach_id))
+                .ok_or_else(|| format!("no attachment with @id {}", entry.attach_id))?;
+            let family = Family::of_format(&entry.format);
+            let content = match family {
+                Some(_) => Some(attachment.content().map_err(|e| format!("{}: {e}", entry.attach_id))?),
+                None => None,
+            };
+            contents.push((entry, family, content));
+        }
+        Ok(Self {
+            comment: raw.comment,
+            replacement_id: raw.replacement_id,
+            credential_preview: raw.credential_preview.filter(|preview| !preview.is_null()),
+            contents,
+        })
+    }
+
+    /// The content of a family; of several only the first counts.
+    pub fn content(&self, family: Family) -> Option<&Value> {
+        self.contents.iter().find(|(_, f, _)| *f == Some(family)).and_then(|(_, _, content)| content.as_ref())
+    }
+
+    /// The known families, in message order, each once, with their contents.
+    pub fn known(&self) -> Vec<(Family, &Value)> {
+        let mut known: Vec<(Family, &Value)> = Vec::new();
+        for (_, family, content) in &self.contents {
+            if let (Some(family), Some(content)) = (family, content)
+                && !known.iter().any(|(f, _)| f == family)
+            {
+                known.push((*family, content));
+            }
+        }
+        known
+    }
+
+    /// Whether every format is known: only then a record shows `by_format`.
+    pub fn all_known(&self) -> bool {
+        self.contents.iter().all(|(_, family, _)| family.is_some())
+    }
+}
+
+/// What a message says besides its attachments.
+#[derive(Clone, Debug, Default)]
+pub struct Words {
+    /// For humans.
+    pub comment: Option<String>,
+    /// Identifies the credential that is replaced.
+    pub replacement_id: Option<String>,
+    /// A preview as [`preview`] makes it.
+    pub preview: Option<Value>,
+}
+
+/// A message with attachments, members in ACA-Py's order.
+pub fn build(kind: Kind, id: &str, thread: Option<&Thread>, words: Words, contents: &[(Family, Value)]) -> Message {
+    let formats: Vec<FormatEntry> = contents
+        .iter()
+        .map(|(family, _)| FormatEntry {
+            attach_id: family.api().to_owned(),
+            format: family.format(kind.step()).to_owned(),
+        })
+        .collect();
+    let attachments: Vec<Attachment> =
+        contents.iter().map(|(family, content)| Attachment::json_base64(family.api(), content)).collect();
+    let mut message = Message::build(MessageType::new(PROTOCOL, VERSION, kind.name()), id);
+    if let Some(thread) = thread {
+        message = message.thread(thread);
+    }
+    message
+        .optional("replacement_id", words.replacement_id)
+        .optional("comment", words.comment)
+        .optional("credential_preview", words.preview)
+        .field("formats", json!(formats))
+        .attachments(kind.attached(), &attachments)
+        .finish()
+}
+
+/// `ack` with `status: OK`.
+pub fn ack(id: &str, thread_id: &str) -> Message {
+    Message::build(MessageType::new(PROTOCOL, VERSION, "ack"), id)
+        .thread(&Thread::new(thread_id))
+        .field("status", "OK")
+        .finish()
+}
+
+/// A problem report. The code is always `issuance-abandoned`, except for a request of an unknown thread.
+pub fn report(id: &str, thread_id: &str, text: &str, code: &str) -> Message {
+    Message::build(MessageType::new(PROTOCOL, VERSION, "problem-report"), id)
+        .thread(&Thread::new(thread_id))
+        .field("description", json!({"en": text, "code": code}))
+        .finish()
+}
+
+/// Reads a problem report: `<code>: <en>`. The text of the error says what is wrong.
+pub fn read_report(message: &Message) -> Result<String, String> {
+    let description = message.get("description").and_then(Value::as_object).ok_or("description is missing")?;
+    let code = description.get("code").and_then(Value::as_str).filter(|code| !code.is_empty());
+    let code = code.ok_or("description.code is missing or empty")?;
+    let text = match description.get("en") {
+        None => code,
+        Some(text) => text.as_str().ok_or("description.en is no text")?,
+    };
+    Ok(format!("{code}: {text}"))
+}

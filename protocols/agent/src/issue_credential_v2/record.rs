@@ -1,0 +1,355 @@
+//! What is stored of an exchange (ACA-Py's `V20CredExRecord`, field for field) and how it is shown.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::messages::{Body, Kind};
+use crate::engine::Record;
+use crate::ports::store::Tag;
+
+/// Webhook topic.
+pub const TOPIC: &str = "issue_credential_v2_0";
+/// Webhook topic of the detail that the holder keeps of a stored JSON-LD credential.
+pub const LD_PROOF_TOPIC: &str = "issue_credential_v2_0_ld_proof";
+
+/// RFC 0453's states, in ACA-Py's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Before the first message. Never stored.
+    #[default]
+    Start,
+    /// Holder: proposed.
+    ProposalSent,
+    /// Issuer: got a proposal.
+    ProposalReceived,
+    /// Issuer: offered.
+    OfferSent,
+    /// Holder: got an offer.
+    OfferReceived,
+    /// Holder: requested.
+    RequestSent,
+    /// Issuer: got a request.
+    RequestReceived,
+    /// Issuer: issued, waits for the acknowledgement.
+    CredentialIssued,
+    /// Holder: got the credential, not yet stored.
+    CredentialReceived,
+    /// Over, well.
+    Done,
+    /// Over, by a problem.
+    Abandoned,
+    /// Issued and revoked later.
+    CredentialRevoked,
+    /// Shown in the last webhook. Never stored.
+    Deleted,
+}
+
+impl State {
+    /// The states that are stored.
+    pub const STORED: [Self; 11] = [
+        Self::ProposalSent,
+        Self::ProposalReceived,
+        Self::OfferSent,
+        Self::OfferReceived,
+        Self::RequestSent,
+        Self::RequestReceived,
+        Self::CredentialIssued,
+        Self::CredentialReceived,
+        Self::Done,
+        Self::Abandoned,
+        Self::CredentialRevoked,
+    ];
+
+    /// The word on the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::ProposalSent => "proposal-sent",
+            Self::ProposalReceived => "proposal-received",
+            Self::OfferSent => "offer-sent",
+            Self::OfferReceived => "offer-received",
+            Self::RequestSent => "request-sent",
+            Self::RequestReceived => "request-received",
+            Self::CredentialIssued => "credential-issued",
+            Self::CredentialReceived => "credential-received",
+            Self::Done => "done",
+            Self::Abandoned => "abandoned",
+            Self::CredentialRevoked => "credential-revoked",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// Our part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// We issue.
+    #[default]
+    Issuer,
+    /// We hold.
+    Holder,
+}
+
+impl Role {
+    /// The word on the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Issuer => "issuer",
+            Self::Holder => "holder",
+        }
+    }
+}
+
+/// Who sent the first message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Initiator {
+    /// We did.
+    #[default]
+    #[serde(rename = "self")]
+    Ourselves,
+    /// They did.
+    External,
+}
+
+impl Initiator {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ourselves => "self",
+            Self::External => "external",
+        }
+    }
+}
+
+/// A credential exchange.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Record id, not part of the stored value.
+    #[serde(skip)]
+    pub cred_ex_id: String,
+    /// Thread of the exchange.
+    #[serde(default)]
+    pub thread_id: String,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: String,
+    /// When it last changed.
+    #[serde(default)]
+    pub updated_at: String,
+    /// The connection; none when connectionless.
+    #[serde(default)]
+    pub connection_id: Option<String>,
+    /// Taken by `send`; not used when signing.
+    #[serde(default)]
+    pub verification_method: Option<String>,
+    /// Declared by ACA-Py, never set.
+    #[serde(default)]
+    pub parent_thread_id: Option<String>,
+    /// Who began.
+    #[serde(default)]
+    pub initiator: Initiator,
+    /// Our part.
+    #[serde(default)]
+    pub role: Role,
+    /// Where it stands.
+    #[serde(default)]
+    pub state: State,
+    /// Answer a proposal with an offer.
+    #[serde(default)]
+    pub auto_offer: Option<bool>,
+    /// Issue as soon as the request arrives.
+    #[serde(default)]
+    pub auto_issue: Option<bool>,
+    /// Remove the record when done.
+    #[serde(default)]
+    pub auto_remove: Option<bool>,
+    /// Remove the record when a problem report arrives.
+    #[serde(default)]
+    pub auto_remove_on_failure: Option<bool>,
+    /// What went wrong.
+    #[serde(default)]
+    pub error_msg: Option<String>,
+    /// Stored only.
+    #[serde(default)]
+    pub trace: Option<bool>,
+    /// The proposal, at an issuer that began: its own, never sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cred_proposal: Option<Map<String, Value>>,
+    /// The offer as sent or received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cred_offer: Option<Map<String, Value>>,
+    /// The request as sent or received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cred_request: Option<Map<String, Value>>,
+    /// The credential message as sent or received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cred_issue: Option<Map<String, Value>>,
+    /// Members of ACA-Py's record that we don't know, kept.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Record for Exchange {
+    const CATEGORY: &'static str = "cred_ex_v20";
+
+    fn id(&self) -> &str {
+        &self.cred_ex_id
+    }
+
+    fn set_id(&mut self, id: String) {
+        self.cred_ex_id = id;
+    }
+
+    fn tags(&self, plaintext: bool) -> Vec<Tag> {
+        vec![Tag { plaintext, ..Tag::new("thread_id", &*self.thread_id) }]
+    }
+}
+
+impl Exchange {
+    /// One of the stored messages.
+    pub fn message(&self, kind: Kind) -> Option<&Map<String, Value>> {
+        match kind {
+            Kind::Proposal => self.cred_proposal.as_ref(),
+            Kind::Offer => self.cred_offer.as_ref(),
+            Kind::Request => self.cred_request.as_ref(),
+            Kind::Issue => self.cred_issue.as_ref(),
+        }
+    }
+
+    /// The body of one of the stored messages, as far as it can be read.
+    pub fn body(&self, kind: Kind) -> Option<Body> {
+        Body::unchecked(kind, self.message(kind)?).ok()
+    }
+
+    /// The record as the admin API shows it (R): ACA-Py's members and order, without nulls.
+    pub fn view(&self) -> Value {
+        let mut view = Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                view.insert(name.to_owned(), value);
+            }
+        };
+        let text = |value: &Option<String>| value.clone().map(Value::from);
+        put("state", Some(self.state.as_str().into()));
+        put("created_at", Some(self.created_at.clone().into()));
+        put("updated_at", Some(self.updated_at.clone().into()));
+        put("trace", self.trace.map(Value::from));
+        put("cred_ex_id", Some(self.cred_ex_id.clone().into()));
+        put("connection_id", text(&self.connection_id));
+        put("thread_id", Some(self.thread_id.clone().into()));
+        put("parent_thread_id", text(&self.parent_thread_id));
+        put("initiator", Some(self.initiator.as_str().into()));
+        put("role", Some(self.role.as_str().into()));
+        put("cred_preview", self.cred_proposal.as_ref().and_then(|p| p.get("credential_preview").cloned()));
+        for kind in Kind::ALL {
+            put(kind.record_member(), self.message(kind).cloned().map(Value::Object));
+        }
+        put("by_format", self.by_format());
+        put("auto_offer", self.auto_offer.map(Value::from));
+        put("auto_issue", self.auto_issue.map(Value::from));
+        put("auto_remove", self.auto_remove.map(Value::from));
+        put("auto_remove_on_failure", self.auto_remove_on_failure.map(Value::from));
+        put("error_msg", text(&self.error_msg));
+        Value::Object(view)
+    }
+
+    /// Decoded attachments by message and format; `None` when any format of any message is unknown.
+    fn by_format(&self) -> Option<Value> {
+        let mut all = Map::new();
+        for kind in Kind::ALL {
+            let Some(members) = self.message(kind) else { continue };
+            let body = Body::unchecked(kind, members).ok()?;
+            if !body.all_known() {
+                return None;
+            }
+            let contents = body.known().into_iter().map(|(f, content)| (f.api().to_owned(), content.clone()));
+            all.insert(kind.record_member().to_owned(), Value::Object(contents.collect()));
+        }
+        Some(Value::Object(all))
+    }
+
+    /// The webhook's payload: reduced, or with `--debug-webhooks` the whole record.
+    pub fn payload(&self, whole: bool) -> Value {
+        if whole {
+            return self.view();
+        }
+        let mut view = Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                view.insert(name.to_owned(), value);
+            }
+        };
+        let text = |value: &Option<String>| value.clone().map(Value::from);
+        put("connection_id", text(&self.connection_id));
+        put("cred_ex_id", Some(self.cred_ex_id.clone().into()));
+        put("role", Some(self.role.as_str().into()));
+        put("initiator", Some(self.initiator.as_str().into()));
+        put("auto_offer", self.auto_offer.map(Value::from));
+        put("auto_issue", self.auto_issue.map(Value::from));
+        put("auto_remove", self.auto_remove.map(Value::from));
+        put("error_msg", text(&self.error_msg));
+        put("thread_id", Some(self.thread_id.clone().into()));
+        put("parent_thread_id", text(&self.parent_thread_id));
+        put("state", Some(self.state.as_str().into()));
+        put("trace", self.trace.map(Value::from));
+        put("created_at", Some(self.created_at.clone().into()));
+        put("updated_at", Some(self.updated_at.clone().into()));
+        Value::Object(view)
+    }
+
+    /// The record with its details (D).
+    pub fn with_detail(&self, ld_proof: Option<&LdProofDetail>) -> Value {
+        let ld_proof = ld_proof.map(LdProofDetail::view).unwrap_or(Value::Null);
+        json!({"cred_ex_record": self.view(), "anoncreds": null, "indy": null, "ld_proof": ld_proof, "vc_di": null})
+    }
+}
+
+/// What the holder remembers of a stored JSON-LD credential.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LdProofDetail {
+    /// Record id, not part of the stored value.
+    #[serde(skip)]
+    pub cred_ex_ld_proof_id: String,
+    /// The exchange.
+    pub cred_ex_id: String,
+    /// When it was made.
+    pub created_at: String,
+    /// The same.
+    pub updated_at: String,
+    /// Record id of the stored credential.
+    pub cred_id_stored: String,
+    /// Members of ACA-Py's record that we don't know, kept.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl Record for LdProofDetail {
+    const CATEGORY: &'static str = "ld_proof_cred_ex_v20";
+
+    fn id(&self) -> &str {
+        &self.cred_ex_ld_proof_id
+    }
+
+    fn set_id(&mut self, id: String) {
+        self.cred_ex_ld_proof_id = id;
+    }
+
+    fn tags(&self, plaintext: bool) -> Vec<Tag> {
+        vec![Tag { plaintext, ..Tag::new("cred_ex_id", &*self.cred_ex_id) }]
+    }
+}
+
+impl LdProofDetail {
+    /// As the admin API and the webhook show it.
+    pub fn view(&self) -> Value {
+        json!({
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "cred_ex_ld_proof_id": self.cred_ex_ld_proof_id,
+            "cred_ex_id": self.cred_ex_id,
+            "cred_id_stored": self.cred_id_stored,
+        })
+    }
+}
