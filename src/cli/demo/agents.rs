@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rand_core::{OsRng, RngCore};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::DemoError;
 use crate::cli::STOP_WITH_STDIN;
@@ -52,6 +52,8 @@ pub(super) struct AgentProcess {
     pub(super) log: PathBuf,
     admin_port: u16,
     child: Child,
+    /// Closing it tells the process to end. Kept apart: waiting for a [`Child`] closes the one inside.
+    lifeline: Option<ChildStdin>,
 }
 
 impl AgentProcess {
@@ -94,8 +96,9 @@ impl AgentProcess {
             // Ctrl-C reaches the whole foreground group: the parent decides when the agents end.
             .process_group(0)
             .kill_on_drop(true);
-        let child = command.spawn().map_err(fault("no process"))?;
-        Ok(Self { role, log, admin_port, child })
+        let mut child = command.spawn().map_err(fault("no process"))?;
+        let lifeline = child.stdin.take();
+        Ok(Self { role, log, admin_port, child, lifeline })
     }
 
     pub(super) fn admin_url(&self) -> String {
@@ -116,7 +119,7 @@ impl AgentProcess {
 
     /// Closes the process's input, which it takes as the sign to end; kills it when it does not.
     pub(super) async fn stop(mut self) {
-        drop(self.child.stdin.take());
+        drop(self.lifeline.take());
         if tokio::time::timeout(Duration::from_secs(10), self.child.wait()).await.is_err() {
             // It is gone already when this fails.
             let _ = self.child.kill().await;
