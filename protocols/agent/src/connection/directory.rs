@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chancery_did::{DidCommService, Method, PublicKey};
+use serde_json::Value;
 
 use super::record::short_form;
 use super::{Connection, rows};
@@ -181,6 +182,25 @@ pub fn target_of(services: &[DidCommService], sender_key: Option<String>) -> Opt
 pub fn has_transport(endpoint: &str) -> bool {
     let scheme = endpoint.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     matches!(scheme.as_deref(), Some("http" | "https" | "ws" | "wss"))
+}
+
+/// The target of an inline service, whose keys are did:key or references into one.
+pub fn inline_target(service: &Value) -> Result<Target, String> {
+    let keys = |name: &str| -> Result<Vec<String>, String> {
+        let list = service[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        list.iter()
+            .map(|key| {
+                let text = key.as_str().unwrap_or_default();
+                PublicKey::from_did_key(text).map(|k| k.base58()).map_err(|e| format!("{name}: {text}: {e}"))
+            })
+            .collect()
+    };
+    let recipient_keys = keys("recipientKeys")?;
+    if recipient_keys.is_empty() {
+        return Err("the invitation's service has no recipientKeys".into());
+    }
+    let endpoint = service["serviceEndpoint"].as_str().filter(|e| has_transport(e)).map(str::to_owned);
+    Ok(Target { recipient_keys, routing_keys: keys("routingKeys")?, endpoint, sender_key: None })
 }
 
 fn is(did: &Option<String>, short: &str) -> bool {

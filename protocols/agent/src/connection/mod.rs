@@ -15,7 +15,7 @@ pub use commands::{
     ConnectionId, CreateStatic, ListConnections, MetadataGet, MetadataSet, create_static, endpoints, get, list,
     metadata_get, metadata_set, remove,
 };
-pub use directory::{Directory, has_transport, services, target_of};
+pub use directory::{Directory, has_transport, inline_target, services, target_of};
 pub use exchange::{send_in_exchange, service_of};
 pub use handshake::{Accept, accept_invitation};
 pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};

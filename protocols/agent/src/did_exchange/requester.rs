@@ -6,7 +6,7 @@ use chancery_didcomm::message::{Attachment, Message, MessageType, Version};
 use serde_json::Value;
 
 use super::messages::{self, Response, kind, minor_of, read_document, thread};
-use super::state::{Input, Role, Send, State, step};
+use super::state::{Input, Role, State, Step, step};
 use crate::connection::{self, Connection, INVITER, record_did, record_document, services, target_of};
 use crate::engine::{AgentError, HandlerError, Kind, Received, Scope, Target, Unit};
 use crate::ports::store::Query;
@@ -81,7 +81,7 @@ async fn invited(unit: &mut Unit<'_>, connection: &Connection) -> Result<(Target
     let did = match service {
         Some(Value::String(did)) => did.clone(),
         Some(service @ Value::Object(_)) => {
-            return Ok((inline_target(service).map_err(unusable)?, connection.invitation_msg_id.clone()));
+            return Ok((connection::inline_target(service).map_err(unusable)?, connection.invitation_msg_id.clone()));
         }
         Some(_) => return Err(unusable("the invitation has no service".into())),
         None => connection.their_public_did.clone().ok_or_else(|| unusable("the invitation is gone".into()))?,
@@ -93,25 +93,6 @@ async fn invited(unit: &mut Unit<'_>, connection: &Connection) -> Result<(Target
         None => services.first().map(|s| if s.id.starts_with('#') { format!("{did}{}", s.id) } else { s.id.clone() }),
     };
     Ok((target, pthid))
-}
-
-/// The target of an inline service, whose keys are did:key or references into one.
-pub fn inline_target(service: &Value) -> Result<Target, String> {
-    let keys = |name: &str| -> Result<Vec<String>, String> {
-        let list = service[name].as_array().map(Vec::as_slice).unwrap_or_default();
-        list.iter()
-            .map(|key| {
-                let text = key.as_str().unwrap_or_default();
-                PublicKey::from_did_key(text).map(|k| k.base58()).map_err(|e| format!("{name}: {text}: {e}"))
-            })
-            .collect()
-    };
-    let recipient_keys = keys("recipientKeys")?;
-    if recipient_keys.is_empty() {
-        return Err("the invitation's service has no recipientKeys".into());
-    }
-    let endpoint = service["serviceEndpoint"].as_str().filter(|e| connection::has_transport(e)).map(str::to_owned);
-    Ok(Target { recipient_keys, routing_keys: keys("routingKeys")?, endpoint, sender_key: None })
 }
 
 async fn choose_did(
@@ -159,7 +140,7 @@ pub fn endpoints_of<'a>(agents: &'a [String], my_endpoint: Option<&'a str>) -> V
 
 /// A nym that only its attached document explains.
 pub async fn is_local_nym(unit: &mut Unit<'_>, own: &OwnDid) -> Result<bool, AgentError> {
-    if own.method != "sov" || own.metadata.get("posted").and_then(Value::as_bool).unwrap_or(false) {
+    if own.method != "sov" || own.is_posted() {
         return Ok(false);
     }
     Ok(wallet::public(unit).await?.is_none_or(|public| public.did != own.did))
@@ -208,9 +189,12 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     connection.their_did = Some(response.did.clone());
     connection.shorten_dids();
     connection.advance(unit, State::Response.word())?;
-    debug_assert_eq!(next.send, Some(Send::Complete));
     send_complete(unit, &connection, thid).await?;
-    connection.advance(unit, State::Completed.word())?;
+    if let Ok(Step { next: Some(state), .. }) =
+        step(Role::Requester, State::of(&connection.state), Input::CompleteSent)
+    {
+        connection.advance(unit, state.word())?;
+    }
     if unit.settings().auto_ping_connection {
         ping(unit, &connection).await?;
     }

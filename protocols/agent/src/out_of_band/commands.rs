@@ -1,10 +1,14 @@
 //! Commands of the `out-of-band` tag of the admin API.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::engine::{Agent, AgentError};
+use super::{create, receive};
+use crate::connection::{Connection, OobRecord, oob_of_invitation};
+use crate::engine::{Agent, AgentError, Record};
 use crate::ports::Tenant;
+use crate::ports::store::Query;
+use crate::transact;
 
 /// A message to attach to an invitation.
 #[derive(Clone, Debug, Deserialize)]
@@ -107,27 +111,86 @@ pub struct InvitationId {
 }
 
 /// `POST /out-of-band/create-invitation` -> `{state, trace, invi_msg_id, oob_id, invitation, invitation_url}`.
-pub async fn create_invitation(_: &Agent, _: &Tenant, _command: CreateInvitation) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("POST /out-of-band/create-invitation"))
+///
+/// Errors: 400 contradicting options, unknown DID or attachment; 422 unknown handshake protocol or type of attachment;
+/// 500 a DID that does not resolve; 501 mediation, attachments of protocols that we don't speak.
+pub async fn create_invitation(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: CreateInvitation,
+) -> Result<Value, AgentError> {
+    transact!(agent, tenant, |unit| create::create(&mut unit, &command).await)
 }
 
 /// `POST /out-of-band/receive-invitation` -> the out-of-band record. Waits for the answer to a reuse (15 s), or for the
 /// connection that an attachment needs (7 s).
-pub async fn receive_invitation(_: &Agent, _: &Tenant, _command: ReceiveInvitation) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("POST /out-of-band/receive-invitation"))
+///
+/// Errors: 403 `--no-receive-invites`; 422 malformed; 500 not exactly one service, a service that can't be used, no
+/// handshake protocol that we speak, connection not ready for the attachment; 501 attachments that we don't know.
+pub async fn receive_invitation(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: ReceiveInvitation,
+) -> Result<Value, AgentError> {
+    receive::receive(agent, tenant, command).await
 }
 
 /// `GET /out-of-band/records` -> `{"results": […]}`.
-pub async fn records(_: &Agent, _: &Tenant, _command: ListOob) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("GET /out-of-band/records"))
+pub async fn records(agent: &Agent, tenant: &Tenant, command: ListOob) -> Result<Value, AgentError> {
+    let mut query = Query::all(OobRecord::CATEGORY);
+    if let Some(id) = &command.invi_msg_id {
+        query = query.and("invi_msg_id", id.as_str());
+    }
+    if let Some(id) = &command.connection_id {
+        query = query.and("connection_id", id.as_str());
+    }
+    query.descending = command.descending;
+    let wanted = |given: &Option<String>, is: &str| given.as_deref().is_none_or(|given| given == is);
+    let mut results = Vec::new();
+    let mut skip = command.offset;
+    for row in agent.store().find(tenant, &query).await? {
+        let record = OobRecord::from_row(&row)?;
+        if !wanted(&command.state, &record.state) || !wanted(&command.role, &record.role) {
+            continue;
+        }
+        if skip > 0 {
+            skip -= 1;
+            continue;
+        }
+        if results.len() == command.limit {
+            break;
+        }
+        results.push(record.view());
+    }
+    Ok(json!({"results": results}))
 }
 
 /// `GET /out-of-band/invitations` -> the record. 404 when unknown.
-pub async fn invitation(_: &Agent, _: &Tenant, _command: OobId) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("GET /out-of-band/invitations"))
+pub async fn invitation(agent: &Agent, tenant: &Tenant, command: OobId) -> Result<Value, AgentError> {
+    let mut unit = agent.unit(tenant);
+    let record = unit.peek::<OobRecord>(&command.oob_id).await?;
+    record
+        .map(|record| record.view())
+        .ok_or_else(|| AgentError::no_record(OobRecord::CATEGORY, &command.oob_id))
 }
 
-/// `DELETE /out-of-band/invitations/{invi_msg_id}` -> `{}`.
-pub async fn delete_invitation(_: &Agent, _: &Tenant, _command: InvitationId) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("DELETE /out-of-band/invitations/{invi_msg_id}"))
+/// `DELETE /out-of-band/invitations/{invi_msg_id}` -> `{}`. Removes the records of the invitation and every connection
+/// that it has made or was reused on.
+pub async fn delete_invitation(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: InvitationId,
+) -> Result<Value, AgentError> {
+    let id = &command.invi_msg_id;
+    transact!(agent, tenant, |unit| async {
+        let query = Query::tagged(Connection::CATEGORY, "invitation_msg_id", id.as_str());
+        for connection in unit.find::<Connection>(&query).await? {
+            connection.delete(&mut unit).await?;
+        }
+        for mut record in oob_of_invitation(&mut unit, id).await? {
+            record.delete(&mut unit);
+        }
+        Ok::<_, AgentError>(json!({}))
+    }
+    .await)
 }

@@ -2,7 +2,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -16,6 +16,12 @@ use crate::ports::fetch::Purpose;
 use crate::ports::store::{Event, Item, Op, Queue};
 use crate::ports::watch::Subscription;
 use crate::ports::{Clock, Entropy, Fetch, FetchError, Store, Tenant, Timestamp, Watch, Workers};
+
+/// Compiling the bundled contexts takes a while: once for all tests.
+fn jsonld() -> Arc<Processor> {
+    static PROCESSOR: OnceLock<Arc<Processor>> = OnceLock::new();
+    PROCESSOR.get_or_init(|| Arc::new(Processor::bundled())).clone()
+}
 
 /// 2026-01-02T03:04:05Z
 const START: i64 = 1_767_323_045_000_000;
@@ -124,9 +130,15 @@ pub struct Party {
     ears: Arc<Ears>,
     fetch: Arc<TestFetch>,
     timers: Arc<Mutex<Vec<i64>>>,
+    parts: Box<dyn Fn() -> Parts>,
 }
 
 impl Party {
+    /// What this agent is made of, for a second process on the same wallet. What it commits is queued for the first.
+    pub fn parts(&self) -> Parts {
+        (self.parts)()
+    }
+
     /// Documents that this agent finds on the network.
     pub fn publish(&self, url: &str, body: &[u8]) {
         self.fetch.0.lock().unwrap().insert(url.to_owned(), body.to_vec());
@@ -210,7 +222,12 @@ impl World {
             let store = Arc::new(MemoryStore::new(clock.clone(), tenant.clone()));
             let (ears, fetch) = (Arc::new(Ears::default()), Arc::new(TestFetch::default()));
             let timers = Arc::default();
-            let watch = TestWatch { events: ears.events.clone(), clock: clock.clone(), timers: Arc::clone(&timers) };
+            let watch = Arc::new(TestWatch {
+                events: ears.events.clone(),
+                clock: clock.clone(),
+                timers: Arc::clone(&timers),
+            });
+            let entropy = Arc::new(TestEntropy(AtomicU64::new((n as u64 + 1) << 32)));
             let mut settings = Settings {
                 label: (*name).to_owned(),
                 endpoints: vec![endpoint.clone()],
@@ -221,19 +238,24 @@ impl World {
                 ..Settings::default()
             };
             change(name, &mut settings);
-            let parts = Parts {
-                store: store.clone(),
-                clock: clock.clone(),
-                entropy: Arc::new(TestEntropy(AtomicU64::new((n as u64 + 1) << 32))),
-                fetch: fetch.clone(),
-                workers: ears.clone(),
-                watch: Arc::new(watch),
-                jsonld: Arc::new(Processor::bundled()),
-                settings,
-                tenant: tenant.clone(),
+            let parts = {
+                let (store, clock, ears, fetch) = (store.clone(), clock.clone(), ears.clone(), fetch.clone());
+                let (tenant, settings) = (tenant.clone(), settings.clone());
+                move || Parts {
+                    store: store.clone(),
+                    clock: clock.clone(),
+                    entropy: entropy.clone(),
+                    fetch: fetch.clone(),
+                    workers: ears.clone(),
+                    watch: watch.clone(),
+                    jsonld: jsonld(),
+                    settings: settings.clone(),
+                    tenant: tenant.clone(),
+                }
             };
-            let agent = Agent::new(parts, protocols());
-            Party { name: (*name).to_owned(), endpoint, agent, tenant, store, ears, fetch, timers }
+            let agent = Agent::new(parts(), protocols());
+            let parts = Box::new(parts);
+            Party { name: (*name).to_owned(), endpoint, agent, tenant, store, ears, fetch, timers, parts }
         });
         Self { parties: parties.collect(), clock: Some(clock.clone()), log: Mutex::default() }
     }

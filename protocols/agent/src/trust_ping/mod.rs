@@ -1,10 +1,80 @@
-//! Trust ping 1.0 (Aries RFC 0048).
+//! Trust ping 1.0 (Aries RFC 0048): answers on ready connections, and pings when the controller asks.
 
+use async_trait::async_trait;
+use chancery_didcomm::message::{Message, MessageType, Thread, Version};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::engine::{Agent, AgentError};
+use crate::connection::{Connection, send_in_exchange};
+use crate::engine::{Agent, AgentError, HandlerError, Protocol, Received, Record, Spoken, Unit};
 use crate::ports::Tenant;
+use crate::transact;
+
+#[cfg(test)]
+mod tests;
+
+const PROTOCOL: &str = "trust_ping";
+
+fn kind(name: &str) -> MessageType {
+    MessageType::new(PROTOCOL, Version::new(1, 0), name)
+}
+
+/// The handler.
+#[derive(Clone, Copy, Debug)]
+pub struct Handler;
+
+/// Trust ping for the engine's registry.
+pub fn protocol() -> Box<dyn Protocol> {
+    Box::new(Handler)
+}
+
+#[async_trait]
+impl Protocol for Handler {
+    fn name(&self) -> &'static str {
+        PROTOCOL
+    }
+
+    fn speaks(&self) -> &'static [Spoken] {
+        const SPOKEN: &[Spoken] = &[Spoken {
+            name: PROTOCOL,
+            major: 1,
+            minors: &[0],
+            messages: &[("ping", "Ping"), ("ping_response", "PingResponse")],
+        }];
+        SPOKEN
+    }
+
+    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+        let Some(connection) = received.connection.as_ref().filter(|c| c.is_ready()) else {
+            return Err(HandlerError::dropped("connection-not-ready", "a ping outside of a ready connection"));
+        };
+        let message = &received.message;
+        let thread = message.thread_id().unwrap_or_default();
+        let ping = message.message_type().name() == "ping";
+        let wanted = match message.get("response_requested") {
+            None | Some(Value::Null) => true,
+            Some(Value::Bool(wanted)) => *wanted,
+            Some(_) => return Err(HandlerError::Malformed("response_requested is no boolean".into())),
+        };
+        if unit.settings().monitor_ping {
+            let state = if ping { "received" } else { "response_received" };
+            let payload = json!({
+                "comment": message.text("comment"),
+                "connection_id": connection.connection_id,
+                "responded": ping && wanted,
+                "state": state,
+                "thread_id": thread,
+            });
+            unit.notify("ping", &connection.connection_id, &payload);
+        }
+        if ping && wanted {
+            let answer =
+                Message::build(kind("ping_response"), unit.new_id()).thread(&Thread::new(thread)).finish();
+            send_in_exchange(unit, Some(&connection.connection_id), thread, answer).await?;
+        }
+        Ok(())
+    }
+}
 
 /// `POST /connections/{conn_id}/send-ping`.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,6 +86,22 @@ pub struct SendPing {
 }
 
 /// `POST /connections/{conn_id}/send-ping` -> `{"thread_id"}`. 404 unknown, 400 not ready.
-pub async fn send_ping(_agent: &Agent, _tenant: &Tenant, _command: SendPing) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("POST /connections/{conn_id}/send-ping"))
+pub async fn send_ping(agent: &Agent, tenant: &Tenant, command: SendPing) -> Result<Value, AgentError> {
+    let id = &command.conn_id;
+    transact!(agent, tenant, |unit| async {
+        let connection = unit.peek::<Connection>(id).await?;
+        let connection = connection.ok_or_else(|| AgentError::no_record(Connection::CATEGORY, id))?;
+        if !connection.is_ready() {
+            let text = format!("Connection {id} not ready");
+            return Err(AgentError::bad_request("connection-not-ready", text));
+        }
+        let thread = unit.new_id();
+        let ping = Message::build(kind("ping"), &thread)
+            .field("response_requested", true)
+            .optional("comment", command.comment.clone())
+            .finish();
+        send_in_exchange(&mut unit, Some(id), &thread, ping).await?;
+        Ok::<_, AgentError>(json!({"thread_id": thread}))
+    }
+    .await)
 }

@@ -4,10 +4,11 @@ use chancery_did::methods::{peer, sov};
 use chancery_did::{KeyType, PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use crate::connection::record_expansion;
 use crate::engine::{AgentError, Record, Unit};
-use crate::ports::store::{Query, RowKey, Tag};
+use crate::ports::store::{NewRow, Query, RowKey, Tag};
 
 /// Metadata member, and tag, of DIDs that invitations share.
 pub const INVITATION_REUSE: &str = "invitation_reuse";
@@ -78,18 +79,17 @@ impl OwnDid {
             .map_err(|e| AgentError::internal("did-unreadable", format!("the key of {}: {e}", self.did)))
     }
 
-    /// The row as `GET /wallet/did` shows it. `public`: it is the public DID.
-    pub fn view(&self, public: bool) -> Value {
-        let posted = self.metadata.get("posted").and_then(Value::as_bool).unwrap_or(false);
-        let posture = match (public, posted) {
-            (true, _) => "public",
-            (false, true) => "posted",
-            _ => "wallet_only",
-        };
+    /// Known to a ledger, or made the public DID.
+    pub fn is_posted(&self) -> bool {
+        self.metadata.get("posted").and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// The row as `GET /wallet/did` shows it. ACA-Py shows the public DID as `posted` too.
+    pub fn view(&self) -> Value {
         json!({
             "did": self.did,
             "verkey": self.verkey,
-            "posture": posture,
+            "posture": if self.is_posted() { "posted" } else { "wallet_only" },
             "key_type": self.verkey_type,
             "method": self.method,
             "metadata": self.metadata,
@@ -104,7 +104,7 @@ pub enum Purpose {
     Connection,
     /// Invitations, which other invitations may share if `shared`.
     Invitation {
-        /// Found again by [`shared_did`].
+        /// Found again by [`shared_dids`].
         shared: bool,
     },
     /// The controller asked for it.
@@ -170,23 +170,70 @@ pub fn new_nym(unit: &mut Unit<'_>) -> Result<OwnDid, AgentError> {
     Ok(own)
 }
 
-/// A DID of another method with a key of its own that the caller has made.
-pub(super) fn with_key(
+/// A DID with a key that the caller has made. The same DID with the same key is found again.
+///
+/// Errors: 400 the DID is there with another key.
+pub(super) async fn with_key(
     unit: &mut Unit<'_>,
     did: &str,
     method: &str,
     secret: &SecretKey,
 ) -> Result<OwnDid, AgentError> {
+    if let Some(own) = unit.load::<OwnDid>(did).await? {
+        if own.verkey != secret.as_public().as_base58() {
+            let text = format!("DID {did} is already in the wallet with another key");
+            return Err(AgentError::bad_request("did-exists", text));
+        }
+        return Ok(own);
+    }
     unit.insert_key(secret, Some("{}"), Vec::new());
     let own = OwnDid::new(did, method, secret.as_public());
     unit.insert(&own)?;
     Ok(own)
 }
 
-/// The DID of a method that invitations share.
-pub async fn shared_did(unit: &mut Unit<'_>, method: &str) -> Result<Option<OwnDid>, AgentError> {
+/// A nym from a seed (random without), named by its key unless `did` names it.
+///
+/// Errors: 400 a seed of the wrong length, or the DID is there with another key.
+pub async fn nym_from_seed(
+    unit: &mut Unit<'_>,
+    seed: Option<&str>,
+    did: Option<&str>,
+) -> Result<OwnDid, AgentError> {
+    let secret = secret_from(unit, KeyType::Ed25519, seed)?;
+    let nym = did.map_or_else(|| sov::nym_from_verkey(secret.as_public()), |did| sov::unqualified(did).to_owned());
+    with_key(unit, &nym, "sov", &secret).await
+}
+
+/// A key from a seed, random without.
+pub(super) fn secret_from(unit: &Unit<'_>, kind: KeyType, seed: Option<&str>) -> Result<SecretKey, AgentError> {
+    match seed {
+        None => Ok(SecretKey::generate(kind, &mut unit.rng())),
+        Some(seed) => SecretKey::from_seed(kind, &*seed_bytes(seed)?)
+            .map_err(|_| AgentError::bad_request("bad-seed", "The seed gives no valid key.")),
+    }
+}
+
+/// The 32 bytes of a seed: text, or base64 if it contains `=`.
+///
+/// Errors: 400 another length.
+pub fn seed_bytes(seed: &str) -> Result<Zeroizing<[u8; 32]>, AgentError> {
+    let bytes = if seed.contains('=') {
+        let engine = base64::engine::general_purpose::STANDARD;
+        Zeroizing::new(base64::Engine::decode(&engine, seed.replace('-', "+").replace('_', "/")).unwrap_or_default())
+    } else {
+        Zeroizing::new(seed.as_bytes().to_vec())
+    };
+    let array: Result<[u8; 32], _> = bytes.as_slice().try_into();
+    array
+        .map(Zeroizing::new)
+        .map_err(|_| AgentError::bad_request("bad-seed", "Seed value must be 32 bytes in length.").at("seed"))
+}
+
+/// The DIDs of a method that invitations share, newest last.
+pub async fn shared_dids(unit: &mut Unit<'_>, method: &str) -> Result<Vec<OwnDid>, AgentError> {
     let query = Query::tagged(OwnDid::CATEGORY, "method", method).and(INVITATION_REUSE, "true");
-    Ok(unit.find::<OwnDid>(&query).await?.into_iter().next())
+    unit.find(&query).await
 }
 
 /// A DID of the wallet by any of its names: qualified or not, long or short.
@@ -217,11 +264,15 @@ pub async fn public(unit: &mut Unit<'_>) -> Result<Option<OwnDid>, AgentError> {
     }
 }
 
-/// Makes a DID of the wallet the public one.
-pub async fn make_public(unit: &mut Unit<'_>, did: &str) -> Result<(), AgentError> {
+/// Makes a DID of the wallet the public one, and posted. The record was loaded or inserted in this unit.
+pub async fn make_public(unit: &mut Unit<'_>, own: &mut OwnDid) -> Result<(), AgentError> {
+    if !own.is_posted() {
+        own.metadata.insert("posted".to_owned(), json!(true));
+        unit.save(own)?;
+    }
     let key = public_key_of_config();
     unit.row(&key).await?;
-    let value = json!({"did": did}).to_string().into_bytes();
-    unit.insert_row(crate::ports::store::NewRow { key, value, tags: Vec::new() });
+    let value = json!({"did": own.did}).to_string().into_bytes();
+    unit.insert_row(NewRow { key, value, tags: Vec::new() });
     Ok(())
 }
