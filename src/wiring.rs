@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chancery_admin_api::{AdminApi, ApiKey, Auth};
 use chancery_agent::engine::Parts;
 use chancery_agent::ports::store::{Event, Item, StoreError};
@@ -130,7 +132,7 @@ async fn open_store(
         profile: None,
         clock: clock.clone(),
         entropy: entropy.clone(),
-        facets: FacetSource { categories: chancery_agent::facets::CATEGORIES, of: chancery_agent::facets::facets },
+        facets: FacetSource { categories: &["cred_ex_v20", "connection"], of: chancery_agent::facets },
     };
     Ok(Arc::new(SqliteStore::open(options).await?))
 }
@@ -209,7 +211,8 @@ pub async fn provision(config: Config) -> Result<(), StartError> {
 async fn first_did(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<(), StartError> {
     if let Some(seed) = &config.wallet.seed {
         let wallet = &config.wallet;
-        chancery_agent::wallet::ensure_seed_did(agent, tenant, seed.expose(), wallet.local_did, wallet.replace_public_did)
+        let seed = zeroize::Zeroizing::new(STANDARD.encode(seed.expose()));
+        chancery_agent::wallet::ensure_seed_did(agent, tenant, &seed, wallet.local_did, wallet.replace_public_did)
             .await?;
     }
     Ok(())
@@ -265,7 +268,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
 
     let delivery = start_workers(&config, targets, &store, &clock, &entropy, &crew, &agent)?;
     first_did(&config, &agent, &tenant).await?;
-    chancery_agent::credential::load_contexts(&agent, &tenant).await?;
+    chancery_agent::credential::load_pinned_contexts(&agent, &tenant).await?;
     agent.resume().await?;
 
     let stopping = Arc::new(AtomicBool::new(false));
@@ -412,6 +415,7 @@ fn start_servers(
             agent: agent.clone(),
             operations: process.clone(),
             auth,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             max_request_bytes: admin.max_request_bytes,
             max_concurrent: config.concurrency.admin,
         };
