@@ -31,6 +31,9 @@ pub struct ExpandOptions {
     pub base: Option<String>,
     /// Refuse ([`Error::Unsafe`]) whatever would be dropped without a word.
     pub safe: bool,
+    /// Let empty arrays pass in safe mode (jsonld.js and ACA-Py do), although they are not in the data set: a holder
+    /// could add `"convictions": []` to a signed credential.
+    pub allow_empty: bool,
     /// A context to start from, or a map with an `@context` entry.
     pub expand_context: Option<Value>,
     /// How `@direction` becomes RDF; `None` drops it (safe mode: refuses).
@@ -44,6 +47,7 @@ impl Default for ExpandOptions {
         Self {
             base: None,
             safe: true,
+            allow_empty: false,
             expand_context: None,
             rdf_direction: None,
             work_limit: WorkLimit::default(),
@@ -190,7 +194,7 @@ impl Processor {
                 &started
             }
         };
-        run(&mut Expander::new(&compiler, policy), start)
+        run(&mut Expander::new(&compiler, policy, options.allow_empty), start)
     }
 
     /// Everything that is referred to, from the document or from contexts at hand, and is not at hand.

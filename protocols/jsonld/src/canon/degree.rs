@@ -40,7 +40,12 @@ pub(super) struct Hashes<'a> {
     mentions: &'a [Vec<u32>],
     first: Vec<Option<Hash>>,
     left: u64,
+    depth: usize,
 }
+
+/// Calls of Hash N-Degree Quads within one another: each takes stack. Blank nodes told apart by nothing nearer than
+/// this do not occur in credentials.
+const MAX_DEPTH: usize = 512;
 
 impl<'a> Hashes<'a> {
     pub(super) fn new(
@@ -55,6 +60,7 @@ impl<'a> Hashes<'a> {
             quads,
             mentions,
             first: vec![None; mentions.len()],
+            depth: 0,
             left: limit.steps.saturating_add(limit.per_quad.saturating_mul(size)),
         }
     }
@@ -149,6 +155,7 @@ impl<'a> Hashes<'a> {
         }
         // 4
         let mut data = String::new();
+        self.spend(issuer.len() / 32)?;
         let mut issuer = issuer.clone();
         // 5
         for (related_hash, mut related) in hash_to_related {
@@ -185,6 +192,8 @@ impl<'a> Hashes<'a> {
         let worse = |path: &str, chosen: &Option<(String, Issuer)>| {
             chosen.as_ref().is_some_and(|(best, _)| path.len() >= best.len() && path > best.as_str())
         };
+        // A copy costs more the longer it is.
+        self.spend(issuer.len() / 32)?;
         // 5.4.1 to 5.4.3
         let mut copy = issuer.clone();
         let mut path = String::new();
@@ -211,7 +220,13 @@ impl<'a> Hashes<'a> {
         // 5.4.5
         for blank in recursion {
             // 5.4.5.1
-            let result = self.n_degree(blank, &copy, canonical)?;
+            if self.depth >= MAX_DEPTH {
+                return Err(Error::WorkLimit("canonicalization"));
+            }
+            self.depth += 1;
+            let result = self.n_degree(blank, &copy, canonical);
+            self.depth -= 1;
+            let result = result?;
             // 5.4.5.2
             copy.issue(blank);
             copy.write(blank, &mut path);

@@ -16,6 +16,10 @@ impl Issuer {
         Self { prefix, issued: Vec::new(), numbers: Vec::new() }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.issued.len()
+    }
+
     pub(super) fn get(&self, blank: u32) -> Option<u32> {
         let at = self.numbers.binary_search_by_key(&blank, |(known, _)| *known).ok()?;
         Some(self.numbers[at].1)

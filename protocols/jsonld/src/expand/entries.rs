@@ -153,7 +153,11 @@ impl Expander<'_> {
                 if !matches!(value, Value::Array(_) | Value::Object(_)) {
                     return fail(ErrorCode::InvalidGraphValue, value);
                 }
-                result.graph = Some(self.element(context, Active::Graph, value, false)?.into_vec());
+                let nodes = self.element(context, Active::Graph, value, false)?.into_vec();
+                if nodes.is_empty() {
+                    self.drop_empty(key)?;
+                }
+                result.graph = Some(nodes);
             }
             // 13.4.6
             Keyword::Included => {
@@ -161,6 +165,9 @@ impl Expander<'_> {
                 if items.is_empty() && !matches!(value, Value::Array(_)) || !items.iter().all(Object::is_node)
                 {
                     return fail(ErrorCode::InvalidIncludedValue, value);
+                }
+                if items.is_empty() {
+                    self.drop_empty(key)?;
                 }
                 result.rare().included.get_or_insert_default().extend(items);
             }
@@ -226,6 +233,9 @@ impl Expander<'_> {
     ) -> Result<(), Error> {
         let single = std::slice::from_ref(value);
         let items = value.as_array().map_or(single, Vec::as_slice);
+        if items.is_empty() {
+            self.drop_empty("@type")?;
+        }
         for item in items {
             let Value::String(text) = item else { return fail(ErrorCode::InvalidTypeValue, item) };
             let expanded = scope.type_scoped.expand_iri(text, As::BOTH);
@@ -257,12 +267,12 @@ impl Expander<'_> {
             return Ok(());
         };
         // 13.4.13.3
-        if let Some(twice) = expanded.rare.as_mut().and_then(|rare| rare.reverse.take()) {
-            result.properties.extend(twice);
-        }
+        let twice = expanded.rare.as_mut().and_then(|rare| rare.reverse.take());
+        let is_twice = twice.is_some();
+        result.properties.extend(twice.into_iter().flatten());
         // 13.4.13.4
         if expanded.properties.is_empty() {
-            return Ok(());
+            return if is_twice { Ok(()) } else { self.drop_empty("@reverse") };
         }
         let reverse = result.rare().reverse.get_or_insert_default();
         for (property, items) in expanded.properties {
@@ -329,6 +339,9 @@ impl Expander<'_> {
             Out::Many(objects) if container.has(Container::LIST) => vec![Object::of_list(objects)],
             other => other.into_vec(),
         };
+        if items.is_empty() {
+            self.drop_empty(key).map_err(|error| error.at(key))?;
+        }
         // 13.12; like the references, nothing may float free in such a graph
         let items = if container.has(Container::GRAPH) && !container.has(Container::ID.with(Container::INDEX))
         {

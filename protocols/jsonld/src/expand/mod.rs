@@ -69,12 +69,13 @@ impl<'a> Active<'a> {
 pub(crate) struct Expander<'p> {
     pub(crate) compiler: &'p Compiler<'p>,
     pub(crate) policy: Policy,
+    allow_empty: bool,
     depth: usize,
 }
 
 impl<'p> Expander<'p> {
-    pub(crate) fn new(compiler: &'p Compiler<'p>, policy: Policy) -> Self {
-        Self { compiler, policy, depth: 0 }
+    pub(crate) fn new(compiler: &'p Compiler<'p>, policy: Policy, allow_empty: bool) -> Self {
+        Self { compiler, policy, allow_empty, depth: 0 }
     }
 
     /// The document's node objects (section 9.1, `expand`, steps 8 and 9).

@@ -28,6 +28,11 @@ impl Expander<'_> {
         }
     }
 
+    /// Leaves out an entry that is there, and holds nothing.
+    pub(super) fn drop_empty(&mut self, key: &str) -> Result<(), Error> {
+        if self.allow_empty { Ok(()) } else { self.drop(|| Dropped::Empty(key.to_owned())) }
+    }
+
     /// Leaves a property out.
     pub(super) fn drop_property(&mut self, key: &str, what: impl FnOnce() -> Dropped) -> Result<(), Error> {
         match &mut self.policy {
