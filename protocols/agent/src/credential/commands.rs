@@ -2,11 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use chancery_credentials::{FormatError, validate_credential};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::engine::{Agent, AgentError};
+use super::facts::{Failure, Reach, with_facts};
+use crate::engine::{Agent, AgentError, Kind};
 use crate::ports::Tenant;
+use crate::ports::store::{Query, Row, RowKey};
+use crate::transact;
+
+/// Askar category of stored W3C credentials.
+const CATEGORY: &str = "vc_cred";
+/// Webhook topic of their removal.
+const TOPIC: &str = "w3c_credential";
+/// ACA-Py's page size without `max_results`.
+const PAGE: usize = 100;
 
 /// `POST /credentials/w3c`: all conditions must hold; a list condition holds when the credential has all its members.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -57,21 +68,103 @@ pub struct VerifyVc {
 }
 
 /// The credentials that match: `{"results": [{"contexts", "expanded_types", …, "record_id"}]}`.
-pub async fn list_w3c(_agent: &Agent, _tenant: &Tenant, _command: ListW3c) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("credentials/w3c"))
+pub async fn list_w3c(agent: &Agent, tenant: &Tenant, command: ListW3c) -> Result<Value, AgentError> {
+    let mut query = Query::all(CATEGORY);
+    let lists = [
+        ("context", command.contexts),
+        ("type", command.types),
+        ("schema", command.schema_ids),
+        ("subject", command.subject_ids),
+        ("proof_type", command.proof_types),
+        ("issuer_id", command.issuer_id.map(|id| vec![id])),
+        ("given_id", command.given_id.map(|id| vec![id])),
+    ];
+    for (tag, values) in lists {
+        for value in values.into_iter().flatten() {
+            query = query.and(tag, value);
+        }
+    }
+    for (name, value) in command.tag_query.into_iter().flatten() {
+        query.tags.push((format!("cstm:{name}").into(), value));
+    }
+    query.limit = Some(command.max_results.unwrap_or(PAGE));
+    let rows = agent.store().find(tenant, &query).await?;
+    let results = rows.iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({"results": results}))
+}
+
+/// A stored credential with what its tags say, members in ACA-Py's order.
+fn view(row: &Row) -> Result<Value, AgentError> {
+    let credential: Value = serde_json::from_slice(&row.value)
+        .map_err(|e| AgentError::internal("record-unreadable", format!("{CATEGORY}/{}: {e}", row.key.name)))?;
+    let all = |name: &str| {
+        let mut values: Vec<&str> =
+            row.tags.iter().filter(|t| t.name == name).map(|t| t.value.as_str()).collect();
+        values.sort_unstable();
+        Value::from(values)
+    };
+    let one = |name: &str| row.tags.iter().find(|t| t.name == name).map(|t| Value::from(t.value.clone()));
+    let custom = row.tags.iter().filter_map(|t| {
+        Some((t.name.strip_prefix("cstm:")?.to_owned(), Value::from(t.value.clone())))
+    });
+    let mut out = Map::new();
+    out.insert("contexts".into(), all("context"));
+    out.insert("expanded_types".into(), all("type"));
+    out.insert("schema_ids".into(), all("schema"));
+    out.extend(one("issuer_id").map(|id| ("issuer_id".to_owned(), id)));
+    out.insert("subject_ids".into(), all("subject"));
+    out.insert("proof_types".into(), all("proof_type"));
+    out.insert("cred_value".into(), credential);
+    out.extend(one("given_id").map(|id| ("given_id".to_owned(), id)));
+    out.insert("cred_tags".into(), Value::Object(custom.collect()));
+    out.insert("record_id".into(), row.key.name.clone().into());
+    Ok(Value::Object(out))
 }
 
 /// One credential record.
-pub async fn get_w3c(_agent: &Agent, _tenant: &Tenant, _command: Id) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("credential/w3c"))
+pub async fn get_w3c(agent: &Agent, tenant: &Tenant, command: Id) -> Result<Value, AgentError> {
+    let key = RowKey::new(CATEGORY, &*command.credential_id);
+    match agent.store().get(tenant, &key).await? {
+        Some(row) => view(&row),
+        None => Err(AgentError::no_record(CATEGORY, &command.credential_id)),
+    }
 }
 
 /// Removes a stored credential: `{}`, webhook `w3c_credential`.
-pub async fn delete_w3c(_agent: &Agent, _tenant: &Tenant, _command: Id) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("credential/w3c"))
+pub async fn delete_w3c(agent: &Agent, tenant: &Tenant, command: Id) -> Result<Value, AgentError> {
+    let id = command.credential_id;
+    transact!(agent, tenant, |unit| {
+        let key = RowKey::new(CATEGORY, &*id);
+        match unit.row(&key).await {
+            Err(error) => Err(error),
+            Ok(None) => Err(AgentError::no_record(CATEGORY, &id)),
+            Ok(Some(_)) => {
+                unit.remove(key);
+                unit.notify(TOPIC, &id, &json!({"id": id, "state": "deleted"}));
+                Ok(json!({}))
+            }
+        }
+    })
 }
 
-/// `{"verified": bool, …}` as ACA-Py answers.
-pub async fn verify(_agent: &Agent, _tenant: &Tenant, _command: VerifyVc) -> Result<Value, AgentError> {
-    Err(AgentError::not_supported("vc/credentials/verify"))
+/// `{"verified": bool, "document", "results", "errors"?}`, as ACA-Py answers. 400: no credential.
+pub async fn verify(agent: &Agent, tenant: &Tenant, command: VerifyVc) -> Result<Value, AgentError> {
+    let document = command.verifiable_credential;
+    if let Err(wrong) = validate_credential(&document) {
+        let list: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        return Err(AgentError::bad_request("credential-invalid", list.join("; ")).at("verifiableCredential"));
+    }
+    let mut unit = agent.unit(tenant);
+    let outcome = with_facts(&mut unit, Reach::Network, |facts| {
+        chancery_credentials::verify(facts, &document).map_err(FormatError::Needs)
+    })
+    .await;
+    match outcome {
+        Ok(verification) => Ok(verification.to_json(&document)),
+        Err(Failure::Error(error)) if error.kind != Kind::Unavailable => {
+            Ok(json!({"verified": false, "document": document, "errors": [error.message]}))
+        }
+        Err(Failure::Error(error)) => Err(error),
+        Err(Failure::Deferred) => Err(AgentError::unavailable("the network was not asked")),
+    }
 }
