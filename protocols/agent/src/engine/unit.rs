@@ -25,6 +25,8 @@ pub struct Slot {
     origin: Option<Version>,
     written: bool,
     guarded: bool,
+    /// Written whatever is there: [`Unit::put_row`].
+    put: bool,
 }
 
 /// A unit of work of one tenant. Dropped without [`Unit::commit`], it changes nothing.
@@ -115,7 +117,7 @@ impl<'a> Unit<'a> {
     fn keep(&mut self, key: RowKey, row: Option<Row>, guarded: bool) {
         let origin = row.as_ref().map(|r| r.version);
         self.order.push(key.clone());
-        self.slots.insert(key, Slot { row, origin, written: false, guarded });
+        self.slots.insert(key, Slot { row, origin, written: false, guarded, put: false });
     }
 
     /// The record, guarded: the commit fails when somebody else changes it meanwhile.
@@ -179,12 +181,14 @@ impl<'a> Unit<'a> {
         let origin = self.slots.get(&new.key).and_then(|s| s.origin);
         self.order.push(new.key.clone());
         let row = Row { key: new.key.clone(), value: new.value, tags: new.tags, version: Version([0; 12]) };
-        self.slots.insert(new.key, Slot { row: Some(row), origin, written: true, guarded });
+        self.slots.insert(new.key, Slot { row: Some(row), origin, written: true, guarded, put: false });
     }
 
     /// Writes a row whether or not it exists, unguarded: for rows whose content is determined by their key.
     pub fn put_row(&mut self, new: NewRow) {
-        self.ops.push(Op::Put(new));
+        let row = Row { key: new.key.clone(), value: new.value, tags: new.tags, version: Version([0; 12]) };
+        self.order.push(new.key.clone());
+        self.slots.insert(new.key, Slot { row: Some(row), origin: None, written: true, guarded: false, put: true });
     }
 
     /// Writes a changed record that was loaded or inserted in this unit.
@@ -315,7 +319,7 @@ impl<'a> Unit<'a> {
         let mut commit = Commit { guards, ops: Vec::with_capacity(ops.len() + order.len() + sends.len() + events.len()) };
         for key in order {
             let Some(slot) = slots.remove(&key) else { continue };
-            if slot.guarded || slot.written {
+            if (slot.guarded || slot.written) && !slot.put {
                 match slot.origin {
                     Some(version) => commit.guards.push(Guard::Version(key.clone(), version)),
                     None if slot.row.is_some() => commit.guards.push(Guard::Absent(key.clone())),
@@ -326,7 +330,11 @@ impl<'a> Unit<'a> {
                 match (slot.row, slot.origin) {
                     (Some(row), origin) => {
                         let new = NewRow { key, value: row.value, tags: row.tags };
-                        commit.ops.push(if origin.is_some() { Op::Replace(new) } else { Op::Insert(new) });
+                        commit.ops.push(match origin {
+                            _ if slot.put => Op::Put(new),
+                            Some(_) => Op::Replace(new),
+                            None => Op::Insert(new),
+                        });
                     }
                     (None, Some(_)) => commit.ops.push(Op::Remove(key)),
                     (None, None) => {}
