@@ -65,6 +65,7 @@ pub struct SqliteStore {
 }
 
 struct Shared {
+    path: PathBuf,
     readers: Readers,
     profiles: Arc<Profiles>,
     clock: Arc<dyn Clock>,
@@ -167,8 +168,9 @@ impl SqliteStore {
             keep,
             folder,
         })
-        .map_err(|error| OpenError::Io { path, error })?;
+        .map_err(|error| OpenError::Io { path: path.clone(), error })?;
         let shared = Shared {
+            path,
             readers,
             profiles,
             clock: Arc::clone(&options.clock),
@@ -197,6 +199,19 @@ impl SqliteStore {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Tidy(answer)).map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
+    }
+
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Does something on the writer's connection, to bring about what cannot be waited for.
+    #[cfg(test)]
+    async fn on_writer(&self, act: impl FnOnce(&rusqlite::Connection) + Send + 'static) {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Act(Box::new(act), answer)).unwrap();
+        let _ = answered.await;
     }
 
     fn preparer<'a>(&'a self, profile: &'a Arc<Profile>) -> Preparer<'a> {

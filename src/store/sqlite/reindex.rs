@@ -65,10 +65,10 @@ impl Reindex {
         if std::mem::take(&mut self.discard) {
             execute(conn, "DELETE FROM chancery_index")?;
         }
-        if let Some((profile, category, after)) = self.left.pop() {
-            if let Some(last) = self.records(conn, &profile, category, after)? {
-                self.left.push((profile, category, last));
-            }
+        if let Some((profile, category, after)) = self.left.pop()
+            && let Some(last) = self.records(conn, &profile, category, after)?
+        {
+            self.left.push((profile, category, last));
         }
         execute(conn, "COMMIT")?;
         if self.left.is_empty() {

@@ -51,7 +51,12 @@ pub(super) enum Job {
     /// Builds the index again from nothing.
     Reindex,
     Close(oneshot::Sender<()>),
+    #[cfg(test)]
+    Act(Act, oneshot::Sender<()>),
 }
+
+#[cfg(test)]
+type Act = Box<dyn FnOnce(&Connection) + Send>;
 
 /// What the thread is started with.
 pub(super) struct Writer {
@@ -76,10 +81,10 @@ pub(super) fn start(writer: Writer) -> std::io::Result<(Sender<Job>, Died)> {
         let folder = writer.folder.clone();
         let (lock, closed) = Thread::new(writer, inbox).run();
         obituary.asked = true;
-        if let Some(folder) = folder {
-            if let Err(error) = std::fs::remove_dir_all(&folder) {
-                tracing::warn!(folder = %folder.display(), %error, "the folder of a wallet in memory stays behind");
-            }
+        if let Some(folder) = folder
+            && let Err(error) = std::fs::remove_dir_all(&folder)
+        {
+            tracing::warn!(folder = %folder.display(), %error, "the folder of a wallet in memory stays behind");
         }
         // The lock goes before the answer: whoever has waited for it may open the file again.
         drop(lock);
@@ -118,6 +123,8 @@ enum Next {
     Reindex,
     Pause,
     Close(Option<oneshot::Sender<()>>),
+    #[cfg(test)]
+    Act(Act, oneshot::Sender<()>),
 }
 
 struct Thread {
@@ -162,6 +169,11 @@ impl Thread {
                 }
                 Next::Reindex => self.reindex.restart(),
                 Next::Pause => self.pause(),
+                #[cfg(test)]
+                Next::Act(act, answer) => {
+                    act(&self.conn);
+                    let _ = answer.send(());
+                }
                 Next::Close(answer) => {
                     while !self.lazy.is_empty() {
                         let batch = self.take_lazy();
@@ -198,6 +210,8 @@ impl Thread {
             Ok(Job::Tidy(answer)) => return Next::Tidy(answer),
             Ok(Job::Reindex) => return Next::Reindex,
             Ok(Job::Close(answer)) => return Next::Close(Some(answer)),
+            #[cfg(test)]
+            Ok(Job::Act(act, answer)) => return Next::Act(act, answer),
             Err(RecvTimeoutError::Timeout) if self.lazy.is_empty() => return Next::Pause,
             Err(RecvTimeoutError::Timeout) => return Next::Batch(self.take_lazy()),
             Err(RecvTimeoutError::Disconnected) => return Next::Close(None),
@@ -349,10 +363,10 @@ impl Thread {
     /// Back to no transaction and no assumptions.
     fn recover(&mut self) {
         self.rows.clear();
-        if !self.conn.is_autocommit() {
-            if let Err(error) = self.conn.execute_batch("ROLLBACK") {
-                tracing::warn!(%error, "a transaction of the wallet could not be rolled back");
-            }
+        if !self.conn.is_autocommit()
+            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+        {
+            tracing::warn!(%error, "a transaction of the wallet could not be rolled back");
         }
     }
 }
