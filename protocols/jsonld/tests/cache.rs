@@ -124,3 +124,22 @@ fn bundled_documents_are_the_ones_in_the_manifest() {
         processor.canonicalize(&document, &ExpandOptions::default()).unwrap();
     }
 }
+
+#[test]
+fn a_processor_is_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let processor = Processor::new(Arc::new(Documents::bundled()));
+    shared(&processor);
+    let expected = quads(&processor, &document(json!({"claim": "urn:claim"})));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (processor, expected) = (&processor, &expected);
+            scope.spawn(move || {
+                for at in 0..300 {
+                    quads(processor, &document(json!({"claim": format!("urn:{thread}:{at}")})));
+                    assert_eq!(quads(processor, &document(json!({"claim": "urn:claim"}))), *expected);
+                }
+            });
+        }
+    });
+}

@@ -66,8 +66,9 @@ impl Tree {
         self.embedded.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
+    /// The terms a local context defines weigh a few times its text.
     pub(crate) fn keep_embedded(&self, key: String, context: &Arc<Context>) {
-        if self.charge(context.weight() + key.len() + 64) {
+        if self.charge(context.weight() + 5 * key.len() + 64) {
             let mut held = self.embedded.write().unwrap_or_else(PoisonError::into_inner);
             held.insert(key.into_boxed_str(), Arc::clone(context));
         }

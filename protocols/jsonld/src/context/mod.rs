@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 mod define;
+mod entries;
 mod expand_iri;
 mod process;
 
