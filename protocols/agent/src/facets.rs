@@ -51,7 +51,10 @@ mod tests {
         assert_eq!(found.role.as_deref(), Some("issuer"));
         assert_eq!((found.connection, found.thread.as_deref()), (None, Some("t")));
         let connection = facets("connection", br#"{"state": "active", "their_role": "inviter"}"#).unwrap();
-        assert_eq!((connection.state.as_deref(), connection.role.as_deref()), (Some("active"), Some("inviter")));
+        assert_eq!(
+            (connection.state.as_deref(), connection.role.as_deref()),
+            (Some("active"), Some("inviter"))
+        );
         assert_eq!(facets("did", b"{}"), None);
         assert_eq!(facets("connection", b"no json"), None);
     }

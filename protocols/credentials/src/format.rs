@@ -76,7 +76,10 @@ impl Facts<'_> {
     }
 
     /// The first of these keys that is ours. `Err`: keys needed first.
-    pub(crate) fn first_of_ours(&self, keys: &[&PublicKey]) -> Result<Option<(usize, SecretKey)>, FormatError> {
+    pub(crate) fn first_of_ours(
+        &self,
+        keys: &[&PublicKey],
+    ) -> Result<Option<(usize, SecretKey)>, FormatError> {
         let mut needed = Vec::new();
         for (at, key) in keys.iter().enumerate() {
             match self.gathered.keys.get(key.as_base58()) {
@@ -154,7 +157,12 @@ pub trait CredentialFormat: Send + Sync {
     /// The offer for a proposal.
     fn offer(&self, facts: &Facts<'_>, proposal: &Value) -> Result<Value, FormatError>;
     /// The request for an offer (or for one's own proposal, where exchanges may start with a request).
-    fn request(&self, facts: &Facts<'_>, offer: &Value, holder_did: Option<&str>) -> Result<Value, FormatError>;
+    fn request(
+        &self,
+        facts: &Facts<'_>,
+        offer: &Value,
+        holder_did: Option<&str>,
+    ) -> Result<Value, FormatError>;
     /// Whether an exchange may start with a request.
     fn starts_at_request(&self) -> bool;
     /// What an issuer checks when a request arrives.
@@ -162,7 +170,12 @@ pub trait CredentialFormat: Send + Sync {
     /// The credential for a request.
     fn issue(&self, facts: &Facts<'_>, request: &Value) -> Result<Value, FormatError>;
     /// What a holder checks when a credential arrives. Signatures are checked by [`CredentialFormat::store`].
-    fn check_credential(&self, exchange: &str, request: &Value, credential: &Value) -> Result<(), FormatError>;
+    fn check_credential(
+        &self,
+        exchange: &str,
+        request: &Value,
+        credential: &Value,
+    ) -> Result<(), FormatError>;
     /// Verifies a credential and says what to store.
     fn store(&self, facts: &Facts<'_>, credential: &Value) -> Result<Stored, FormatError>;
 }

@@ -136,12 +136,13 @@ fn verify_proof(
     let controller: DidDocument = facts.document(issuer.split_once('#').map_or(issuer, |(did, _)| did))?;
     let owner = named.split_once('#').map_or(named, |(did, _)| did);
     let other;
-    let holds_key = if owner.is_empty() || owner == controller.id() || controller.verification_method(named).is_some() {
-        &controller
-    } else {
-        other = facts.document(owner)?;
-        &other
-    };
+    let holds_key =
+        if owner.is_empty() || owner == controller.id() || controller.verification_method(named).is_some() {
+            &controller
+        } else {
+            other = facts.document(owner)?;
+            &other
+        };
     let method = holds_key
         .verification_method(named)
         .ok_or_else(|| FormatError::refused(format!("Verification method {named} not found")))?;

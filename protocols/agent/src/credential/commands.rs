@@ -95,8 +95,9 @@ pub async fn list_w3c(agent: &Agent, tenant: &Tenant, command: ListW3c) -> Resul
 
 /// A stored credential with what its tags say, members in ACA-Py's order.
 fn view(row: &Row) -> Result<Value, AgentError> {
-    let credential: Value = serde_json::from_slice(&row.value)
-        .map_err(|e| AgentError::internal("record-unreadable", format!("{CATEGORY}/{}: {e}", row.key.name)))?;
+    let credential: Value = serde_json::from_slice(&row.value).map_err(|e| {
+        AgentError::internal("record-unreadable", format!("{CATEGORY}/{}: {e}", row.key.name))
+    })?;
     let all = |name: &str| {
         let mut values: Vec<&str> =
             row.tags.iter().filter(|t| t.name == name).map(|t| t.value.as_str()).collect();
@@ -104,9 +105,10 @@ fn view(row: &Row) -> Result<Value, AgentError> {
         Value::from(values)
     };
     let one = |name: &str| row.tags.iter().find(|t| t.name == name).map(|t| Value::from(t.value.clone()));
-    let custom = row.tags.iter().filter_map(|t| {
-        Some((t.name.strip_prefix("cstm:")?.to_owned(), Value::from(t.value.clone())))
-    });
+    let custom = row
+        .tags
+        .iter()
+        .filter_map(|t| Some((t.name.strip_prefix("cstm:")?.to_owned(), Value::from(t.value.clone()))));
     let mut out = Map::new();
     out.insert("contexts".into(), all("context"));
     out.insert("expanded_types".into(), all("type"));

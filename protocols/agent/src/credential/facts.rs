@@ -70,7 +70,12 @@ pub fn refusal(error: FormatError) -> AgentError {
     }
 }
 
-async fn bring(unit: &mut Unit<'_>, reach: Reach, gathered: &mut Gathered, needs: Needs) -> Result<(), Failure> {
+async fn bring(
+    unit: &mut Unit<'_>,
+    reach: Reach,
+    gathered: &mut Gathered,
+    needs: Needs,
+) -> Result<(), Failure> {
     for verkey in needs.keys {
         let key = unit.secret(&verkey).await?;
         gathered.key(verkey, key);
@@ -103,8 +108,9 @@ async fn context(unit: &mut Unit<'_>, reach: Reach, url: &str) -> Result<(), Fai
     if !unit.settings().remote_contexts {
         let text = format!("JSON-LD context {url} is not known to this agent");
         return Err(Failure::Error(
-            AgentError::bad_request("unknown-context", text)
-                .hint("allow the agent to fetch contexts (--jsonld-remote-contexts on), or use a bundled one"),
+            AgentError::bad_request("unknown-context", text).hint(
+                "allow the agent to fetch contexts (--jsonld-remote-contexts on), or use a bundled one",
+            ),
         ));
     }
     if reach == Reach::Local {
@@ -115,7 +121,11 @@ async fn context(unit: &mut Unit<'_>, reach: Reach, url: &str) -> Result<(), Fai
             FetchError::NotFound(_) => "not found".to_owned(),
             FetchError::Refused(text) | FetchError::Failed(text) => text.clone(),
         };
-        AgentError::third_party(Kind::BadRequest, "context-unreachable", format!("JSON-LD context {url}: {why}"))
+        AgentError::third_party(
+            Kind::BadRequest,
+            "context-unreachable",
+            format!("JSON-LD context {url}: {why}"),
+        )
     })?;
     let document = parse_context(url, &body)?;
     // Pinned at once, whatever becomes of the unit: a later fetch might give another document.

@@ -377,7 +377,11 @@ async fn proposal_of(
     Ok(messages::build(Kind::Proposal, &unit.new_id(), None, words, &contents))
 }
 
-async fn free_offer(unit: &mut Unit<'_>, mut record: Exchange, free: FreeOffer<'_>) -> Result<Value, Failure> {
+async fn free_offer(
+    unit: &mut Unit<'_>,
+    mut record: Exchange,
+    free: FreeOffer<'_>,
+) -> Result<Value, Failure> {
     let preview = read_preview(free.preview, "credential_preview")?;
     let proposal = proposal_of(unit, free.filter, free.comment.clone(), preview.clone()).await?;
     let body = messages::Body::unchecked(Kind::Proposal, proposal.as_json())
@@ -495,7 +499,11 @@ async fn send_offer_in(unit: &mut Unit<'_>, command: &SendOffer) -> Result<Value
 }
 
 /// The record R.
-pub async fn send_proposal(agent: &Agent, tenant: &Tenant, command: SendProposal) -> Result<Value, AgentError> {
+pub async fn send_proposal(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: SendProposal,
+) -> Result<Value, AgentError> {
     transact!(agent, tenant, |unit| send_proposal_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
@@ -581,7 +589,11 @@ async fn connection_ready(unit: &mut Unit<'_>, record: &Exchange) -> Result<(), 
 }
 
 /// The record R.
-pub async fn bound_request(agent: &Agent, tenant: &Tenant, command: BoundRequest) -> Result<Value, AgentError> {
+pub async fn bound_request(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: BoundRequest,
+) -> Result<Value, AgentError> {
     transact!(agent, tenant, |unit| bound_request_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
@@ -626,7 +638,11 @@ async fn store_in(unit: &mut Unit<'_>, command: &Store) -> Result<Value, Failure
 }
 
 /// `{}`.
-pub async fn problem_report(agent: &Agent, tenant: &Tenant, command: ProblemReport) -> Result<Value, AgentError> {
+pub async fn problem_report(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: ProblemReport,
+) -> Result<Value, AgentError> {
     transact!(agent, tenant, |unit| problem_report_in(&mut unit, &command).await)
 }
 

@@ -49,7 +49,8 @@ pub(super) async fn proposed(
     let mut contents = Vec::new();
     for (family, content) in families(filter) {
         let format = implementation(family)?;
-        contents.push((family, with_facts(unit, Reach::Network, |facts| format.propose(facts, content)).await?));
+        contents
+            .push((family, with_facts(unit, Reach::Network, |facts| format.propose(facts, content)).await?));
     }
     Ok(contents)
 }
@@ -92,7 +93,10 @@ pub(super) async fn requested(
 
 fn body(record: &Exchange, kind: Kind) -> Result<Body, AgentError> {
     record.body(kind).ok_or_else(|| {
-        AgentError::internal("message-unreadable", format!("{} of {}", kind.record_member(), record.cred_ex_id))
+        AgentError::internal(
+            "message-unreadable",
+            format!("{} of {}", kind.record_member(), record.cred_ex_id),
+        )
     })
 }
 
@@ -199,9 +203,12 @@ pub(super) async fn store(
         let credential = with_facts(unit, reach, |facts| format.store(facts, content)).await?;
         let id = credential_id.take().unwrap_or_else(|| unit.new_id().replace('-', ""));
         if unit.row(&RowKey::new(credential.category, &*id)).await?.is_some() {
-            return Err(AgentError::bad_request("duplicate-credential", format!("a credential {id} is stored already"))
-                .at("credential_id")
-                .into());
+            return Err(AgentError::bad_request(
+                "duplicate-credential",
+                format!("a credential {id} is stored already"),
+            )
+            .at("credential_id")
+            .into());
         }
         stored.push((id, credential));
     }
@@ -244,7 +251,11 @@ fn keep(
 }
 
 /// One step of the state machine, its effects put into the unit.
-pub(super) async fn advance(unit: &mut Unit<'_>, record: Exchange, input: Input) -> Result<Exchange, Failure> {
+pub(super) async fn advance(
+    unit: &mut Unit<'_>,
+    record: Exchange,
+    input: Input,
+) -> Result<Exchange, Failure> {
     let id = record.cred_ex_id.clone();
     let fresh = record.state == State::Start;
     let step = state::step(record, input).map_err(|r| refused(&r, &id))?;
@@ -342,11 +353,17 @@ pub(super) async fn tombstone(
 
 /// Gives the answers that policy prescribes, one after the other, within the same unit. A failure leaves the earlier
 /// steps as they are and becomes the record's `error_msg`; what needs the network is queued.
-pub(super) async fn go_on(unit: &mut Unit<'_>, mut record: Exchange, reach: Reach) -> Result<Exchange, AgentError> {
+pub(super) async fn go_on(
+    unit: &mut Unit<'_>,
+    mut record: Exchange,
+    reach: Reach,
+) -> Result<Exchange, AgentError> {
     loop {
         let settings = unit.settings();
-        let policy =
-            HolderPolicy { request: settings.auto_respond_credential_offer, store: settings.auto_store_credential };
+        let policy = HolderPolicy {
+            request: settings.auto_respond_credential_offer,
+            store: settings.auto_store_credential,
+        };
         let Some(next) = state::automatic(&record, policy) else { return Ok(record) };
         let before = record.clone();
         let outcome = match next {
@@ -362,14 +379,20 @@ pub(super) async fn go_on(unit: &mut Unit<'_>, mut record: Exchange, reach: Reac
                 unit.later(Work { protocol: super::handler::NAME.to_owned(), detail });
                 return Ok(before);
             }
-            Err(Failure::Error(error)) if error.kind == crate::engine::Kind::Unavailable => return Err(error),
+            Err(Failure::Error(error)) if error.kind == crate::engine::Kind::Unavailable => {
+                return Err(error);
+            }
             Err(Failure::Error(error)) => return fail(unit, before, &error).await,
         };
     }
 }
 
 /// Records a failure that no command is there to hear of.
-pub(super) async fn fail(unit: &mut Unit<'_>, record: Exchange, error: &AgentError) -> Result<Exchange, AgentError> {
+pub(super) async fn fail(
+    unit: &mut Unit<'_>,
+    record: Exchange,
+    error: &AgentError,
+) -> Result<Exchange, AgentError> {
     tracing::warn!(cred_ex_id = %record.cred_ex_id, code = error.code, "an automatic answer failed");
     let id = record.cred_ex_id.clone();
     let input = Input::Fail { error: error.message.clone(), abandon: FATAL.contains(&error.code) };

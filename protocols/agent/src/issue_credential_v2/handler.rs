@@ -64,14 +64,17 @@ impl Protocol for Handler {
         }
     }
 
-    async fn attachment(&self, unit: &mut Unit<'_>, kind: &str, id: &str) -> Result<Option<Message>, AgentError> {
+    async fn attachment(
+        &self,
+        unit: &mut Unit<'_>,
+        kind: &str,
+        id: &str,
+    ) -> Result<Option<Message>, AgentError> {
         if kind != "credential-offer" {
             return Ok(None);
         }
-        let record = unit
-            .load::<Exchange>(id)
-            .await?
-            .ok_or_else(|| AgentError::no_record(Exchange::CATEGORY, id))?;
+        let record =
+            unit.load::<Exchange>(id).await?.ok_or_else(|| AgentError::no_record(Exchange::CATEGORY, id))?;
         let offer = record.cred_offer.ok_or_else(|| {
             AgentError::bad_request("no-offer", format!("credential exchange {id} has no offer to attach"))
         })?;
@@ -115,11 +118,16 @@ fn read(kind: Kind, message: &Message) -> Result<Body, HandlerError> {
 
 /// The record of the message's thread with us in this role (`None`: either), on the same connection or like the message
 /// without one.
-async fn find(unit: &mut Unit<'_>, context: &Context<'_>, role: Option<Role>) -> Result<Option<Exchange>, AgentError> {
+async fn find(
+    unit: &mut Unit<'_>,
+    context: &Context<'_>,
+    role: Option<Role>,
+) -> Result<Option<Exchange>, AgentError> {
     let query = Query::tagged(Exchange::CATEGORY, "thread_id", context.thread_id);
     let records: Vec<Exchange> = unit.find(&query).await?;
     Ok(records.into_iter().find(|record| {
-        role.is_none_or(|role| record.role == role) && record.connection_id.as_deref() == context.connection_id
+        role.is_none_or(|role| record.role == role)
+            && record.connection_id.as_deref() == context.connection_id
     }))
 }
 
@@ -238,7 +246,8 @@ async fn unknown_request(
     }
     let gone = tombstone(unit, Role::Issuer, None, context.thread_id).await?.is_some()
         || tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await?.is_some();
-    let starts = body.known().iter().any(|(family, _)| format(*family).is_some_and(|f| f.starts_at_request()));
+    let starts =
+        body.known().iter().any(|(family, _)| format(*family).is_some_and(|f| f.starts_at_request()));
     if gone || !starts || context.connection_id.is_none() {
         let report = messages::report(&unit.new_id(), context.thread_id, "record-not-found", ABANDONED);
         send_in_exchange(unit, context.connection_id, context.thread_id, report).await?;
@@ -288,7 +297,10 @@ fn check_credential(record: &Exchange, body: &Body) -> Result<(), AgentError> {
             )));
         };
         let Some(format) = format(family) else {
-            return Err(AgentError::not_supported(format!("credentials of the format {} can't be held yet", family.api())));
+            return Err(AgentError::not_supported(format!(
+                "credentials of the format {} can't be held yet",
+                family.api()
+            )));
         };
         format.check_credential(&record.cred_ex_id, requested, content).map_err(refusal)?;
     }

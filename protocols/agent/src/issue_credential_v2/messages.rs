@@ -224,7 +224,13 @@ pub struct Words {
 }
 
 /// A message with attachments, members in ACA-Py's order.
-pub fn build(kind: Kind, id: &str, thread: Option<&Thread>, words: Words, contents: &[(Family, Value)]) -> Message {
+pub fn build(
+    kind: Kind,
+    id: &str,
+    thread: Option<&Thread>,
+    words: Words,
+    contents: &[(Family, Value)],
+) -> Message {
     let formats: Vec<FormatEntry> = contents
         .iter()
         .map(|(family, _)| FormatEntry {
@@ -265,7 +271,8 @@ pub fn report(id: &str, thread_id: &str, text: &str, code: &str) -> Message {
 
 /// Reads a problem report: `<code>: <en>`. The text of the error says what is wrong.
 pub fn read_report(message: &Message) -> Result<String, String> {
-    let description = message.get("description").and_then(Value::as_object).ok_or("description is missing")?;
+    let description =
+        message.get("description").and_then(Value::as_object).ok_or("description is missing")?;
     let code = description.get("code").and_then(Value::as_str).filter(|code| !code.is_empty());
     let code = code.ok_or("description.code is missing or empty")?;
     let text = match description.get("en") {

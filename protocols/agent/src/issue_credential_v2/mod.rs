@@ -31,6 +31,8 @@ mod handler;
 pub mod messages;
 mod record;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use commands::{
     BoundOffer, BoundRequest, Create, CreateOffer, Filter, Id, Issue, List, ProblemReport, Send, SendOffer,

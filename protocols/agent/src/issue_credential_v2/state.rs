@@ -147,7 +147,11 @@ impl Refusal {
                 format!("issue_credential() called multiple times for cred ex record {cred_ex_id}.")
             }
             Self::Unexpected { role, state } => {
-                format!("not expected by the {} of exchange {cred_ex_id} in {} state", role.as_str(), state.as_str())
+                format!(
+                    "not expected by the {} of exchange {cred_ex_id} in {} state",
+                    role.as_str(),
+                    state.as_str()
+                )
             }
         }
     }
@@ -258,7 +262,9 @@ pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
                 record.cred_proposal = Some(proposal);
                 vec![Save]
             }
-            (Role::Issuer, State::OfferSent) if same(&record.cred_proposal, &proposal) => vec![Send(Kind::Offer)],
+            (Role::Issuer, State::OfferSent) if same(&record.cred_proposal, &proposal) => {
+                vec![Send(Kind::Offer)]
+            }
             (Role::Issuer, State::OfferSent) => {
                 record.cred_proposal = Some(proposal);
                 record.state = State::ProposalReceived;
@@ -278,7 +284,9 @@ pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
                 record.cred_offer = Some(offer);
                 vec![Save]
             }
-            (Role::Holder, State::RequestSent) if same(&record.cred_offer, &offer) => vec![Send(Kind::Request)],
+            (Role::Holder, State::RequestSent) if same(&record.cred_offer, &offer) => {
+                vec![Send(Kind::Request)]
+            }
             (Role::Holder, _) => Vec::new(),
             _ => return Err(unexpected),
         },

@@ -39,7 +39,11 @@ pub(super) fn request_matches(offer: &Value, request: &Value) -> Result<(), Form
 }
 
 /// The holder's check: the credential is the one that was requested, the proof agrees with the options.
-pub(super) fn credential_matches(exchange: &str, request: &Value, credential: &Value) -> Result<(), FormatError> {
+pub(super) fn credential_matches(
+    exchange: &str,
+    request: &Value,
+    credential: &Value,
+) -> Result<(), FormatError> {
     let empty = Map::new();
     let requested = request.get("credential").and_then(Value::as_object).unwrap_or(&empty);
     let options = request.get("options").and_then(Value::as_object).unwrap_or(&empty);
@@ -49,7 +53,9 @@ pub(super) fn credential_matches(exchange: &str, request: &Value, credential: &V
         .and_then(Value::as_object)
         .ok_or_else(|| FormatError::refused_at("proof", "Received credential must have one proof"))?;
     let same = received.len() == requested.len() + 1
-        && requested.iter().all(|(name, value)| received.get(name).is_some_and(|other| json_equal(value, other)));
+        && requested
+            .iter()
+            .all(|(name, value)| received.get(name).is_some_and(|other| json_equal(value, other)));
     if !same {
         return Err(FormatError::refused(format!(
             "Received credential for cred_ex_id {exchange} does not match requested credential"

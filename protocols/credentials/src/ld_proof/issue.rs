@@ -30,7 +30,8 @@ pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatE
     proof.insert("type".into(), suite.name().into());
     proof.insert("proofPurpose".into(), purpose.into());
     proof.insert("verificationMethod".into(), signer.method.into());
-    let created = options.shift_remove("created").unwrap_or_else(|| format!("{}Z", seconds(facts.now)).into());
+    let created =
+        options.shift_remove("created").unwrap_or_else(|| format!("{}Z", seconds(facts.now)).into());
     proof.insert("created".into(), created);
     for name in ["domain", "challenge"] {
         if let Some(value) = options.shift_remove(name) {

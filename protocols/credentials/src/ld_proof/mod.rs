@@ -57,7 +57,12 @@ impl CredentialFormat for LdProof {
         Ok(detail)
     }
 
-    fn request(&self, facts: &Facts<'_>, offer: &Value, holder_did: Option<&str>) -> Result<Value, FormatError> {
+    fn request(
+        &self,
+        facts: &Facts<'_>,
+        offer: &Value,
+        holder_did: Option<&str>,
+    ) -> Result<Value, FormatError> {
         let mut detail = detail::Detail::parse(offer)?;
         prepare::prepare(&mut detail, facts.now, holder_did)?;
         Ok(detail.into_value())
@@ -78,7 +83,12 @@ impl CredentialFormat for LdProof {
         issue::issue(facts, request).map_err(|e| e.because_of("Failed to issue credential"))
     }
 
-    fn check_credential(&self, exchange: &str, request: &Value, credential: &Value) -> Result<(), FormatError> {
+    fn check_credential(
+        &self,
+        exchange: &str,
+        request: &Value,
+        credential: &Value,
+    ) -> Result<(), FormatError> {
         checks::credential_matches(exchange, request, credential)
     }
 

@@ -51,7 +51,10 @@ fn prepare_members(detail: &mut Detail, now: i64, holder_did: Option<&str>) -> R
     };
     let subject = subject.and_then(Value::as_object_mut).filter(|subject| !subject.is_empty());
     let Some(subject) = subject else {
-        return Err(FormatError::refused_at("credential.credentialSubject", "Credential subject is required"));
+        return Err(FormatError::refused_at(
+            "credential.credentialSubject",
+            "Credential subject is required",
+        ));
     };
     if let Some(did) = holder_did.filter(|did| did.starts_with("did:key"))
         && !subject.contains_key("id")
@@ -100,7 +103,10 @@ fn signable(value: &Value, path: &mut String) -> Result<(), FormatError> {
 fn printable(text: &str, path: &str) -> Result<(), FormatError> {
     let control = |c: u8| (c < b' ' && !matches!(c, b'\t' | b'\n' | b'\r')) || c == 0x7f;
     if text.bytes().any(control) {
-        return Err(FormatError::refused_at(path, format!("{path:?} contains a control character: remove it")));
+        return Err(FormatError::refused_at(
+            path,
+            format!("{path:?} contains a control character: remove it"),
+        ));
     }
     Ok(())
 }

@@ -75,8 +75,7 @@ pub(super) fn rfc3339(text: &str) -> Result<(), String> {
 /// `created` of a proof: ISO 8601 with minutes at least.
 pub(super) fn iso8601(text: &str) -> Result<(), String> {
     let mut scan = Scan(text.as_bytes());
-    let mut ok =
-        scan.date() && scan.one_of(b"T ") && scan.digits(2) && scan.one_of(b":") && scan.digits(2);
+    let mut ok = scan.date() && scan.one_of(b"T ") && scan.digits(2) && scan.one_of(b":") && scan.digits(2);
     if ok && scan.one_of(b":") && scan.digits(2) {
         ok = scan.fraction(6);
     }
@@ -185,13 +184,19 @@ mod tests {
 
     #[test]
     fn dates() {
-        for text in ["2024-01-01T00:00:00Z", "2024-01-01", "2024-01-01t00:00:00.123456789+01:00", "2024-01-01Z"] {
+        for text in
+            ["2024-01-01T00:00:00Z", "2024-01-01", "2024-01-01t00:00:00.123456789+01:00", "2024-01-01Z"]
+        {
             assert!(rfc3339(text).is_ok(), "{text}");
         }
-        for text in ["yesterday", "2024-01-01T00:00Z", "2024-1-1", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00+1"] {
+        for text in
+            ["yesterday", "2024-01-01T00:00Z", "2024-1-1", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00+1"]
+        {
             assert!(rfc3339(text).is_err(), "{text}");
         }
-        for text in ["2024-01-01T00:00:00Z", "2024-01-01 00:00", "2024-01-01T00:00:00.123+0100", "2024-01-01T00:00:"] {
+        for text in
+            ["2024-01-01T00:00:00Z", "2024-01-01 00:00", "2024-01-01T00:00:00.123+0100", "2024-01-01T00:00:"]
+        {
             assert!(iso8601(text).is_ok(), "{text}");
         }
         for text in ["2024-01-01", "2024-01-01T00:00:00.1234567Z", "2024-01-01T00:00:00z", "x"] {

@@ -28,7 +28,12 @@ pub(super) fn check(facts: &Facts<'_>, detail: &Value) -> Result<(), FormatError
 }
 
 /// The method and key to sign with.
-pub(super) fn signer(facts: &Facts<'_>, issuer: &str, suite: Suite, named: Option<&str>) -> Result<Signer, FormatError> {
+pub(super) fn signer(
+    facts: &Facts<'_>,
+    issuer: &str,
+    suite: Suite,
+    named: Option<&str>,
+) -> Result<Signer, FormatError> {
     let (method, key) = match choose(facts, issuer, Some(suite.name()), named)? {
         Choice::Ours(signer) => return Ok(signer),
         Choice::Fixed { method, key: Some(key) } => (method, key),
@@ -85,7 +90,8 @@ fn choose(
         _ => Ok(choice),
     };
     if issuer.starts_with("did:key:") {
-        let key = PublicKey::from_did_key(issuer).map_err(|e| FormatError::refused(format!("DID {issuer}: {e}")))?;
+        let key = PublicKey::from_did_key(issuer)
+            .map_err(|e| FormatError::refused(format!("DID {issuer}: {e}")))?;
         if !suitable.contains(&key.kind()) {
             return Err(FormatError::refused_at(
                 "options.proofType",
@@ -123,7 +129,11 @@ fn among_methods(
     let candidates: Vec<(String, &PublicKey)> = document
         .assertion_method()
         .into_iter()
-        .filter(|method| named.is_none_or(|named| method.id == named || method.id.ends_with(named) && named.starts_with('#')))
+        .filter(|method| {
+            named.is_none_or(|named| {
+                method.id == named || method.id.ends_with(named) && named.starts_with('#')
+            })
+        })
         .filter_map(|method| Some((method.id.clone(), method.key.as_ref().ok()?)))
         .filter(|(_, key)| suitable.contains(&key.kind()))
         .collect();

@@ -49,7 +49,8 @@ fn nothing_is_left_unsigned() {
     let jsonld = processor();
     let vectors: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
     let credentials = vectors.iter().filter(|v| {
-        v["valid"] == true && v["document"]["type"].as_array().unwrap().contains(&json!("VerifiableCredential"))
+        v["valid"] == true
+            && v["document"]["type"].as_array().unwrap().contains(&json!("VerifiableCredential"))
     });
     for document in credentials.map(|v| &v["document"]) {
         let mut places = Vec::new();

@@ -1,0 +1,202 @@
+//! Two agents with an active connection.
+
+use chancery_credentials::Step;
+use chancery_did::{KeyType, SecretKey};
+use serde_json::{Value, json};
+
+use crate::connection::{Connection, INVITEE, INVITER, record_did};
+use crate::engine::{AgentError, Protocol, Settings};
+use crate::issue_credential_v2 as issue;
+use crate::ports::store::{CommitError, KeyRow, Op};
+use crate::testing::{Party, World, now};
+use crate::wallet;
+
+pub use issue::messages::Kind;
+
+fn protocols() -> Vec<Box<dyn Protocol>> {
+    vec![issue::protocol()]
+}
+
+/// Two agents and what they are used for.
+pub struct Pair {
+    pub world: World,
+    pub issuer_connection: String,
+    pub holder_connection: String,
+    pub issuer_did: String,
+    pub holder_did: String,
+}
+
+impl Pair {
+    pub fn new() -> Self {
+        Self::with(|_, _| {})
+    }
+
+    pub fn with(change: impl Fn(&str, &mut Settings)) -> Self {
+        let world = World::with(&["issuer", "holder"], protocols, change);
+        let mut dids = Vec::new();
+        for party in &world.parties {
+            let mut unit = party.agent.unit(&party.tenant);
+            let own = wallet::new_peer4(&mut unit, &[&party.endpoint], wallet::Purpose::Connection).unwrap();
+            now(unit.commit()).unwrap();
+            dids.push(own.did);
+        }
+        let issuer_connection = connect(world.party("issuer"), &dids[0], &dids[1], INVITEE);
+        let holder_connection = connect(world.party("holder"), &dids[1], &dids[0], INVITER);
+        let issuer_did = add_key(world.party("issuer"), KeyType::Ed25519, 1);
+        add_key(world.party("issuer"), KeyType::P256, 2);
+        let holder_did = add_key(world.party("holder"), KeyType::Ed25519, 3);
+        Self { world, issuer_connection, holder_connection, issuer_did, holder_did }
+    }
+
+    pub fn issuer(&self) -> &Party {
+        self.world.party("issuer")
+    }
+
+    pub fn holder(&self) -> &Party {
+        self.world.party("holder")
+    }
+
+    /// A filter for this credential of the issuer's.
+    pub fn filter(&self, change: impl FnOnce(&mut Value)) -> Value {
+        let mut filter = json!({"ld_proof": {
+            "credential": {
+                "@context": ["https://www.w3.org/2018/credentials/v1", "https://w3id.org/citizenship/v1"],
+                "type": ["VerifiableCredential", "PermanentResidentCard"],
+                "issuer": self.issuer_did,
+                "issuanceDate": "2024-01-01T00:00:00Z",
+                "credentialSubject": {
+                    "type": ["PermanentResident"],
+                    "givenName": "Alice",
+                    "familyName": "Smith",
+                    "birthDate": "1958-07-17",
+                },
+            },
+            "options": {"proofType": "Ed25519Signature2018"},
+        }});
+        change(&mut filter["ld_proof"]);
+        filter
+    }
+
+    pub fn send_offer(&self, more: Value) -> Value {
+        self.try_send_offer(more).unwrap()
+    }
+
+    pub fn try_send_offer(&self, more: Value) -> Result<Value, AgentError> {
+        let mut body = json!({"connection_id": self.issuer_connection, "filter": self.filter(|_| {})});
+        merge(&mut body, more);
+        let issuer = self.issuer();
+        self.world.run(issue::send_offer(
+            &issuer.agent,
+            &issuer.tenant,
+            serde_json::from_value(body).unwrap(),
+        ))
+    }
+
+    /// A command on a record: body members beside `cred_ex_id`.
+    pub fn on_record(
+        &self,
+        party: &str,
+        operation: &str,
+        id: &str,
+        body: Value,
+    ) -> Result<Value, AgentError> {
+        let mut body = body;
+        body["cred_ex_id"] = id.into();
+        let Party { agent, tenant, .. } = self.world.party(party);
+        macro_rules! call {
+            ($name:ident) => {
+                self.world.run(issue::$name(agent, tenant, serde_json::from_value(body).unwrap()))
+            };
+        }
+        match operation {
+            "send-offer" => call!(bound_offer),
+            "send-request" => call!(bound_request),
+            "issue" => call!(issue),
+            "store" => call!(store),
+            "problem-report" => call!(problem_report),
+            "get" => call!(get),
+            "delete" => call!(remove),
+            other => panic!("no operation {other}"),
+        }
+    }
+
+    /// The only record of an agent.
+    pub fn record(&self, party: &str) -> Value {
+        let mut records = self.records(party);
+        assert_eq!(records.len(), 1, "{party}");
+        records.remove(0)["cred_ex_record"].take()
+    }
+
+    pub fn records(&self, party: &str) -> Vec<Value> {
+        let Party { agent, tenant, .. } = self.world.party(party);
+        let list = serde_json::from_value(json!({})).unwrap();
+        self.world.run(issue::list(agent, tenant, list)).unwrap()["results"].as_array().unwrap().clone()
+    }
+
+    pub fn id(&self, party: &str) -> String {
+        self.record(party)["cred_ex_id"].as_str().unwrap().to_owned()
+    }
+
+    /// States told by webhook so far; details by the last word of their topic.
+    pub fn states(&self, party: &str) -> Vec<String> {
+        let events = self.world.party(party).events();
+        let known = events.iter().filter_map(|(topic, payload)| match topic.as_str() {
+            issue::TOPIC => Some(payload["state"].as_str().unwrap().to_owned()),
+            issue::LD_PROOF_TOPIC => Some("[ld_proof]".to_owned()),
+            _ => None,
+        });
+        known.collect()
+    }
+
+    /// Delivers a plain message from one agent to the other over their connection.
+    pub fn deliver(&self, from: &str, message: Value) -> crate::engine::Receipt {
+        let (party, connection, to) = match from {
+            "issuer" => (self.issuer(), &self.issuer_connection, self.holder()),
+            _ => (self.holder(), &self.holder_connection, self.issuer()),
+        };
+        let mut unit = party.agent.unit(&party.tenant);
+        let message = chancery_didcomm::Message::from_json(message).unwrap();
+        let thread = message.thread_id().unwrap().to_owned();
+        now(crate::connection::send_in_exchange(&mut unit, Some(connection), &thread, message)).unwrap();
+        now(unit.commit()).unwrap();
+        let outbound = party.take_messages().pop().unwrap();
+        to.receive(&party.pack(&outbound))
+    }
+}
+
+/// Overwrites and adds members.
+pub fn merge(body: &mut Value, more: Value) {
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+}
+
+fn connect(party: &Party, my_did: &str, their_did: &str, their_role: &str) -> String {
+    let mut unit = party.agent.unit(&party.tenant);
+    now(record_did(&mut unit, their_did)).unwrap();
+    let mut connection = Connection::new(&unit, "active", their_role, true);
+    connection.my_did = Some(my_did.to_owned());
+    connection.their_did = Some(their_did.to_owned());
+    connection.shorten_dids();
+    unit.insert(&connection).unwrap();
+    let result: Result<(), CommitError> = now(unit.commit());
+    result.unwrap();
+    connection.connection_id
+}
+
+/// A key in the wallet; its did:key.
+pub fn add_key(party: &Party, kind: KeyType, seed: u8) -> String {
+    let secret = SecretKey::from_seed(kind, &[seed; 32]).unwrap();
+    let mut unit = party.agent.unit(&party.tenant);
+    let name = secret.public().base58();
+    unit.op(Op::InsertKey(KeyRow { name, secret: secret.clone(), metadata: None, tags: Vec::new() }));
+    now(unit.commit()).unwrap();
+    secret.public().did_key()
+}
+
+/// The decoded content of a message's first attachment.
+pub fn content(kind: Kind, message: &Value) -> Value {
+    let body = issue::messages::Body::read(kind, message.as_object().unwrap()).unwrap();
+    let _: Step = kind.step();
+    body.known()[0].1.clone()
+}
