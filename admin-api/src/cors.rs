@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, HeaderMap, HeaderValue,
-    LAST_MODIFIED, ORIGIN, PRAGMA,
+    ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, HeaderMap,
+    HeaderValue, LAST_MODIFIED, ORIGIN, PRAGMA,
 };
 
 use crate::failure::Failure;
@@ -16,7 +16,8 @@ use crate::texts;
 pub(crate) fn preflight(asked: &HeaderMap) -> Result<HttpResponse, Failure> {
     let refused = |text| Failure::new(StatusCode::FORBIDDEN, "bad-preflight", text).bare();
     asked.get(ORIGIN).ok_or_else(|| refused(texts::PREFLIGHT_WITHOUT_ORIGIN))?;
-    let method = asked.get(ACCESS_CONTROL_REQUEST_METHOD).ok_or_else(|| refused(texts::PREFLIGHT_WITHOUT_METHOD))?;
+    let method =
+        asked.get(ACCESS_CONTROL_REQUEST_METHOD).ok_or_else(|| refused(texts::PREFLIGHT_WITHOUT_METHOD))?;
     let mut answer = HttpResponse::Ok().finish();
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, method.clone());

@@ -1,5 +1,7 @@
 //! Answers that are not a success: ACA-Py's text, or RFC 9457 for callers that ask for it.
 
+use std::ops::{Deref, DerefMut};
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -13,9 +15,27 @@ use crate::texts;
 /// Media type of RFC 9457.
 const PROBLEM: &str = "application/problem+json";
 
-/// Why a request was not carried out.
+/// Why a request was not carried out. Boxed: failures are rare and large.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Details>);
+
+impl Deref for Failure {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+/// What there is to say about a failure.
+#[derive(Clone, Debug)]
+pub(crate) struct Details {
     /// HTTP status.
     pub(crate) status: StatusCode,
     /// Stable code, a page under docs/errors.
@@ -48,7 +68,7 @@ enum Form {
 impl Failure {
     /// A failure with ACA-Py's body `"<status>: <reason>"`.
     pub(crate) fn new(status: StatusCode, code: &'static str, reason: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             status,
             code,
             reason: reason.into(),
@@ -57,22 +77,28 @@ impl Failure {
             faults: None,
             form: Form::Numbered,
             retry_after: false,
-        }
+        }))
     }
 
     /// 422: what is wrong with the input, under `json`, `querystring` or `match_info`.
     pub(crate) fn invalid(place: &'static str, tree: Tree) -> Self {
         let (field, text) = tree.first();
-        let hint = (!field.is_empty()).then(|| format!("{field}: {text}"));
-        let field = (!field.is_empty()).then_some(field);
-        let faults = Some(tree.to_json());
-        let reason = tree.under(place).repr();
-        Self { field, hint, faults, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", reason) }
+        let hint = format!("{field}: {text}");
+        let faults = tree.to_json();
+        let mut failure =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", tree.under(place).repr());
+        failure.faults = Some(faults);
+        if !field.is_empty() {
+            failure.field = Some(field);
+            failure.hint = Some(hint);
+        }
+        failure
     }
 
     /// 400: the body is not JSON. Its content is never repeated.
     pub(crate) fn not_json() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "not-json", texts::BAD_REQUEST).hint("send one JSON object as body")
+        Self::new(StatusCode::BAD_REQUEST, "not-json", texts::BAD_REQUEST)
+            .hint("send one JSON object as body")
     }
 
     /// 413.
@@ -89,7 +115,8 @@ impl Failure {
 
     /// 503 with `Retry-After`.
     pub(crate) fn busy(reason: impl Into<String>) -> Self {
-        let mut failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", reason).hint("send the request again later");
+        let mut failure =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", reason).hint("send the request again later");
         failure.retry_after = true;
         failure
     }
@@ -108,7 +135,7 @@ impl Failure {
     }
 
     /// The body is `{"message": reason}`, as that of some 400s of ACA-Py.
-    pub(crate) fn as_message(mut self) -> Self {
+    pub(crate) fn into_message(mut self) -> Self {
         if self.status == StatusCode::BAD_REQUEST {
             self.form = Form::Message;
         }
@@ -142,7 +169,8 @@ impl Failure {
 
     fn problem(&self, mut response: HttpResponseBuilder, request_id: &str) -> HttpResponse {
         let hidden = self.form == Form::Hidden;
-        let detail = if hidden { "an internal error; the log has it under this request id" } else { &self.reason };
+        let detail =
+            if hidden { "an internal error; the log has it under this request id" } else { &self.reason };
         let mut body = json!({
             "type": format!("/api/doc/errors/{}", self.code),
             "title": self.status.canonical_reason().unwrap_or_default(),
@@ -239,12 +267,24 @@ mod tests {
             (AgentError::bad_request("x", "m"), 400, "400: m"),
             (AgentError::forbidden("x", "Connection c not ready"), 403, "403: Connection c not ready"),
             (AgentError::no_record("connection", "1"), 404, "404: Record not found: connection/1."),
-            (AgentError::unprocessable("filter.ld_proof", "Bad."), 422, "422: {'json': {'filter': {'ld_proof': ['Bad.']}}}"),
-            (AgentError::unprocessable("handshake_protocols.0", "Invalid value."), 422, "422: {'json': {'handshake_protocols': {0: ['Invalid value.']}}}"),
+            (
+                AgentError::unprocessable("filter.ld_proof", "Bad."),
+                422,
+                "422: {'json': {'filter': {'ld_proof': ['Bad.']}}}",
+            ),
+            (
+                AgentError::unprocessable("handshake_protocols.0", "Invalid value."),
+                422,
+                "422: {'json': {'handshake_protocols': {0: ['Invalid value.']}}}",
+            ),
             (AgentError::not_supported("Not there."), 501, "501: Not there."),
             (AgentError::unavailable("down"), 503, "503: down"),
             (AgentError::internal("x", "secret"), 500, texts::INTERNAL),
-            (AgentError::third_party(Kind::Internal, "x", "example.com: no answer"), 500, "500: example.com: no answer"),
+            (
+                AgentError::third_party(Kind::Internal, "x", "example.com: no answer"),
+                500,
+                "500: example.com: no answer",
+            ),
         ];
         for (error, status, body) in cases {
             let (got, kind, text) = text(&Failure::from(error), "*/*");

@@ -6,8 +6,8 @@ use crate::auth::Access;
 use crate::lacking::{LACKING, Lack};
 use crate::operation::Operation;
 use crate::{
-    connection, credentials, did_exchange, issue_credential_v2, out_of_band, resolver, settings, status, trust_ping, vc,
-    wallet,
+    connection, credentials, did_exchange, issue_credential_v2, out_of_band, resolver, settings, status,
+    trust_ping, vc, wallet,
 };
 
 /// The operations of one tag.
@@ -120,11 +120,8 @@ mod tests {
     #[test]
     fn parameters_of_paths_are_declared() {
         for operation in operations() {
-            let in_path: Vec<_> = operation
-                .path
-                .split('/')
-                .filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))
-                .collect();
+            let in_path: Vec<_> =
+                operation.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}')).collect();
             let declared: Vec<_> = operation.path_fields.iter().map(|f| f.name).collect();
             assert_eq!(in_path, declared, "{}", operation.path);
         }

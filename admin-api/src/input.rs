@@ -18,7 +18,11 @@ use crate::schema::{Field, Kind, check_members};
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The whole body, up to the limit.
-pub(crate) async fn read_body(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Failure> {
+pub(crate) async fn read_body(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+) -> Result<Bytes, Failure> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > limit) {
         return Err(Failure::too_large(limit));
@@ -46,7 +50,8 @@ pub(crate) async fn read_body(request: &HttpRequest, mut payload: Payload, limit
     };
     timeout(BODY_TIME, reading).await.unwrap_or_else(|_| {
         let status = actix_web::http::StatusCode::REQUEST_TIMEOUT;
-        Err(Failure::new(status, "slow-body", "Request Timeout").hint("send the whole body within 30 seconds"))
+        Err(Failure::new(status, "slow-body", "Request Timeout")
+            .hint("send the whole body within 30 seconds"))
     })
 }
 
@@ -69,7 +74,8 @@ pub(crate) fn gather(
     }
     if !operation.path_fields.is_empty() {
         let mut given = path;
-        check_members(&[operation.path_fields], &mut given).map_err(|tree| Failure::invalid("match_info", tree))?;
+        check_members(&[operation.path_fields], &mut given)
+            .map_err(|tree| Failure::invalid("match_info", tree))?;
         input.append(&mut given);
     }
     Ok(input)

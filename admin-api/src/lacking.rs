@@ -31,28 +31,21 @@ const fn lack(method: Method, path: &'static str, instead: &'static str) -> Lack
     Lack { method, path, instead }
 }
 
-const NO_MESSAGES: &str =
-    "basic messages are not there yet";
-const NO_SMALL_PROTOCOL: &str =
-    "this protocol is not there; use the group out-of-band to make connections";
+const NO_MESSAGES: &str = "basic messages are not there yet";
+const NO_SMALL_PROTOCOL: &str = "this protocol is not there; use the group out-of-band to make connections";
 const NO_LEDGER: &str =
     "there is no Indy ledger; issue with ld_proof and a DID made by POST /wallet/did/create";
-const NO_ANONCREDS: &str =
-    "AnonCreds is not there yet; issue with ld_proof";
-const ANONCREDS_WALLET: &str =
-    "AnonCreds is not there yet; W3C credentials are under POST /credentials/w3c and /credential/w3c/{credential_id}";
+const NO_ANONCREDS: &str = "AnonCreds is not there yet; issue with ld_proof";
+const ANONCREDS_WALLET: &str = "AnonCreds is not there yet; W3C credentials are under POST /credentials/w3c and /credential/w3c/{credential_id}";
 const NO_MEDIATION: &str =
     "mediation is not there yet; give the agent an endpoint of its own with --endpoint";
-const NO_TENANTS: &str =
-    "there is one tenant; run one agent for each";
+const NO_TENANTS: &str = "there is one tenant; run one agent for each";
 const NO_PRESENTATIONS: &str =
     "presentations are not there yet; single credentials are verified by POST /vc/credentials/verify";
-const NO_ROTATION: &str =
-    "rotating the DIDs of a connection is not there yet; make a new connection and remove the old one with DELETE /connections/{conn_id}";
+const NO_ROTATION: &str = "rotating the DIDs of a connection is not there yet; make a new connection and remove the old one with DELETE /connections/{conn_id}";
 const NO_DISCOVERY: &str =
     "asking others for their features is not there yet; GET /plugins lists what this agent does";
-const USE_EXCHANGE: &str =
-    "signing outside of an exchange is not there yet; issue with POST /issue-credential-2.0/send-offer and verify with POST /vc/credentials/verify";
+const USE_EXCHANGE: &str = "signing outside of an exchange is not there yet; issue with POST /issue-credential-2.0/send-offer and verify with POST /vc/credentials/verify";
 const USE_STORE: &str =
     "the wallet is reached through POST /credentials/w3c and /credential/w3c/{credential_id}";
 const NO_JWT: &str =

@@ -51,7 +51,8 @@ fn describe(operation: &Operation, components: &mut Components) -> Value {
     if operation.deprecated {
         described["deprecated"] = json!(true);
     }
-    let mut parameters: Vec<_> = operation.path_fields.iter().map(|f| parameter(components, "path", f)).collect();
+    let mut parameters: Vec<_> =
+        operation.path_fields.iter().map(|f| parameter(components, "path", f)).collect();
     parameters.extend(operation.query.iter().copied().flatten().map(|f| parameter(components, "query", f)));
     if !parameters.is_empty() {
         described["parameters"] = json!(parameters);
@@ -79,7 +80,8 @@ fn responses(operation: &Operation, components: &mut Components) -> Value {
             json!({ "type": "object", "properties": { "results": results } })
         }
     };
-    let success = json!({ "description": "Success", "content": { "application/json": { "schema": schema } } });
+    let success =
+        json!({ "description": "Success", "content": { "application/json": { "schema": schema } } });
     let mut responses = Map::from_iter([(operation.success.as_str().to_owned(), success)]);
     let mut expect = vec!["503"];
     if operation.access != Access::Open {
@@ -161,7 +163,8 @@ mod tests {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some_and(Value::is_object), "{reference}");
         }
-        let tags: HashSet<_> = document["tags"].as_array().unwrap().iter().map(|t| t["name"].clone()).collect();
+        let tags: HashSet<_> =
+            document["tags"].as_array().unwrap().iter().map(|t| t["name"].clone()).collect();
         let mut ids = HashSet::new();
         for item in document["paths"].as_object().unwrap().values() {
             for operation in item.as_object().unwrap().values() {

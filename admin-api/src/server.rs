@@ -87,7 +87,8 @@ pub(crate) fn routes(state: &Arc<State>, config: &mut ServiceConfig) {
     }
     page::routes(state, config);
     let state = state.clone();
-    let open = web::get().to(move |request: HttpRequest, payload: Payload| socket::open(state.clone(), request, payload));
+    let open = web::get()
+        .to(move |request: HttpRequest, payload: Payload| socket::open(state.clone(), request, payload));
     config.service(closed(web::resource("/ws").route(open), vec![&Method::GET, &Method::OPTIONS]));
     config.default_service(web::to(|request: HttpRequest| async move {
         refuse(&request, &Failure::new(StatusCode::NOT_FOUND, "no-such-path", texts::NOT_FOUND))
@@ -122,13 +123,16 @@ async fn perform(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let failure = match attempt(operation, state, &request, payload).await.and_then(|answer| encode(&answer)) {
+    let failure = match attempt(operation, state, &request, payload).await.and_then(|answer| encode(&answer))
+    {
         Ok(body) => {
-            return HttpResponse::build(operation.success).content_type("application/json; charset=utf-8").body(body);
+            return HttpResponse::build(operation.success)
+                .content_type("application/json; charset=utf-8")
+                .body(body);
         }
         Err(failure) => failure,
     };
-    refuse(&request, &if operation.json_errors { failure.as_message() } else { failure })
+    refuse(&request, &if operation.json_errors { failure.into_message() } else { failure })
 }
 
 fn encode(answer: &Value) -> Result<Vec<u8>, Failure> {
@@ -173,7 +177,10 @@ async fn attempt(
 fn path_parameters(operation: &Operation, request: &HttpRequest) -> Map<String, Value> {
     let given = operation.path_fields.iter().filter_map(|field| {
         let value = request.match_info().get(field.name)?;
-        Some((field.name.to_owned(), Value::String(percent_decode_str(value).decode_utf8_lossy().into_owned())))
+        Some((
+            field.name.to_owned(),
+            Value::String(percent_decode_str(value).decode_utf8_lossy().into_owned()),
+        ))
     });
     given.collect()
 }
@@ -198,7 +205,8 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
     let id = request_id(&request).unwrap_or_else(|| state.api.agent.new_id());
     request.extensions_mut().insert(RequestId(id.clone()));
     let origin = request.headers().get(actix_web::http::header::ORIGIN).cloned();
-    let span = tracing::info_span!("admin", request_id = %id, method = %request.method(), path = request.path());
+    let span =
+        tracing::info_span!("admin", request_id = %id, method = %request.method(), path = request.path());
     let mut response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -62,26 +62,33 @@ impl Socket {
         let events = events(agent.watch().subscribe(agent.default_tenant())).fuse();
         let frames = frames.fuse();
         pin_mut!(events, frames);
-        let greeting = self.greeting();
-        let mut open = self.send(&greeting).await;
-        while open {
+        let mut message = self.greeting();
+        // One turn per message that goes out; the silence is counted from there.
+        while self.send(&message).await {
             let silence = agent.watch().sleep(SILENCE).fuse();
             pin_mut!(silence);
-            open = select! {
-                frame = frames.next() => match frame {
-                    Some(Ok(frame)) => self.hear(frame).await,
-                    _ => false,
-                },
-                event = events.next() => match event {
-                    Some((topic, payload)) if self.authenticated => {
-                        self.send(&json!({ "topic": topic, "payload": payload })).await
+            message = loop {
+                select! {
+                    frame = frames.next() => {
+                        let Some(Ok(frame)) = frame else { return self.close().await };
+                        if !self.hear(frame).await {
+                            return self.close().await;
+                        }
                     }
-                    Some(_) => true,
-                    None => false,
-                },
-                () = silence => self.send(&json!({ "topic": "ping", "authenticated": self.authenticated })).await,
+                    event = events.next() => match event {
+                        Some((topic, payload)) if self.authenticated => {
+                            break json!({ "topic": topic, "payload": payload });
+                        }
+                        Some(_) => {}
+                        None => return self.close().await,
+                    },
+                    () = silence => break json!({ "topic": "ping", "authenticated": self.authenticated }),
+                }
             };
         }
+    }
+
+    async fn close(self) {
         let _ = self.session.close(None::<CloseReason>).await;
     }
 

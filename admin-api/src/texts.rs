@@ -66,8 +66,6 @@ pub(crate) const BAD_REQUEST: &str = "Bad Request";
 pub(crate) const STOPPING: &str = "Shutdown in progress";
 /// 503 of `/status/ready`.
 pub(crate) const NOT_READY: &str = "Service not ready";
-/// 503 of `/status/live`.
-pub(crate) const NOT_ALIVE: &str = "Service not available";
 /// The whole body of a 500.
 pub(crate) const INTERNAL: &str = "500 Internal Server Error\n\nServer got itself in trouble";
 /// 403 of a preflight without `Origin`.

@@ -28,7 +28,8 @@ static FILTERS: [Field; 9] = [
         .example("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
 ];
 
-pub(super) static OPERATION: Operation = Operation::get("/connections", super::TAG, command!(connection::list))
-    .summary("List connections")
-    .query(&[&PAGING, &FILTERS])
-    .answers(Answer::Results(&RECORD));
+pub(super) static OPERATION: Operation =
+    Operation::get("/connections", super::TAG, command!(connection::list))
+        .summary("List connections")
+        .query(&[&PAGING, &FILTERS])
+        .answers(Answer::Results(&RECORD));

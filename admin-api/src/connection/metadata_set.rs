@@ -8,7 +8,10 @@ use crate::schema::{Schema, map};
 
 static BODY: Schema = Schema {
     name: "ConnectionMetadataSetRequest",
-    parts: &[&[map("metadata").required().about("Entries to add or replace").example(r#"{"customer": "42"}"#)]],
+    parts: &[&[map("metadata")
+        .required()
+        .about("Entries to add or replace")
+        .example(r#"{"customer": "42"}"#)]],
     whole: None,
 };
 

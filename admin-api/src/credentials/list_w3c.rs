@@ -21,7 +21,9 @@ static MEMBERS: [Field; 9] = [
     list("schema_ids", &Kind::Matching(&ENDPOINT)).about("All of these schemas"),
     text("issuer_id").about("This issuer"),
     list("subject_ids", &Kind::Text).about("All of these subjects"),
-    list("proof_types", &Kind::Text).about("All of these proof suites").example(r#"["Ed25519Signature2018"]"#),
+    list("proof_types", &Kind::Text)
+        .about("All of these proof suites")
+        .example(r#"["Ed25519Signature2018"]"#),
     text("given_id").about("The credential's own id"),
     text_map("tag_query").about("Tags given when it was stored"),
     integer("max_results", None).about("Most results to return"),

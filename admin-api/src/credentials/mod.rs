@@ -10,8 +10,9 @@ use crate::schema::{Field, text};
 
 const TAG: &str = "credentials";
 
-static ID: [Field; 1] =
-    [text("credential_id").about("Id of the stored credential").example("3fa85f64-5717-4562-b3fc-2c963f66afa6")];
+static ID: [Field; 1] = [text("credential_id")
+    .about("Id of the stored credential")
+    .example("3fa85f64-5717-4562-b3fc-2c963f66afa6")];
 
 pub(crate) static GROUP: Group = Group {
     tag: TAG,

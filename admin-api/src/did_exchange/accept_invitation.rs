@@ -14,9 +14,12 @@ static QUERY: [Field; 4] = [
     one_of("use_did_method", USE_DID_METHODS).about("Make a DID of this method").example("did:peer:4"),
 ];
 
-pub(super) static OPERATION: Operation =
-    Operation::post("/didexchange/{conn_id}/accept-invitation", super::TAG, command!(did_exchange::accept_invitation))
-        .summary("Send the request to who invited")
-        .path(&connection::ID)
-        .query(&[&QUERY])
-        .answers(Answer::One(&connection::RECORD));
+pub(super) static OPERATION: Operation = Operation::post(
+    "/didexchange/{conn_id}/accept-invitation",
+    super::TAG,
+    command!(did_exchange::accept_invitation),
+)
+.summary("Send the request to who invited")
+.path(&connection::ID)
+.query(&[&QUERY])
+.answers(Answer::One(&connection::RECORD));

@@ -11,9 +11,12 @@ use crate::schema::{Field, boolean};
 static QUERY: [Field; 3] =
     [my_endpoint(), mediation_id(), boolean("use_public_did").about("Answer with the public DID")];
 
-pub(super) static OPERATION: Operation =
-    Operation::post("/didexchange/{conn_id}/accept-request", super::TAG, command!(did_exchange::accept_request))
-        .summary("Answer a request")
-        .path(&connection::ID)
-        .query(&[&QUERY])
-        .answers(Answer::One(&connection::RECORD));
+pub(super) static OPERATION: Operation = Operation::post(
+    "/didexchange/{conn_id}/accept-request",
+    super::TAG,
+    command!(did_exchange::accept_request),
+)
+.summary("Answer a request")
+.path(&connection::ID)
+.query(&[&QUERY])
+.answers(Answer::One(&connection::RECORD));

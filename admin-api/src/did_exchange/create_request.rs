@@ -10,7 +10,10 @@ use crate::schema::rule::DID;
 use crate::schema::{Field, boolean, matching, one_of, text};
 
 static QUERY: [Field; 12] = [
-    matching("their_public_did", &DID).required().about("The DID to connect with").example("did:web:example.com"),
+    matching("their_public_did", &DID)
+        .required()
+        .about("The DID to connect with")
+        .example("did:web:example.com"),
     text("alias").about("The controller's name for the connection").example("Barry"),
     my_endpoint(),
     text("my_label").about("Label instead of the agent's").example("Broker"),

@@ -17,7 +17,9 @@ pub(crate) const USE_DID_METHODS: &[&str] = &["did:peer:2", "did:peer:4"];
 
 /// The endpoint of the DID to make.
 const fn my_endpoint() -> Field {
-    matching("my_endpoint", &ENDPOINT).about("Our endpoint instead of the agent's").example("https://myhost:8021")
+    matching("my_endpoint", &ENDPOINT)
+        .about("Our endpoint instead of the agent's")
+        .example("https://myhost:8021")
 }
 
 pub(crate) static GROUP: Group = Group {

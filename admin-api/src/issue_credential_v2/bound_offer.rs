@@ -85,9 +85,15 @@ fn detail(detail: &Value) -> String {
     ];
     let given = &detail["credential"];
     let known = |name: &String| credential.iter().any(|(_, member)| member == name);
-    let extra: Map<_, _> =
-        given.as_object().into_iter().flatten().filter(|(n, _)| !known(n)).map(|(n, v)| (n.clone(), v.clone())).collect();
-    let credential = model("VerifiableCredential", given, &credential, &[("extra", repr(&Value::Object(extra)))]);
+    let extra: Map<_, _> = given
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(n, _)| !known(n))
+        .map(|(n, v)| (n.clone(), v.clone()))
+        .collect();
+    let credential =
+        model("VerifiableCredential", given, &credential, &[("extra", repr(&Value::Object(extra)))]);
     let options = model("LDProofVCOptions", &detail["options"], &options, &[]);
     format!("<LDProofVCDetail(credential={credential}, options={options})>")
 }

@@ -6,8 +6,11 @@ use super::{input, record};
 use crate::operation::{Answer, Operation, command};
 use crate::schema::Schema;
 
-static BODY: Schema =
-    Schema { name: "V20IssueCredSchemaCore", parts: &[&input::CORE], whole: Some(input::preview_where_needed) };
+static BODY: Schema = Schema {
+    name: "V20IssueCredSchemaCore",
+    parts: &[&input::CORE],
+    whole: Some(input::preview_where_needed),
+};
 
 pub(super) static OPERATION: Operation =
     Operation::post("/issue-credential-2.0/create", super::TAG, command!(issue_credential_v2::create))

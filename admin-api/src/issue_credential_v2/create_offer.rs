@@ -12,9 +12,12 @@ static BODY: Schema = Schema {
     whole: Some(input::preview_where_needed),
 };
 
-pub(super) static OPERATION: Operation =
-    Operation::post("/issue-credential-2.0/create-offer", super::TAG, command!(issue_credential_v2::create_offer))
-        .summary("Prepare an offer for an out-of-band invitation")
-        .about("Nothing is sent: attach the record to an invitation as `credential-offer`.")
-        .body(&BODY)
-        .answers(Answer::One(&record::RECORD));
+pub(super) static OPERATION: Operation = Operation::post(
+    "/issue-credential-2.0/create-offer",
+    super::TAG,
+    command!(issue_credential_v2::create_offer),
+)
+.summary("Prepare an offer for an out-of-band invitation")
+.about("Nothing is sent: attach the record to an invitation as `credential-offer`.")
+.body(&BODY)
+.answers(Answer::One(&record::RECORD));

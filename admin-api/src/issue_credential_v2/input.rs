@@ -29,12 +29,14 @@ pub(super) static CORE: [Field; 7] = [
 ];
 
 /// To whom.
-pub(super) const CONNECTION_ID: Field =
-    text("connection_id").required().about("Id of the connection").example("3fa85f64-5717-4562-b3fc-2c963f66afa6");
+pub(super) const CONNECTION_ID: Field = text("connection_id")
+    .required()
+    .about("Id of the connection")
+    .example("3fa85f64-5717-4562-b3fc-2c963f66afa6");
 
 /// Issue as soon as the request is there.
-pub(super) const AUTO_ISSUE: Field =
-    boolean("auto_issue").about("Issue as soon as the request arrives (default: --auto-respond-credential-request)");
+pub(super) const AUTO_ISSUE: Field = boolean("auto_issue")
+    .about("Issue as soon as the request arrives (default: --auto-respond-credential-request)");
 
 /// The subject's id.
 pub(super) const HOLDER_DID: Field = text("holder_did")
@@ -43,7 +45,9 @@ pub(super) const HOLDER_DID: Field = text("holder_did")
     .example("did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH");
 
 pub(super) const fn auto_remove() -> Field {
-    boolean("auto_remove").about("Remove the record when the exchange is done (default: the opposite of --preserve-exchange-records)")
+    boolean("auto_remove").about(
+        "Remove the record when the exchange is done (default: the opposite of --preserve-exchange-records)",
+    )
 }
 
 pub(super) const fn auto_remove_on_failure() -> Field {
@@ -68,7 +72,8 @@ pub(super) static FILTER: Schema = Schema {
         object("vc_di", &VC_DI).about("A W3C credential with an AnonCreds proof"),
     ]],
     whole: Some(|filter| {
-        let known = ["anoncreds", "indy", "ld_proof", "vc_di"].iter().any(|family| filter.contains_key(*family));
+        let known =
+            ["anoncreds", "indy", "ld_proof", "vc_di"].iter().any(|family| filter.contains_key(*family));
         (!known).then_some(invalid::NO_FORMAT.into())
     }),
 };
@@ -76,7 +81,9 @@ pub(super) static FILTER: Schema = Schema {
 /// Content of a request without an offer.
 pub(super) static LD_PROOF_FILTER: Schema = Schema {
     name: "V20CredFilterLDProof",
-    parts: &[&[of("ld_proof", LD_PROOF_DETAIL).required().about("A W3C credential with a linked data proof")]],
+    parts: &[&[of("ld_proof", LD_PROOF_DETAIL)
+        .required()
+        .about("A W3C credential with a linked data proof")]],
     whole: None,
 };
 
@@ -97,11 +104,17 @@ static INDY_MEMBERS: [Field; 6] = [
     matching("cred_def_id", &INDY_CRED_DEF)
         .about("Id of the credential definition")
         .example("WgWxqztrNooG92RXvxSTWv:3:CL:20:tag"),
-    matching("schema_id", &INDY_SCHEMA).about("Id of the schema").example("WgWxqztrNooG92RXvxSTWv:2:schema_name:1.0"),
-    matching("schema_issuer_did", &INDY_DID).about("Who published the schema").example("WgWxqztrNooG92RXvxSTWv"),
+    matching("schema_id", &INDY_SCHEMA)
+        .about("Id of the schema")
+        .example("WgWxqztrNooG92RXvxSTWv:2:schema_name:1.0"),
+    matching("schema_issuer_did", &INDY_DID)
+        .about("Who published the schema")
+        .example("WgWxqztrNooG92RXvxSTWv"),
     text("schema_name").about("Name of the schema").example("preferences"),
     matching("schema_version", &VERSION).about("Version of the schema").example("1.0"),
-    matching("issuer_did", &INDY_DID).about("Who published the credential definition").example("WgWxqztrNooG92RXvxSTWv"),
+    matching("issuer_did", &INDY_DID)
+        .about("Who published the credential definition")
+        .example("WgWxqztrNooG92RXvxSTWv"),
 ];
 
 static INDY: Schema = Schema { name: "V20CredFilterIndy", parts: &[&INDY_MEMBERS], whole: None };
@@ -122,7 +135,10 @@ static ATTRIBUTE: Schema = Schema {
     name: "V20CredAttrSpec",
     parts: &[&[
         text("name").required().about("Name of the attribute").example("favourite_drink"),
-        text("mime-type").nullable().about("Media type; without it the value is plain text").example("image/jpeg"),
+        text("mime-type")
+            .nullable()
+            .about("Media type; without it the value is plain text")
+            .example("image/jpeg"),
         text("value").required().about("The value; base64 when there is a media type").example("martini"),
     ]],
     whole: None,
@@ -201,7 +217,9 @@ pub(crate) static OPTIONS: Schema = Schema {
         text("created").about("When it is signed (default: now)").example("2024-01-01T00:00:00Z"),
         text("domain").about("Where the proof is valid").example("example.com"),
         text("challenge").about("Given by whoever asks for the proof"),
-        map("credentialStatus").about("What kind of status the credential has").example(r#"{"type": "StatusList2021Entry"}"#),
+        map("credentialStatus")
+            .about("What kind of status the credential has")
+            .example(r#"{"type": "StatusList2021Entry"}"#),
     ]],
     whole: None,
 };

@@ -6,8 +6,11 @@ use super::{input, record};
 use crate::operation::{Answer, Operation, command};
 use crate::schema::{Schema, text};
 
-static BODY: Schema =
-    Schema { name: "V20CredIssueRequest", parts: &[&[text("comment").nullable().about("For humans")]], whole: None };
+static BODY: Schema = Schema {
+    name: "V20CredIssueRequest",
+    parts: &[&[text("comment").nullable().about("For humans")]],
+    whole: None,
+};
 
 pub(super) static OPERATION: Operation = Operation::post(
     "/issue-credential-2.0/records/{cred_ex_id}/issue",

@@ -7,15 +7,14 @@ use crate::operation::{Answer, Operation, command};
 use crate::schema::{Field, Schema, text};
 
 /// Shared with `send-proposal`, as in ACA-Py.
-pub(super) static BODY: Schema = Schema {
-    name: "V20CredExFree",
-    parts: &[&input::CORE, &OWN],
-    whole: Some(input::preview_where_needed),
-};
+pub(super) static BODY: Schema =
+    Schema { name: "V20CredExFree", parts: &[&input::CORE, &OWN], whole: Some(input::preview_where_needed) };
 
 static OWN: [Field; 2] = [
     input::CONNECTION_ID,
-    text("verification_method").nullable().about("Stored with the record; `options.verificationMethod` selects the key"),
+    text("verification_method")
+        .nullable()
+        .about("Stored with the record; `options.verificationMethod` selects the key"),
 ];
 
 pub(super) static OPERATION: Operation =

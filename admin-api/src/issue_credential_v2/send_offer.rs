@@ -12,8 +12,11 @@ static BODY: Schema = Schema {
     whole: Some(input::preview_where_needed),
 };
 
-pub(super) static OPERATION: Operation =
-    Operation::post("/issue-credential-2.0/send-offer", super::TAG, command!(issue_credential_v2::send_offer))
-        .summary("Offer a credential")
-        .body(&BODY)
-        .answers(Answer::One(&record::RECORD));
+pub(super) static OPERATION: Operation = Operation::post(
+    "/issue-credential-2.0/send-offer",
+    super::TAG,
+    command!(issue_credential_v2::send_offer),
+)
+.summary("Offer a credential")
+.body(&BODY)
+.answers(Answer::One(&record::RECORD));

@@ -18,9 +18,12 @@ static MEMBERS: [Field; 7] = [
     input::HOLDER_DID,
 ];
 
-pub(super) static OPERATION: Operation =
-    Operation::post("/issue-credential-2.0/send-request", super::TAG, command!(issue_credential_v2::send_request))
-        .summary("Request a credential that was not offered")
-        .about("With linked data proofs only.")
-        .body(&BODY)
-        .answers(Answer::One(&record::RECORD));
+pub(super) static OPERATION: Operation = Operation::post(
+    "/issue-credential-2.0/send-request",
+    super::TAG,
+    command!(issue_credential_v2::send_request),
+)
+.summary("Request a credential that was not offered")
+.about("With linked data proofs only.")
+.body(&BODY)
+.answers(Answer::One(&record::RECORD));

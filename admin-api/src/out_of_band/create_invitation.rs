@@ -22,7 +22,9 @@ static MEMBERS: [Field; 13] = [
         .example(r#"["https://didcomm.org/didexchange/1.1"]"#),
     list("accept", &Kind::Text).about("Envelopes to name, the best first").example(r#"["didcomm/aip1"]"#),
     boolean("use_public_did").about("Invite with the public DID").example("false"),
-    text("use_did").about("Invite with this DID of the wallet").example("did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH"),
+    text("use_did")
+        .about("Invite with this DID of the wallet")
+        .example("did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH"),
     one_of("use_did_method", USE_DID_METHODS).about("Invite with a DID of this method").example("did:peer:2"),
     map("metadata").about("Kept with the connection that comes of it"),
     text("my_label").about("Label instead of the agent's").example("Invitation to Barry"),
@@ -36,8 +38,14 @@ static MEMBERS: [Field; 13] = [
 static ATTACHMENT: Schema = Schema {
     name: "AttachmentDef",
     parts: &[&[
-        text("id").required().about("Id of the exchange record").example("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
-        one_of("type", &["credential-offer", "present-proof"]).required().about("What it is").example("credential-offer"),
+        text("id")
+            .required()
+            .about("Id of the exchange record")
+            .example("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+        one_of("type", &["credential-offer", "present-proof"])
+            .required()
+            .about("What it is")
+            .example("credential-offer"),
     ]],
     whole: None,
 };

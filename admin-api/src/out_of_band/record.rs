@@ -49,21 +49,23 @@ static MEMBERS: [Field; 13] = [
 ];
 
 /// An invitation.
-pub(super) static INVITATION: Schema = Schema {
-    name: "InvitationMessage",
-    parts: &[&INVITATION_MEMBERS],
-    whole: Some(invites_to_something),
-};
+pub(super) static INVITATION: Schema =
+    Schema { name: "InvitationMessage", parts: &[&INVITATION_MEMBERS], whole: Some(invites_to_something) };
 
 static INVITATION_MEMBERS: [Field; 10] = [
     text("@type").about("Message type").example("https://didcomm.org/out-of-band/1.1/invitation"),
     text("@id").about("Id of the invitation").example("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
     text("label").about("Who invites").example("Bob"),
-    text("imageUrl").nullable().about("A picture of who invites").example("http://192.168.56.101/img/logo.jpg"),
+    text("imageUrl")
+        .nullable()
+        .about("A picture of who invites")
+        .example("http://192.168.56.101/img/logo.jpg"),
     list("handshake_protocols", &Kind::Text)
         .about("Handshakes that the inviter speaks, the best first")
         .example(r#"["https://didcomm.org/didexchange/1.1"]"#),
-    list("accept", &Kind::Text).about("Envelopes that the inviter opens, the best first").example(r#"["didcomm/aip1"]"#),
+    list("accept", &Kind::Text)
+        .about("Envelopes that the inviter opens, the best first")
+        .example(r#"["didcomm/aip1"]"#),
     objects("requests~attach", &ATTACHMENT).about("Messages to answer"),
     list("services", &Kind::Json)
         .about("Where to answer: DIDs or service objects")

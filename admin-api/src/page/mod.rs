@@ -64,7 +64,8 @@ fn serve(config: &mut ServiceConfig, path: &str, kind: &'static str, content: By
 /// Where the `type` of problem details leads.
 async fn error(request: HttpRequest) -> HttpResponse {
     let code = request.match_info().get("code").unwrap_or_default();
-    let is_code = !code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_code =
+        !code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !is_code {
         return refuse(&request, &Failure::new(StatusCode::NOT_FOUND, "no-such-path", texts::NOT_FOUND));
     }

@@ -76,7 +76,9 @@ impl Components {
             Kind::Boolean | Kind::PagingBoolean => json!({ "type": "boolean" }),
             Kind::Integer(None) => json!({ "type": "integer" }),
             Kind::Integer(Some((min, None))) => json!({ "type": "integer", "minimum": min }),
-            Kind::Integer(Some((min, Some(max)))) => json!({ "type": "integer", "minimum": min, "maximum": max }),
+            Kind::Integer(Some((min, Some(max)))) => {
+                json!({ "type": "integer", "minimum": min, "maximum": max })
+            }
             Kind::List(of) => json!({ "type": "array", "items": self.kind(of) }),
             Kind::Object(schema) | Kind::Custom(_, schema) => self.reference(schema),
             Kind::Objects(schema) => json!({ "type": "array", "items": self.reference(schema) }),

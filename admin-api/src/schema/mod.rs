@@ -29,8 +29,11 @@ pub(crate) struct Schema {
     /// Members, in groups that several schemas share.
     pub(crate) parts: &'static [&'static [Field]],
     /// Checked when all members are right.
-    pub(crate) whole: Option<fn(&Map<String, Value>) -> Option<Cow<'static, str>>>,
+    pub(crate) whole: Option<Whole>,
 }
+
+/// The fault of an object as a whole, if any.
+pub(crate) type Whole = fn(&Map<String, Value>) -> Option<Cow<'static, str>>;
 
 /// A named value.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +137,11 @@ impl Kind {
             Self::Text => as_text(value).map(|_| ()),
             Self::Matching(rule) => rule.check(as_text(value)?).map_err(Tree::text),
             Self::Known(is_known, _) => {
-                if is_known(as_text(value)?) { Ok(()) } else { Err(Tree::text(invalid::VALUE)) }
+                if is_known(as_text(value)?) {
+                    Ok(())
+                } else {
+                    Err(Tree::text(invalid::VALUE))
+                }
             }
             Self::OneOf(choices) => {
                 let chosen = as_text(value)?;
@@ -154,7 +161,11 @@ impl Kind {
                 _ => Err(Tree::text(invalid::NOT_OBJECTS)),
             },
             Self::Map => {
-                if value.is_object() { Ok(()) } else { Err(Tree::text(invalid::NOT_A_MAP)) }
+                if value.is_object() {
+                    Ok(())
+                } else {
+                    Err(Tree::text(invalid::NOT_A_MAP))
+                }
             }
             Self::TextMap => check_text_map(value),
             Self::Json => Ok(()),
@@ -227,8 +238,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    static INNER: Schema =
-        Schema { name: "Inner", parts: &[&[text("a").required(), integer("n", Some((0, None)))]], whole: None };
+    static INNER: Schema = Schema {
+        name: "Inner",
+        parts: &[&[text("a").required(), integer("n", Some((0, None)))]],
+        whole: None,
+    };
     static OUTER: Schema = Schema {
         name: "Outer",
         parts: &[
@@ -281,7 +295,8 @@ mod tests {
         let mut value = json!({"flag": "yes", "inner": {"a": "x", "n": " 5 "}});
         assert_eq!(OUTER.check(&mut value), Ok(()));
         assert_eq!(value, json!({"flag": true, "inner": {"a": "x", "n": 5}}));
-        for (word, meant) in [(json!(1), true), (json!(0), false), (json!("off"), false), (json!(true), true)] {
+        for (word, meant) in [(json!(1), true), (json!(0), false), (json!("off"), false), (json!(true), true)]
+        {
             let mut value = json!({"flag": word});
             assert_eq!(OUTER.check(&mut value), Ok(()));
             assert_eq!(value, json!({"flag": meant}));

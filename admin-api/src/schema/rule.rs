@@ -63,7 +63,8 @@ pub(crate) static W3C_DID: Rule = Rule::new(
     "Value {input} is not a w3c decentralized identifier (DID)",
 );
 /// An Indy nym, with or without `did:sov:`.
-pub(crate) static INDY_DID: Rule = Rule::new(nym!(), "Value {input} is not an indy decentralized identifier (DID)");
+pub(crate) static INDY_DID: Rule =
+    Rule::new(nym!(), "Value {input} is not an indy decentralized identifier (DID)");
 /// A raw Ed25519 key in base58.
 pub(crate) static VERKEY: Rule =
     Rule::new(concat!("^", b58!(), "{43,44}$"), "Value {input} is not a raw Ed25519VerificationKey2018 key");
@@ -78,8 +79,10 @@ pub(crate) static INDY_CRED_DEF: Rule = Rule::new(
     "Value {input} is not an indy credential definition identifier",
 );
 /// Id of an Indy schema.
-pub(crate) static INDY_SCHEMA: Rule =
-    Rule::new(concat!("^", b58!(), "{21,22}:2:.+:[0-9.]+$"), "Value {input} is not an indy schema identifier");
+pub(crate) static INDY_SCHEMA: Rule = Rule::new(
+    concat!("^", b58!(), "{21,22}:2:.+:[0-9.]+$"),
+    "Value {input} is not an indy schema identifier",
+);
 /// A version such as `1.0`.
 pub(crate) static VERSION: Rule = Rule::new(
     "^[0-9.]+$",

@@ -234,7 +234,10 @@ mod tests {
             (json!("say \"x\""), "'say \"x\"'"),
             (json!("a\nb\tc\\d"), r"'a\nb\tc\\d'"),
             (json!("\u{7}\u{a0}é\u{200b}\u{e000}"), r"'\x07\xa0é\u200b\ue000'"),
-            (json!({"a": [null, true, false, 1, 1.5], "b'": {}}), "{'a': [None, True, False, 1, 1.5], \"b'\": {}}"),
+            (
+                json!({"a": [null, true, false, 1, 1.5], "b'": {}}),
+                "{'a': [None, True, False, 1, 1.5], \"b'\": {}}",
+            ),
         ];
         for (value, text) in cases {
             assert_eq!(repr(&value), text);

@@ -6,5 +6,7 @@ use crate::operation::{Answer, Call, Operation};
 pub(super) static OPERATION: Operation =
     Operation::get("/settings", super::TAG, |call: Call| Box::pin(async move { Ok(shown(&call)) }))
         .summary("Fetch the settings")
-        .about("The members of the answer are the settings, by their names; switches that are off are left out.")
+        .about(
+            "The members of the answer are the settings, by their names; switches that are off are left out.",
+        )
         .answers(Answer::Free);

@@ -6,8 +6,11 @@ use crate::auth::Access;
 use crate::operation::{Answer, Call, Operation};
 use crate::schema::{Schema, map};
 
-static ANSWER: Schema =
-    Schema { name: "AdminConfig", parts: &[&[map("config").about("Settings, without secrets")]], whole: None };
+static ANSWER: Schema = Schema {
+    name: "AdminConfig",
+    parts: &[&[map("config").about("Settings, without secrets")]],
+    whole: None,
+};
 
 pub(super) static OPERATION: Operation = Operation::get("/status/config", super::TAG, |call: Call| {
     Box::pin(async move { Ok(json!({ "config": call.state.api.operations.config() })) })

@@ -18,7 +18,8 @@ static ANSWER: Schema = Schema {
 
 pub(super) static OPERATION: Operation = Operation::get("/plugins", super::TAG, |_: Call| {
     Box::pin(async {
-        let mut modules: Vec<_> = GROUPS.iter().map(|group| group.module).filter(|name| *name != super::GROUP.module).collect();
+        let mut modules: Vec<_> =
+            GROUPS.iter().map(|group| group.module).filter(|name| *name != super::GROUP.module).collect();
         modules.sort_unstable();
         Ok(json!({ "result": modules, "external": [] }))
     })

@@ -36,5 +36,9 @@ async fn ready(call: Call) -> Result<Value, Failure> {
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", reason));
     }
     let warnings = operations.warnings();
-    Ok(if warnings.is_empty() { json!({ "ready": true }) } else { json!({ "ready": true, "warnings": warnings }) })
+    Ok(if warnings.is_empty() {
+        json!({ "ready": true })
+    } else {
+        json!({ "ready": true, "warnings": warnings })
+    })
 }

@@ -9,8 +9,11 @@ use crate::schema::{Schema, text};
 static BODY: Schema =
     Schema { name: "PingRequest", parts: &[&[text("comment").nullable().about("Sent along")]], whole: None };
 
-static ANSWER: Schema =
-    Schema { name: "PingRequestResponse", parts: &[&[text("thread_id").about("Thread of the ping")]], whole: None };
+static ANSWER: Schema = Schema {
+    name: "PingRequestResponse",
+    parts: &[&[text("thread_id").about("Thread of the ping")]],
+    whole: None,
+};
 
 pub(super) static OPERATION: Operation =
     Operation::post("/connections/{conn_id}/send-ping", super::TAG, command!(trust_ping::send_ping))

@@ -10,7 +10,9 @@ static BODY: Schema = Schema { name: "VerifyCredentialRequest", parts: &[&MEMBER
 
 // Only described: what is no credential is one that does not verify.
 static MEMBERS: [Field; 2] = [
-    of("verifiableCredential", Kind::Custom(|_| None, &CREDENTIAL)).required().about("The credential with its proof"),
+    of("verifiableCredential", Kind::Custom(|_| None, &CREDENTIAL))
+        .required()
+        .about("The credential with its proof"),
     of("options", Kind::Custom(|_| None, &OPTIONS)).about("Accepted and ignored, as by ACA-Py"),
 ];
 

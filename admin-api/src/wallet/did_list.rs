@@ -15,7 +15,8 @@ static QUERY: [Field; 5] = [
     one_of("key_type", KEY_TYPES).about("Only DIDs with keys of this type"),
 ];
 
-pub(super) static OPERATION: Operation = Operation::get("/wallet/did", super::TAG, command!(wallet::did_list))
-    .summary("List DIDs of the wallet")
-    .query(&[&QUERY])
-    .answers(Answer::Results(&RECORD));
+pub(super) static OPERATION: Operation =
+    Operation::get("/wallet/did", super::TAG, command!(wallet::did_list))
+        .summary("List DIDs of the wallet")
+        .query(&[&QUERY])
+        .answers(Answer::Results(&RECORD));

@@ -13,7 +13,10 @@ pub(super) const POSTURES: &[&str] = &["public", "posted", "wallet_only"];
 pub(super) static RECORD: Schema = Schema { name: "DID", parts: &[&MEMBERS], whole: None };
 
 static MEMBERS: [Field; 6] = [
-    matching("did", &DID).required().about("The DID").example("did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH"),
+    matching("did", &DID)
+        .required()
+        .about("The DID")
+        .example("did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH"),
     matching("verkey", &VERKEY).required().about("Its key, base58"),
     one_of("posture", POSTURES).required().about("How public it is"),
     one_of("key_type", KEY_TYPES).required().about("Type of its key"),

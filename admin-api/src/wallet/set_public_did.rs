@@ -25,10 +25,15 @@ pub(super) static OPERATION: Operation =
 
 async fn set_public_did(mut call: Call) -> Result<Value, Failure> {
     if call.input.get("create_transaction_for_endorser") == Some(&Value::Bool(true)) {
-        return Err(AgentError::not_supported("There are no endorsers here: leave create_transaction_for_endorser out.").into());
+        return Err(AgentError::not_supported(
+            "There are no endorsers here: leave create_transaction_for_endorser out.",
+        )
+        .into());
     }
     if call.input.contains_key("mediation_id") {
-        return Err(AgentError::not_supported("There is no mediation here yet: leave mediation_id out.").into());
+        return Err(
+            AgentError::not_supported("There is no mediation here yet: leave mediation_id out.").into()
+        );
     }
     let command = call.command()?;
     wallet::set_public_did(call.agent(), &call.tenant, command).await.map_err(Failure::from)

@@ -1,0 +1,231 @@
+//! Ports for an agent under test: an empty store, live events from the test, a process that does what it is told.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chancery_agent::engine::Parts;
+use chancery_agent::ports::fetch::Purpose;
+use chancery_agent::ports::operations::Conductor;
+use chancery_agent::ports::store::{
+    Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
+    StoreError,
+};
+use chancery_agent::ports::watch::Subscription;
+use chancery_agent::ports::{
+    Clock, Entropy, Fetch, FetchError, Operations, Store, Timestamp, Watch, Workers,
+};
+use chancery_agent::{Agent, Settings, Tenant};
+use chancery_jsonld::{Documents, Processor};
+use serde_json::{Map, Value, json};
+use tokio::sync::{Notify, broadcast};
+
+type Live = broadcast::Sender<(String, Value)>;
+
+/// A process under test, and the handles that a test steers it with.
+pub(super) struct Process {
+    pub(super) stopping: AtomicBool,
+    pub(super) reasons: Mutex<Vec<String>>,
+    pub(super) warnings: Mutex<Vec<String>>,
+    pub(super) resets: AtomicU64,
+    /// Events that the agent's live view shows.
+    pub(super) live: Live,
+    /// Told when so much time has passed that a socket should send a ping.
+    pub(super) silence: Arc<Notify>,
+    /// When set, reading the store takes until told.
+    pub(super) slow: Arc<Mutex<Option<Arc<Notify>>>>,
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        Self {
+            stopping: AtomicBool::default(),
+            reasons: Mutex::default(),
+            warnings: Mutex::default(),
+            resets: AtomicU64::default(),
+            live: broadcast::channel(16).0,
+            silence: Arc::default(),
+            slow: Arc::default(),
+        }
+    }
+}
+
+impl Process {
+    /// An agent whose store is empty.
+    pub(super) fn agent(&self) -> Agent {
+        let settings = Settings {
+            label: "issuer".to_owned(),
+            endpoints: vec!["http://127.0.0.1:8030".to_owned()],
+            wallet_type: "askar".to_owned(),
+            ..Settings::default()
+        };
+        let parts = Parts {
+            store: Arc::new(Empty(self.slow.clone())),
+            clock: Arc::new(Still),
+            entropy: Arc::new(Counting(AtomicU64::new(1))),
+            fetch: Arc::new(Offline),
+            workers: Arc::new(Idle),
+            watch: Arc::new(Watching { live: self.live.clone(), silence: self.silence.clone() }),
+            jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
+            settings,
+            tenant: Tenant::new("test"),
+        };
+        Agent::new(parts, Vec::new())
+    }
+}
+
+#[async_trait]
+impl Operations for Process {
+    fn conductor(&self) -> Conductor {
+        Conductor { task_done: 7, ..Conductor::default() }
+    }
+
+    fn reset(&self) {
+        self.resets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn config(&self) -> Map<String, Value> {
+        Map::from_iter([("log.level".to_owned(), json!("WARNING"))])
+    }
+
+    async fn not_ready(&self) -> Vec<String> {
+        self.reasons.lock().unwrap().clone()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap().clone()
+    }
+
+    fn shutdown(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+struct Empty(Arc<Mutex<Option<Arc<Notify>>>>);
+
+impl Empty {
+    async fn wait(&self) {
+        let slow = self.0.lock().unwrap().clone();
+        if let Some(slow) = slow {
+            slow.notified().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Empty {
+    async fn get(&self, _: &Tenant, key: &RowKey) -> Result<Option<Row>, StoreError> {
+        assert_ne!(key.name, "panic", "asked to break");
+        self.wait().await;
+        Ok(None)
+    }
+    async fn find(&self, _: &Tenant, _: &Query) -> Result<Vec<Row>, StoreError> {
+        self.wait().await;
+        Ok(Vec::new())
+    }
+    async fn key(&self, _: &Tenant, _: &str) -> Result<Option<KeyRow>, StoreError> {
+        Ok(None)
+    }
+    async fn find_keys(&self, _: &Tenant, _: &str, _: &str) -> Result<Vec<KeyRow>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn recall(&self, _: &Tenant, _: Space, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+    async fn recall_all(&self, _: &Tenant, _: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn commit(&self, _: &Tenant, _: Commit) -> Result<Committed, CommitError> {
+        Err(StoreError::Unavailable("the store under test takes nothing".to_owned()).into())
+    }
+    fn lazily(&self, _: &Tenant, _: Vec<Op>) {}
+    async fn items(&self, _: Queue, _: Seq, _: usize) -> Result<Vec<Item>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn item(&self, _: Seq) -> Result<Option<Item>, StoreError> {
+        Ok(None)
+    }
+    async fn events(
+        &self,
+        _: Option<&Tenant>,
+        _: EventNo,
+        _: Option<&str>,
+        _: bool,
+        _: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        Ok(vec![Tenant::new("test")])
+    }
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn close(&self) {}
+}
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_767_323_045_000_000)
+    }
+}
+
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            let number = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+            chunk.copy_from_slice(&number[8 - chunk.len()..]);
+        }
+    }
+}
+
+struct Offline;
+
+#[async_trait]
+impl Fetch for Offline {
+    async fn fetch(&self, url: &str, _: Purpose) -> Result<Vec<u8>, FetchError> {
+        Err(FetchError::NotFound(url.to_owned()))
+    }
+}
+
+struct Idle;
+
+impl Workers for Idle {
+    fn outbound(&self, _: Vec<Item>) {}
+    fn work(&self, _: Vec<Item>) {}
+    fn events(&self, _: Vec<Event>) {}
+}
+
+struct Watching {
+    live: Live,
+    silence: Arc<Notify>,
+}
+
+struct Subscribed(broadcast::Receiver<(String, Value)>);
+
+#[async_trait]
+impl Subscription for Subscribed {
+    async fn next(&mut self) -> Option<(String, Value)> {
+        self.0.recv().await.ok()
+    }
+}
+
+#[async_trait]
+impl Watch for Watching {
+    fn subscribe(&self, _: &Tenant) -> Box<dyn Subscription> {
+        Box::new(Subscribed(self.live.subscribe()))
+    }
+
+    async fn sleep(&self, _: Duration) {
+        self.silence.notified().await;
+    }
+}
