@@ -184,39 +184,43 @@ async fn connect(
     id.await
 }
 
-/// A credential over contexts that ACA-Py bundles, of twelve claims.
 fn offer(connection: &String, issuer_did: &str, holder_did: &str, proof_type: &str) -> Value {
+    json!({
+        "connection_id": connection,
+        "auto_issue": true,
+        "auto_remove": true,
+        "filter": {"ld_proof": credential(issuer_did, holder_did, proof_type)}
+    })
+}
+
+/// A credential of twelve claims over contexts that ACA-Py bundles, and how to sign it.
+pub(super) fn credential(issuer_did: &str, holder_did: &str, proof_type: &str) -> Value {
     let mut contexts = vec!["https://www.w3.org/2018/credentials/v1", "https://w3id.org/citizenship/v1"];
     if proof_type == "Ed25519Signature2020" {
         contexts.push("https://w3id.org/security/suites/ed25519-2020/v1");
     }
     json!({
-        "connection_id": connection,
-        "auto_issue": true,
-        "auto_remove": true,
-        "filter": {"ld_proof": {
-            "credential": {
-                "@context": contexts,
-                "type": ["VerifiableCredential", "PermanentResidentCard"],
-                "issuer": issuer_did,
-                "issuanceDate": "2024-01-01T00:00:00Z",
-                "credentialSubject": {
-                    "id": holder_did,
-                    "type": ["PermanentResident"],
-                    "givenName": "Alice",
-                    "familyName": "Smith",
-                    "gender": "Female",
-                    "birthDate": "1958-07-17",
-                    "birthCountry": "Bahamas",
-                    "residentSince": "2015-01-01",
-                    "lprCategory": "C09",
-                    "lprNumber": "999-999-999",
-                    "commuterClassification": "C1",
-                    "image": "data:image/png;base64,iVBORw0KGgo="
-                }
-            },
-            "options": {"proofType": proof_type}
-        }}
+        "credential": {
+            "@context": contexts,
+            "type": ["VerifiableCredential", "PermanentResidentCard"],
+            "issuer": issuer_did,
+            "issuanceDate": "2024-01-01T00:00:00Z",
+            "credentialSubject": {
+                "id": holder_did,
+                "type": ["PermanentResident"],
+                "givenName": "Alice",
+                "familyName": "Smith",
+                "gender": "Female",
+                "birthDate": "1958-07-17",
+                "birthCountry": "Bahamas",
+                "residentSince": "2015-01-01",
+                "lprCategory": "C09",
+                "lprNumber": "999-999-999",
+                "commuterClassification": "C1",
+                "image": "data:image/png;base64,iVBORw0KGgo="
+            }
+        },
+        "options": {"proofType": proof_type}
     })
 }
 

@@ -72,11 +72,16 @@ impl Measured {
         }
     }
 
-    /// Nearest rank; of sorted latencies.
     fn percentile(&self, percent: usize) -> Value {
-        let rank = (self.latencies.len() * percent).div_ceil(100).max(1);
-        self.latencies.get(rank - 1).map_or(Value::Null, |latency| rounded(latency.as_secs_f64() * 1000.0))
+        percentile(&self.latencies, percent)
+            .map_or(Value::Null, |latency| rounded(latency.as_secs_f64() * 1000.0))
     }
+}
+
+/// The percentile by nearest rank of sorted times.
+pub(super) fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
 }
 
 pub(super) fn rounded(number: f64) -> Value {
