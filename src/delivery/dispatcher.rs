@@ -335,9 +335,16 @@ impl<C: Courier> Board<C> {
         let settled = match outcome {
             Outcome::Held => Settled::Held,
             Outcome::EndpointDown(reason) => {
-                state.failures += 1;
-                let pause = self.backoff.pause(state.failures, &*self.entropy);
-                let until = Instant::now() + pause;
+                let now = Instant::now();
+                // Tries that were under way together fail together: that is one failure of the endpoint.
+                let until = match state.not_before.filter(|at| *at > now) {
+                    Some(until) => until,
+                    None => {
+                        state.failures += 1;
+                        now + self.backoff.pause(state.failures, &*self.entropy)
+                    }
+                };
+                let pause = until - now;
                 state.not_before = Some(until);
                 self.timers.insert((until, id), (lane_key.0.clone(), None));
                 if self.courier.gives_up(&entry.job, attempts, true) {

@@ -184,5 +184,5 @@ async fn the_api_checks_a_credential_that_it_did_not_make() {
     let unsigned = credential("did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH");
     let (status, answer) =
         agent.try_post("/vc/credentials/verify", json!({"verifiableCredential": unsigned})).await;
-    assert!(status == 422 || answer["verified"] == false, "{status} {answer}");
+    assert!((400..500).contains(&status) && answer.to_string().contains("proof"), "{status} {answer}");
 }

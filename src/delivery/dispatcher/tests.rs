@@ -147,6 +147,15 @@ async fn one_job_probes_an_endpoint_that_is_down_and_the_others_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tries_that_fail_together_are_one_failure_of_the_endpoint() {
+    let mut stage = Stage::new(99, &[(1, &[down()]), (2, &[down()])]);
+    stage.dispatcher.add(vec![job(1, "c", Some("a")), job(2, "c", Some("b"))]);
+    let mut lines = stage.lines(6).await;
+    assert_eq!(lines.drain(..2).collect::<Vec<_>>(), ["1 at 0", "2 at 0"]);
+    assert!(lines.iter().all(|l| l.ends_with("at 1") || l.ends_with("delivered")), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_job_waits_alone() {
     let mut stage = Stage::new(9, &[(1, &[Outcome::Failed("no".into())])]);
     stage.dispatcher.add(vec![job(1, "c", None), job(2, "d", None)]);
