@@ -2,6 +2,7 @@
 
 mod answers;
 mod limits;
+mod parity;
 mod ports;
 mod refusals;
 mod sockets;
