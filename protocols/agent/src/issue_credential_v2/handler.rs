@@ -272,11 +272,11 @@ async fn credential(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Ha
             None => Err(HandlerError::dropped("unknown-thread", context.thread_id)),
         };
     };
-    if record.state == State::RequestSent {
-        if let Err(error) = check_credential(&record, &body) {
-            fail(unit, record, &error).await?;
-            return Ok(());
-        }
+    if record.state == State::RequestSent
+        && let Err(error) = check_credential(&record, &body)
+    {
+        fail(unit, record, &error).await?;
+        return Ok(());
     }
     take(unit, record, Input::CredentialReceived(context.message.as_json().clone())).await
 }
