@@ -101,7 +101,7 @@ fn small(name: String, tags: Vec<Tag>) -> NewRow {
 fn changes(side: bool, id: usize, step: usize, first: NewRow, left: &mut Vec<i64>) -> (Vec<Op>, Vec<Op>) {
     let mut ops = vec![Op::Replace(first)];
     let mut lazy = Vec::new();
-    let two = step % 2 == 0;
+    let two = step.is_multiple_of(2);
     if side {
         for _ in 0..if two { 2 } else { 1 } {
             let item = NewItem {

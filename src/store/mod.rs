@@ -3,6 +3,7 @@
 //! ```text
 //! format/     Askar's encryption and our sealing, without SQL
 //! profiles    the tenants and their keys
+//! cache       decrypted rows, never older than an answered commit
 //! prepared    a commit encrypted by its caller, without SQL
 //! sqlite/     one writer thread, read-only readers, side tables, provisioning
 //! ```
@@ -10,6 +11,7 @@
 //! A wallet made by ACA-Py opens here, and one written here opens there. What ACA-Py does not know lives in tables of
 //! ours (`chancery_…`) in the same database, which it never looks at.
 
+mod cache;
 pub mod format;
 mod prepared;
 mod profiles;

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use chancery_agent::ports::store::{
-    Commit, Facet, Facets, Guard, NewRow, Op, RowKey, Seq, Space, StoreError, Tag,
+    Commit, Facet, Facets, Guard, NewRow, Op, Row, RowKey, Seq, Space, StoreError, Tag, Version,
 };
 use chancery_agent::ports::{Entropy, Timestamp};
 
 use super::FacetSource;
 use super::format::{EncryptedTag, KeyEntry};
-use super::profiles::Profile;
+use super::profiles::{Profile, row_bytes};
 
 /// Askar's `items.kind` of key entries.
 pub(super) const KIND_KEY: i64 = 1;
@@ -59,6 +59,27 @@ pub(super) struct StoredRow {
     pub value: Vec<u8>,
     pub tags: Vec<EncryptedTag>,
     pub facets: Option<StoredFacets>,
+    pub plain: Plain,
+}
+
+/// What the caches learn from a change once it is committed.
+pub(super) enum Plain {
+    /// This record is now so.
+    Row(Arc<Row>),
+    /// This record has changed or is gone.
+    NoRow(RowKey),
+    /// This key entry has changed, is gone, or may have been there before.
+    NoKey(String),
+}
+
+impl Plain {
+    pub fn tell(&self, profile: &Profile) {
+        match self {
+            Self::Row(row) => profile.rows.changed(&row.key, Some((Arc::clone(row), row_bytes(row)))),
+            Self::NoRow(key) => profile.rows.changed(key, None),
+            Self::NoKey(name) => profile.keys.changed(name, None),
+        }
+    }
 }
 
 /// The columns of the index table, hashed.
@@ -136,6 +157,7 @@ pub(super) enum Change {
     Remove {
         slot: Slot,
         indexed: bool,
+        plain: Plain,
     },
     InsertKey(StoredRow),
     /// Needs the stored secret, so the writer decrypts and encrypts: rare.
@@ -178,6 +200,20 @@ pub(super) enum Change {
         space: Space,
         id: [u8; 16],
     },
+}
+
+impl Change {
+    /// What the caches must learn when this is committed.
+    pub fn tell(&self, profile: &Profile) {
+        match self {
+            Self::Insert(row) | Self::Replace(row) | Self::Put(row) | Self::InsertKey(row) => {
+                row.plain.tell(profile)
+            }
+            Self::Remove { plain, .. } => plain.tell(profile),
+            Self::UpdateKey { name, .. } => profile.keys.changed(name, None),
+            _ => {}
+        }
+    }
 }
 
 /// A commit, encrypted. Positions of guards and changes are those of the commit it was made of.
@@ -228,6 +264,7 @@ impl Preparer<'_> {
             Op::Remove(key) => Change::Remove {
                 slot: Slot::item(self.profile, key),
                 indexed: self.facets.covers(&key.category),
+                plain: Plain::NoRow(key.clone()),
             },
             Op::InsertKey(key) => Change::InsertKey(StoredRow {
                 slot: Slot::key(self.profile, &key.name),
@@ -239,6 +276,7 @@ impl Preparer<'_> {
                 ),
                 tags: KeyEntry::tags(&self.profile.key, key),
                 facets: None,
+                plain: Plain::NoKey(key.name.clone()),
             }),
             Op::UpdateKey { name, metadata, tags } => Change::UpdateKey {
                 slot: Slot::key(self.profile, name),
@@ -247,7 +285,11 @@ impl Preparer<'_> {
                 tags: tags.clone(),
                 nonce: self.nonce(),
             },
-            Op::RemoveKey(name) => Change::Remove { slot: Slot::key(self.profile, name), indexed: false },
+            Op::RemoveKey(name) => Change::Remove {
+                slot: Slot::key(self.profile, name),
+                indexed: false,
+                plain: Plain::NoKey(name.clone()),
+            },
             Op::Enqueue(item) => Change::Enqueue {
                 queue: item.queue.as_str(),
                 due: item.due,
@@ -279,15 +321,23 @@ impl Preparer<'_> {
     fn row(&self, row: &NewRow) -> Result<StoredRow, StoreError> {
         let (category, name) = (&row.key.category, &row.key.name);
         let key = &self.profile.key;
+        let nonce = self.nonce();
+        let plain = Row {
+            key: row.key.clone(),
+            value: row.value.clone(),
+            tags: row.tags.clone(),
+            version: Version(nonce),
+        };
         Ok(StoredRow {
             slot: Slot::item(self.profile, &row.key),
-            value: key.encrypt_value(category, name, self.nonce(), &row.value),
+            value: key.encrypt_value(category, name, nonce, &row.value),
             tags: row.tags.iter().map(|tag| key.encrypt_tag("", tag)).collect(),
             // A record whose facets are unknown gets an empty index row: it has been looked at.
             facets: self.facets.covers(category).then(|| {
                 let facets = self.facets.of(category, &row.value).unwrap_or_default();
                 StoredFacets::of(self.profile, category, &facets)
             }),
+            plain: Plain::Row(Arc::new(plain)),
         })
     }
 

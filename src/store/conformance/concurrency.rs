@@ -90,3 +90,32 @@ pub(in crate::store) async fn commits_from_everywhere_are_all_there(setup: &Setu
         320
     );
 }
+
+/// A read after a commit has returned never shows what was before, whoever else reads at the same time.
+pub(in crate::store) async fn reads_never_go_back(setup: &Setup) {
+    setup.commit(vec![Op::Insert(row(A, "counter", "0", &[]))]).await;
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut readers = JoinSet::new();
+    for _ in 0..4 {
+        let (store, tenant, stop) = (setup.store.clone(), setup.tenant.clone(), stop.clone());
+        readers.spawn(async move {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                store.get(&tenant, &RowKey::new(A, "counter")).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    for count in 1..=300 {
+        match count % 50 {
+            0 => {
+                setup.commit(vec![Op::Remove(RowKey::new(A, "counter"))]).await;
+                assert_eq!(setup.value(A, "counter").await, None);
+                setup.commit(vec![Op::Insert(row(A, "counter", &count.to_string(), &[]))]).await;
+            }
+            _ => drop(setup.commit(vec![Op::Replace(row(A, "counter", &count.to_string(), &[]))]).await),
+        }
+        assert_eq!(setup.value(A, "counter").await, Some(count.to_string()));
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    readers.join_all().await;
+}

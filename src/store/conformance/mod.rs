@@ -191,7 +191,8 @@ macro_rules! conformance {
             concurrency:
                 exactly_one_of_64_wins
                 a_conflict_takes_no_other_commit_down
-                commits_from_everywhere_are_all_there;
+                commits_from_everywhere_are_all_there
+                reads_never_go_back;
         }
     };
 }

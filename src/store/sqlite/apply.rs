@@ -4,7 +4,7 @@ use chancery_agent::ports::store::Committed;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::format::{EncryptedTag, KeyEntry, ProfileKey};
-use super::super::prepared::{Change, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow};
+use super::super::prepared::{Change, Plain, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow};
 use super::rows::{KnownRow, KnownRows, digest, head};
 
 /// Why a commit stopped.
@@ -87,7 +87,7 @@ impl Applier<'_> {
                     None => self.insert(row),
                 };
             }
-            Change::Remove { slot, indexed } => self.remove(slot, *indexed)?,
+            Change::Remove { slot, indexed, .. } => self.remove(slot, *indexed)?,
             Change::InsertKey(row) => {
                 self.insert(row)?;
             }
@@ -97,7 +97,9 @@ impl Applier<'_> {
                 let (value, kept) = self.key_with_metadata(key, known.id, name, metadata, *nonce)?;
                 let mut tags = KeyEntry::user_tags(key, tags);
                 tags.extend(kept);
-                return self.replace(&StoredRow { slot: slot.clone(), value, tags, facets: None }, known);
+                let plain = Plain::NoKey(name.clone());
+                return self
+                    .replace(&StoredRow { slot: slot.clone(), value, tags, facets: None, plain }, known);
             }
             Change::Enqueue { queue, due, value } => {
                 self.conn

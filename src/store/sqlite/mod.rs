@@ -42,7 +42,7 @@ use chancery_agent::ports::{Clock, Entropy, Tenant};
 
 use super::format::KeyEntry;
 use super::prepared::{Prepared, Preparer};
-use super::profiles::{Profile, Profiles};
+use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
 use super::{CreateMode, FacetSource, OpenError, OpenOptions, Place};
 use readers::{Read, Readers};
 use writer::{Died, Job, Refused};
@@ -275,7 +275,17 @@ fn is_long(query: &Query) -> bool {
 impl Store for SqliteStore {
     async fn get(&self, tenant: &Tenant, key: &RowKey) -> Result<Option<Row>, StoreError> {
         let profile = self.profile(tenant)?;
-        self.shared.read(|conn| records::get(conn, profile, key))
+        let since = match profile.rows.get(key) {
+            Ok(row) => return self.shared.readers.ensure_open().map(|()| Some(Row::clone(&row))),
+            Err(since) => since,
+        };
+        let found = self.shared.read(|conn| records::get(conn, profile, key))?;
+        if let Some((row, lasting)) = &found
+            && *lasting
+        {
+            profile.rows.fill(key.clone(), Arc::new(row.clone()), row_bytes(row), since);
+        }
+        Ok(found.map(|(row, _)| row))
     }
 
     async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
@@ -301,7 +311,17 @@ impl Store for SqliteStore {
 
     async fn key(&self, tenant: &Tenant, name: &str) -> Result<Option<KeyRow>, StoreError> {
         let profile = self.profile(tenant)?;
-        self.shared.read(|conn| records::key(conn, profile, name))
+        let since = match profile.keys.get(name) {
+            Ok(key) => return self.shared.readers.ensure_open().map(|()| Some(KeyRow::clone(&key))),
+            Err(since) => since,
+        };
+        let found = self.shared.read(|conn| records::key(conn, profile, name))?;
+        if let Some((key, lasting)) = &found
+            && *lasting
+        {
+            profile.keys.fill(name.to_owned(), Arc::new(key.clone()), key_bytes(key), since);
+        }
+        Ok(found.map(|(key, _)| key))
     }
 
     async fn find_keys(&self, tenant: &Tenant, tag: &str, value: &str) -> Result<Vec<KeyRow>, StoreError> {
@@ -470,6 +490,12 @@ fn sweep(parent: &Path) {
             }
         }
     }
+}
+
+/// The caller will load again: from the database, in case another program has written and the cache does not know.
+fn conflict(profile: &Profile, key: RowKey) -> CommitError {
+    profile.rows.changed(&key, None);
+    CommitError::Conflict(key)
 }
 
 fn guarded(guard: &Guard) -> RowKey {

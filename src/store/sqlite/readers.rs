@@ -1,6 +1,7 @@
 //! The connections that read.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -48,6 +49,8 @@ pub(super) type Read<T> = Result<T, ReadError>;
 pub(super) struct Readers {
     state: Mutex<State>,
     freed: Condvar,
+    /// As in the state, readable without the lock.
+    closed: AtomicBool,
 }
 
 struct State {
@@ -59,7 +62,11 @@ struct State {
 impl Readers {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let idle = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>().map_err(database)?;
-        Ok(Self { state: Mutex::new(State { idle, lent: 0, closed: false }), freed: Condvar::new() })
+        Ok(Self {
+            state: Mutex::new(State { idle, lent: 0, closed: false }),
+            freed: Condvar::new(),
+            closed: AtomicBool::new(false),
+        })
     }
 
     /// Reads on one of the connections; waits for one when all are lent.
@@ -77,6 +84,14 @@ impl Readers {
             execute(conn, "COMMIT")?;
             done
         })
+    }
+
+    /// Whether the store is still open: what is cached must not be served afterwards.
+    pub fn ensure_open(&self) -> Result<(), StoreError> {
+        match self.closed.load(Ordering::Acquire) {
+            true => Err(super::closed()),
+            false => Ok(()),
+        }
     }
 
     fn lend(&self) -> Result<Lent<'_>, StoreError> {
@@ -97,6 +112,7 @@ impl Readers {
     pub fn close(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.closed = true;
+        self.closed.store(true, Ordering::Release);
         state.idle.clear();
         self.freed.notify_all();
         while state.lent > 0 {

@@ -13,16 +13,16 @@ use super::rows::head;
 use super::select;
 
 /// One row per tag; the value is read from the first. Rows of other programs may expire and are invisible then.
-const BY_NAME: &str = "SELECT i.name, i.value, t.plaintext, t.name, t.value FROM items i
+const BY_NAME: &str = "SELECT i.name, i.value, t.plaintext, t.name, t.value, i.expiry IS NULL FROM items i
     LEFT JOIN items_tags t ON t.item_id = i.id
     WHERE i.profile_id = ?1 AND i.kind = ?2 AND i.category = ?3 AND i.name = ?4
     AND (i.expiry IS NULL OR DATETIME(i.expiry) > DATETIME('now'))";
-const BY_ID: &str = "SELECT i.name, i.value, t.plaintext, t.name, t.value FROM items i
+const BY_ID: &str = "SELECT i.name, i.value, t.plaintext, t.name, t.value, i.expiry IS NULL FROM items i
     LEFT JOIN items_tags t ON t.item_id = i.id
     WHERE i.id = ?1 AND (i.expiry IS NULL OR DATETIME(i.expiry) > DATETIME('now'))";
 
-/// The record with this key.
-pub(super) fn get(conn: &Connection, profile: &Profile, key: &RowKey) -> Read<Option<Row>> {
+/// The record with this key, and whether it stays until it is changed: rows of other programs may expire.
+pub(super) fn get(conn: &Connection, profile: &Profile, key: &RowKey) -> Read<Option<(Row, bool)>> {
     let slot = Slot::item(profile, key);
     let mut statement = conn.prepare_cached(BY_NAME)?;
     let mut rows = statement.query(params![slot.profile, slot.kind, slot.category, slot.name])?;
@@ -53,10 +53,12 @@ pub(super) fn find(
         let row = record(profile, &mut rows, |name| {
             Ok(RowKey { category: query.category.clone(), name: profile.key.decrypt_name(name)? })
         })?;
-        if expected.is_some_and(|version| row.as_ref().is_none_or(|row| row.version != version)) {
+        // None has expired since it was indexed.
+        let Some((row, _)) = row else { continue };
+        if expected.is_some_and(|version| row.version != version) {
             return Ok(Err(WrongIndex));
         }
-        found.extend(row);
+        found.push(row);
     }
     Ok(Ok(found))
 }
@@ -64,13 +66,16 @@ pub(super) fn find(
 /// The index says something else than the records.
 pub(super) struct WrongIndex;
 
-/// The key entry with this name.
-pub(super) fn key(conn: &Connection, profile: &Profile, name: &str) -> Read<Option<KeyRow>> {
+/// The key entry with this name, and whether it stays until it is changed.
+pub(super) fn key(conn: &Connection, profile: &Profile, name: &str) -> Read<Option<(KeyRow, bool)>> {
     let slot = Slot::key(profile, name);
     let mut statement = conn.prepare_cached(BY_NAME)?;
     let mut rows = statement.query(params![slot.profile, slot.kind, slot.category, slot.name])?;
     let key = RowKey::new(KeyEntry::CATEGORY, name);
-    record(profile, &mut rows, |_| Ok(key))?.map(key_row).transpose()
+    match record(profile, &mut rows, |_| Ok(key))? {
+        Some((row, lasting)) => Ok(Some((key_row(row)?, lasting))),
+        None => Ok(None),
+    }
 }
 
 /// The key entries with one of the caller's tags.
@@ -82,7 +87,7 @@ pub(super) fn find_keys(conn: &Connection, profile: &Profile, tag: &str, value: 
         let row = record(profile, &mut rows, |name| {
             Ok(RowKey::new(KeyEntry::CATEGORY, profile.key.decrypt_name(name)?))
         })?;
-        if let Some(row) = row {
+        if let Some((row, _)) = row {
             found.push(key_row(row)?);
         }
     }
@@ -93,10 +98,11 @@ fn record(
     profile: &Profile,
     rows: &mut rusqlite::Rows<'_>,
     key: impl FnOnce(&[u8]) -> Read<RowKey>,
-) -> Read<Option<Row>> {
+) -> Read<Option<(Row, bool)>> {
     let Some(first) = rows.next()? else { return Ok(None) };
     let key = key(bytes(first.get_ref(0)?))?;
     let stored = bytes(first.get_ref(1)?);
+    let lasting = first.get(5)?;
     let version = Version(head(stored));
     let damaged = |error| ReadError::Damaged(format!("{} {}: {error}", key.category, key.name));
     let value = profile.key.decrypt_value(&key.category, &key.name, stored).map_err(damaged)?;
@@ -109,7 +115,7 @@ fn record(
         }
         next = rows.next()?;
     }
-    Ok(Some(Row { key, value, tags, version }))
+    Ok(Some((Row { key, value, tags, version }, lasting)))
 }
 
 fn key_row(row: Row) -> Read<KeyRow> {

@@ -165,7 +165,7 @@ pub(super) fn load_profiles(
             FormatError::Sealed(_) => OpenError::WrongKey(stored),
             other => other.into(),
         })?;
-        profiles.push(Profile { id, tenant: Tenant::new(&name), key: ProfileKey::from_cbor(&cbor)? });
+        profiles.push(Profile::new(id, Tenant::new(&name), ProfileKey::from_cbor(&cbor)?));
     }
     if profiles.is_empty() {
         return Err(not_a_wallet("it has no profile"));

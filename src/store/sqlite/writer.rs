@@ -302,6 +302,13 @@ impl Thread {
             match self.transaction(&batch) {
                 Ok(outcomes) => {
                     self.unchecked = true;
+                    // Before anybody is answered, also those who conflict: they load again.
+                    for (waiting, outcome) in batch.iter().zip(&outcomes) {
+                        if outcome.is_ok() {
+                            let prepared = &waiting.prepared;
+                            prepared.changes.iter().for_each(|change| change.tell(&prepared.profile));
+                        }
+                    }
                     for (waiting, outcome) in batch.into_iter().zip(outcomes) {
                         tell(waiting, outcome);
                     }
@@ -318,6 +325,10 @@ impl Thread {
                 Err(Failed { halt: Halt::Stale, .. }) if !stale => {
                     self.recover();
                     stale = true;
+                    for waiting in &batch {
+                        waiting.prepared.profile.rows.clear();
+                        waiting.prepared.profile.keys.clear();
+                    }
                     tracing::warn!("another program has written to the wallet: stop it");
                 }
                 Err(Failed { halt, .. }) => {

@@ -182,6 +182,9 @@ async fn rows_changed_behind_our_back_are_not_overwritten() {
     let ops = vec![Op::Replace(row("connection", "a", "ours", &[]))];
     let done = store.commit(&tenant(), Commit { guards, ops: ops.clone() }).await;
     assert!(matches!(done, Err(CommitError::Conflict(_))), "{done:?}");
+    // Whoever loads again sees what was written.
+    let found = store.get(&tenant(), &RowKey::new("connection", "a")).await.unwrap().unwrap();
+    assert_eq!(found.value, b"theirs");
     commit(&store, ops).await.unwrap();
     store.close().await;
 }
