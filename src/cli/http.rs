@@ -231,7 +231,7 @@ impl Client {
         {
             return Ok(reply);
         }
-        // The server closed the connection before this request: only then is it safe to send it again.
+        // A kept connection that ends without a byte of answer was closed while idle: the request was not seen.
         let wire = Wire::new(TcpStream::connect(&self.authority).await?);
         self.exchange(wire).await?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }

@@ -140,3 +140,37 @@ fn block_on_one_thread<T>(future: impl Future<Output = T>) -> Result<T, Failure>
     let runtime = runtime.map_err(|e| Failure::Failed(format!("can't start an event loop: {e}")))?;
     Ok(tokio::task::LocalSet::new().block_on(&runtime, future))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_words(words: &[&str]) -> Result<(), Failure> {
+        run(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn help_and_version_are_no_failures() {
+        for words in [&[][..], &["--help"], &["--version"], &["start", "--help"], &["demo", "-h"], &["bench"]]
+        {
+            assert!(run_words(words).is_ok(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn faults_of_the_command_line_are_told_apart_from_failures() {
+        for words in
+            [&["begin"][..], &["bench", "all"], &["bench", "exchange"], &["bench", "sign", "-n", "x"]]
+        {
+            assert!(matches!(run_words(words), Err(Failure::Usage(_))), "{words:?}");
+        }
+        for words in
+            [&["start", "--nope"][..], &["provision", "--wallet-nmae", "w"], &["demo", "--automatic"]]
+        {
+            assert!(matches!(run_words(words), Err(Failure::Config(_))), "{words:?}");
+        }
+        let nobody = ["--issuer", "http://a", "--holder", "http://b", "--webhook-port", "0"];
+        let nowhere = [&["bench", "exchange", "--wallet-dir", "/nowhere"], &nobody[..]].concat();
+        assert!(matches!(run_words(&nowhere), Err(Failure::Failed(_))));
+    }
+}
