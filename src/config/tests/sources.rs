@@ -2,10 +2,27 @@
 
 use super::*;
 
-fn temporary(name: &str, text: &str) -> String {
+/// A file with this text, removed when dropped.
+struct Temporary(String);
+
+fn temporary(name: &str, text: &str) -> Temporary {
     let path = std::env::temp_dir().join(format!("chancery-config-{}-{name}", std::process::id()));
     std::fs::write(&path, text).unwrap();
-    path.to_string_lossy().into_owned()
+    Temporary(path.to_string_lossy().into_owned())
+}
+
+impl std::ops::Deref for Temporary {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 #[test]
