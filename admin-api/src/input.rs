@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::rt::time::timeout;
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
@@ -17,6 +17,10 @@ use crate::schema::{Field, Kind, check_members};
 /// How long a caller may take to send its body.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
+/// So many times the limit is read and thrown away, so that a caller who sends too much sees the answer and not a reset
+/// connection.
+const PATIENCE: usize = 8;
+
 /// The whole body, up to the limit.
 pub(crate) async fn read_body(
     request: &HttpRequest,
@@ -24,35 +28,46 @@ pub(crate) async fn read_body(
     limit: usize,
 ) -> Result<Bytes, Failure> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > limit) {
-        return Err(Failure::too_large(limit));
-    }
     let reading = async {
-        let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
-        let first = first.map_err(|_| Failure::not_json())?;
-        if first.len() > limit {
+        if announced.is_some_and(|length: usize| length > limit) {
+            throw_away(&mut payload, limit).await;
             return Err(Failure::too_large(limit));
         }
+        let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
+        let first = first.map_err(|_| Failure::not_json())?;
         // Usually there is one chunk, which needs no copy.
-        let Some(second) = payload.next().await else { return Ok(first) };
+        let Some(second) = payload.next().await else { return within(first, limit) };
         let mut body = BytesMut::with_capacity(announced.unwrap_or(first.len() * 2));
         body.extend_from_slice(&first);
         let mut next = Some(second);
         while let Some(chunk) = next {
-            let chunk = chunk.map_err(|_| Failure::not_json())?;
-            if body.len() + chunk.len() > limit {
+            body.extend_from_slice(&chunk.map_err(|_| Failure::not_json())?);
+            if body.len() > limit {
+                throw_away(&mut payload, limit).await;
                 return Err(Failure::too_large(limit));
             }
-            body.extend_from_slice(&chunk);
             next = payload.next().await;
         }
         Ok(body.freeze())
     };
     timeout(BODY_TIME, reading).await.unwrap_or_else(|_| {
-        let status = actix_web::http::StatusCode::REQUEST_TIMEOUT;
-        Err(Failure::new(status, "slow-body", "Request Timeout")
+        Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "Request Timeout")
             .hint("send the whole body within 30 seconds"))
     })
+}
+
+fn within(body: Bytes, limit: usize) -> Result<Bytes, Failure> {
+    if body.len() <= limit { Ok(body) } else { Err(Failure::too_large(limit)) }
+}
+
+async fn throw_away(payload: &mut Payload, limit: usize) {
+    let mut thrown = 0;
+    while thrown < limit.saturating_mul(PATIENCE) {
+        match payload.next().await {
+            Some(Ok(chunk)) => thrown += chunk.len(),
+            _ => return,
+        }
+    }
 }
 
 /// The checked input of an operation: body, query and path as one object.
@@ -93,7 +108,7 @@ fn members(declared: &Body, content_type: Option<&str>, body: &[u8]) -> Result<M
     schema.check(&mut value).map_err(|tree| Failure::invalid("json", tree))?;
     if body.is_empty() && declared.needed {
         let reason = "A JSON body is required; an empty object will do.";
-        return Err(Failure::new(actix_web::http::StatusCode::BAD_REQUEST, "no-body", reason).hint("send {}"));
+        return Err(Failure::new(StatusCode::BAD_REQUEST, "no-body", reason).hint("send {}"));
     }
     match (declared.member, value) {
         (Some(member), value) => Ok(Map::from_iter([(member.to_owned(), value)])),

@@ -187,7 +187,7 @@ fn path_parameters(operation: &Operation, request: &HttpRequest) -> Map<String, 
 
 /// The answer to a request that is not carried out.
 pub(crate) fn refuse(request: &HttpRequest, failure: &Failure) -> HttpResponse {
-    if failure.status.is_server_error() && failure.status != StatusCode::NOT_IMPLEMENTED {
+    if failure.status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(code = failure.code, reason = failure.reason, "request failed");
     }
     let extensions = request.extensions();

@@ -64,7 +64,7 @@ impl Socket {
         pin_mut!(events, frames);
         let mut message = self.greeting();
         // One turn per message that goes out; the silence is counted from there.
-        while self.send(&message).await {
+        while !self.state.api.operations.stopping() && self.send(&message).await {
             let silence = agent.watch().sleep(SILENCE).fuse();
             pin_mut!(silence);
             message = loop {

@@ -16,6 +16,22 @@ function make(tag, attributes, ...children) {
 let description;
 const operations = new Map();
 
+// Ids of the latest answers, to begin the next call with.
+const latest = {};
+const ids = ["connection_id", "cred_ex_id", "oob_id", "invi_msg_id", "record_id", "did"];
+
+function remember(value, depth = 0) {
+  if (!value || typeof value !== "object" || depth > 3) return;
+  for (const [name, member] of Object.entries(value).reverse()) {
+    if (ids.includes(name) && typeof member === "string") latest[name] = member;
+    else remember(member, depth + 1);
+  }
+}
+
+function remembered(name) {
+  return latest[{ conn_id: "connection_id", credential_id: "record_id" }[name] || name];
+}
+
 function resolve(schema) {
   while (schema && schema.$ref) {
     schema = schema.$ref.split("/").slice(1).reduce((node, step) => node[step], description);
@@ -42,10 +58,10 @@ function example(schema, deep = 0) {
 }
 
 const bodies = {
-  post_issue_credential_2_0_send_offer: (body) => ({ connection_id: body.connection_id, ...offer() }),
-  post_issue_credential_2_0_send: (body) => ({ connection_id: body.connection_id, ...offer() }),
-  post_issue_credential_2_0_send_proposal: (body) => ({ connection_id: body.connection_id, ...offer() }),
-  post_issue_credential_2_0_send_request: (body) => ({ connection_id: body.connection_id, ...offer() }),
+  post_issue_credential_2_0_send_offer: (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() }),
+  post_issue_credential_2_0_send: (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() }),
+  post_issue_credential_2_0_send_proposal: (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() }),
+  post_issue_credential_2_0_send_request: (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() }),
   post_issue_credential_2_0_create_offer: offer,
   post_issue_credential_2_0_create: offer,
   post_issue_credential_2_0_records_cred_ex_id_send_request: () => ({}),
@@ -62,7 +78,7 @@ function offer() {
     credential: {
       "@context": ["https://www.w3.org/2018/credentials/v1", "https://w3id.org/citizenship/v1"],
       type: ["VerifiableCredential", "PermanentResidentCard"],
-      issuer: "did:key:…",
+      issuer: latest.did || "did:key:…",
       credentialSubject: { type: ["PermanentResident"], givenName: "Alice", familyName: "Smith" },
     },
     options: { proofType: "Ed25519Signature2020" },
@@ -92,6 +108,7 @@ function input(parameter) {
   const control = choices
     ? make("select", { id, name: parameter.name }, make("option", { value: "" }, hint), ...choices.map((c) => make("option", {}, c)))
     : make("input", { id, name: parameter.name, placeholder: hint || (parameter.schema.examples || [""])[0] });
+  if (parameter.required && remembered(parameter.name)) control.value = remembered(parameter.name);
   return { control, parameter, row: make("div", { class: "field" }, label, control, make("small", {}, parameter.description || "")) };
 }
 
@@ -143,7 +160,8 @@ async function call(operation, inputs, body, button, result) {
     if (parameter.in === "path") path = path.replace(`{${parameter.name}}`, encodeURIComponent(value));
     else if (value) query.append(parameter.name, value);
   }
-  const url = path + (query.size ? `?${query}` : "");
+  const search = query.toString();
+  const url = search ? `${path}?${search}` : path;
   const headers = {};
   if (at("key").value) headers["x-api-key"] = at("key").value;
   const text = body && body.value.trim();
@@ -155,6 +173,7 @@ async function call(operation, inputs, body, button, result) {
     const millis = Math.round(performance.now() - began);
     const content = await answer.text();
     const json = (answer.headers.get("content-type") || "").includes("json");
+    if (answer.ok && json) remember(JSON.parse(content));
     result.replaceChildren(
       make("p", {}, make("span", { class: `status ${answer.ok ? "post" : "delete"}` }, `${answer.status}`),
         make("span", { class: "muted" }, `  ${millis} ms · request ${answer.headers.get("x-request-id")}`)),

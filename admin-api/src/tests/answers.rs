@@ -174,7 +174,7 @@ async fn path_parameters_are_decoded() {
 
 #[actix_web::test]
 async fn members_of_the_body_do_not_pass_for_parameters() {
-    // `multi_use` with attachments is refused, were it taken from the body.
+    // `multi_use` is a parameter of the query: taken from here, it would be no boolean.
     let body = r#"{"handshake_protocols": ["didexchange/1.1"], "multi_use": "nonsense", "invitation": 1}"#;
     assert_ne!(ask(post("/out-of-band/create-invitation", body)).await.status, 422);
 }
