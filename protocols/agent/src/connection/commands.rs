@@ -215,14 +215,19 @@ pub async fn endpoints(agent: &Agent, tenant: &Tenant, command: ConnectionId) ->
 /// connection that both sides make by hand.
 ///
 /// Errors: 400 a seed or key that is none.
-pub async fn create_static(agent: &Agent, tenant: &Tenant, command: CreateStatic) -> Result<Value, AgentError> {
+pub async fn create_static(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: CreateStatic,
+) -> Result<Value, AgentError> {
     transact!(agent, tenant, |unit| static_connection(&mut unit, &command).await)
 }
 
 async fn static_connection(unit: &mut Unit<'_>, command: &CreateStatic) -> Result<Value, AgentError> {
     let own = wallet::nym_from_seed(unit, command.my_seed.as_deref(), command.my_did.as_deref()).await?;
-    let bad_key =
-        |e: chancery_did::KeyError| AgentError::bad_request("bad-key", format!("their key: {e}")).at("their_verkey");
+    let bad_key = |e: chancery_did::KeyError| {
+        AgentError::bad_request("bad-key", format!("their key: {e}")).at("their_verkey")
+    };
     let key = match (&command.their_verkey, &command.their_seed) {
         (Some(verkey), _) => PublicKey::from_base58(KeyType::Ed25519, verkey).map_err(bad_key)?,
         (None, Some(seed)) => {
@@ -239,8 +244,9 @@ async fn static_connection(unit: &mut Unit<'_>, command: &CreateStatic) -> Resul
     let nym = sov::unqualified(&their_did);
     let endpoints: &[&str] = if endpoint.is_empty() { &[] } else { &[endpoint] };
     let received = sov::build_for(nym, &key, endpoints, &[]);
-    let document = sov::document(nym, received.clone())
-        .map_err(|e| AgentError::bad_request("bad-did", format!("their DID {their_did}: {e}")).at("their_did"))?;
+    let document = sov::document(nym, received.clone()).map_err(|e| {
+        AgentError::bad_request("bad-did", format!("their DID {their_did}: {e}")).at("their_did")
+    })?;
     record_document(unit, nym, &received, &document).await?;
 
     let mut connection = Connection::new(unit, "active", INVITER, false);

@@ -97,7 +97,8 @@ impl Directory {
         let mut best: Option<Connection> = None;
         for their_did in their_dids(unit, sender).await? {
             for connection in with_did(unit, "their_did", &their_did).await? {
-                let ours = connection.my_did.as_deref().is_some_and(|did| mine.iter().any(|m| m == short_form(did)));
+                let ours =
+                    connection.my_did.as_deref().is_some_and(|did| mine.iter().any(|m| m == short_form(did)));
                 // Later records replace earlier ones, unless those are the only ones that may be used.
                 if ours && (connection.is_ready() || !best.as_ref().is_some_and(Connection::is_ready)) {
                     best = Some(connection);
@@ -109,18 +110,29 @@ impl Directory {
 
     /// Where messages of this connection go: the first service of the other side's DID that we have a transport for.
     /// `None` when it has no DID yet, or one without service.
-    pub async fn target(&self, unit: &mut Unit<'_>, connection: &Connection) -> Result<Option<Target>, AgentError> {
-        let (Some(their_did), Some(my_did)) = (&connection.their_did, &connection.my_did) else { return Ok(None) };
+    pub async fn target(
+        &self,
+        unit: &mut Unit<'_>,
+        connection: &Connection,
+    ) -> Result<Option<Target>, AgentError> {
+        let (Some(their_did), Some(my_did)) = (&connection.their_did, &connection.my_did) else {
+            return Ok(None);
+        };
         let services = services(unit, their_did).await?;
         let Some(sender_key) = self.verkey(unit, my_did).await? else { return Ok(None) };
         Ok(target_of(&services, Some(sender_key)))
     }
 
-    /// Whether a key of ours belongs to a connection that isn't ready yet.
-    pub async fn awaits_connection(&self, unit: &mut Unit<'_>, recipient: &PublicKey) -> Result<bool, AgentError> {
+    /// Whether a key of ours belongs to a connection that isn't ready yet. The connection is guarded: what the caller
+    /// writes because of the answer must not be overtaken by the connection becoming ready.
+    pub async fn awaits_connection(
+        &self,
+        unit: &mut Unit<'_>,
+        recipient: &PublicKey,
+    ) -> Result<bool, AgentError> {
         for row in unit.find_rows(&Query::tagged("did", "verkey", recipient.as_base58()), false).await? {
-            let connections = with_did(unit, "my_did", &row.key.name).await?;
-            if connections.iter().any(|c| c.state == "request") {
+            let query = Query::tagged(Connection::CATEGORY, "my_did", &*row.key.name).and("state", "request");
+            if !unit.find::<Connection>(&query).await?.is_empty() {
                 return Ok(true);
             }
         }
@@ -156,7 +168,9 @@ pub async fn services(unit: &mut Unit<'_>, did: &str) -> Result<Arc<[DidCommServ
     let document = unit.resolve(did).await?.document;
     let list: Arc<[DidCommService]> = document
         .didcomm_services()
-        .map_err(|e| AgentError::internal("did-without-service", format!("the services of {did} cannot be used: {e}")))?
+        .map_err(|e| {
+            AgentError::internal("did-without-service", format!("the services of {did} cannot be used: {e}"))
+        })?
         .into();
     let until = (!is_immutable(did)).then(|| now.plus_millis(SERVICES_MILLIS));
     // The document of an unqualified DID is a row, perhaps one of this unit's own that is never committed.
@@ -252,7 +266,10 @@ pub(super) async fn endpoints(
     Ok((unit.settings().endpoints.first().cloned(), their))
 }
 
-async fn invited_endpoint(unit: &mut Unit<'_>, connection: &Connection) -> Result<Option<String>, AgentError> {
+async fn invited_endpoint(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+) -> Result<Option<String>, AgentError> {
     if connection.they_were_invited() {
         return Ok(None);
     }

@@ -31,8 +31,11 @@ async fn send_over_connection(unit: &mut Unit<'_>, id: &str, message: &Message) 
     let connection =
         unit.peek::<Connection>(id).await?.ok_or_else(|| AgentError::no_record(Connection::CATEGORY, id))?;
     let target = unit.agent().directory().target(unit, &connection).await?.ok_or_else(|| {
-        AgentError::bad_request("no-target", format!("Connection {id} has no endpoint that messages could go to"))
-            .hint("wait until the connection is active")
+        AgentError::bad_request(
+            "no-target",
+            format!("Connection {id} has no endpoint that messages could go to"),
+        )
+        .hint("wait until the connection is active")
     })?;
     unit.send(message, target, Some(id), Scope::Thread);
     Ok(())

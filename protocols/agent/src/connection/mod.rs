@@ -12,8 +12,8 @@ mod tests;
 mod their_did;
 
 pub use commands::{
-    ConnectionId, CreateStatic, ListConnections, MetadataGet, MetadataSet, create_static, endpoints, get, list,
-    metadata_get, metadata_set, remove,
+    ConnectionId, CreateStatic, ListConnections, MetadataGet, MetadataSet, create_static, endpoints, get,
+    list, metadata_get, metadata_set, remove,
 };
 pub use directory::{Directory, has_transport, inline_target, services, target_of};
 pub use exchange::{send_in_exchange, service_of};

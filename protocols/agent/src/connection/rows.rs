@@ -34,7 +34,8 @@ async fn attach(
     value: &Value,
 ) -> Result<(), AgentError> {
     let present = unit.find_rows(&Query::tagged(category, "connection_id", connection_id), true).await?;
-    let name = present.into_iter().next_back().map_or_else(|| name_of(&[category, connection_id]), |r| r.key.name);
+    let name =
+        present.into_iter().next_back().map_or_else(|| name_of(&[category, connection_id]), |r| r.key.name);
     unit.insert_row(NewRow {
         key: RowKey::new(category, name),
         value: value.to_string().into_bytes(),
@@ -53,7 +54,11 @@ async fn attached(
 }
 
 /// Keeps the invitation of a connection.
-pub async fn attach_invitation(unit: &mut Unit<'_>, connection_id: &str, value: &Value) -> Result<(), AgentError> {
+pub async fn attach_invitation(
+    unit: &mut Unit<'_>,
+    connection_id: &str,
+    value: &Value,
+) -> Result<(), AgentError> {
     attach(unit, INVITATION, connection_id, value).await
 }
 
@@ -63,7 +68,11 @@ pub async fn invitation(unit: &mut Unit<'_>, connection_id: &str) -> Result<Opti
 }
 
 /// Keeps the DID Exchange request that a connection came with.
-pub async fn attach_request(unit: &mut Unit<'_>, connection_id: &str, value: &Value) -> Result<(), AgentError> {
+pub async fn attach_request(
+    unit: &mut Unit<'_>,
+    connection_id: &str,
+    value: &Value,
+) -> Result<(), AgentError> {
     attach(unit, REQUEST, connection_id, value).await
 }
 
@@ -93,8 +102,10 @@ pub async fn set_metadata(
 ) -> Result<(), AgentError> {
     let query = Query::tagged(METADATA, "connection_id", connection_id).and("key", key);
     let present = unit.find_rows(&query, true).await?;
-    let name =
-        present.into_iter().next_back().map_or_else(|| name_of(&[METADATA, connection_id, key]), |r| r.key.name);
+    let name = present
+        .into_iter()
+        .next_back()
+        .map_or_else(|| name_of(&[METADATA, connection_id, key]), |r| r.key.name);
     unit.insert_row(NewRow {
         key: RowKey::new(METADATA, name),
         value: value.to_string().into_bytes(),

@@ -122,7 +122,11 @@ pub async fn accept_invitation(
 }
 
 /// `POST /didexchange/{conn_id}/accept-request` -> the connection. 404 unknown, 400 wrong state.
-pub async fn accept_request(agent: &Agent, tenant: &Tenant, command: AcceptRequest) -> Result<Value, AgentError> {
+pub async fn accept_request(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: AcceptRequest,
+) -> Result<Value, AgentError> {
     no_mediation(command.mediation_id.as_deref())?;
     let options = responder::Options {
         my_endpoint: command.my_endpoint,
@@ -146,7 +150,8 @@ pub async fn reject(agent: &Agent, tenant: &Tenant, command: Reject) -> Result<V
             let state = connection.rfc23_state();
             AgentError::bad_request("wrong-state", format!("Cannot reject connection in state: {state}."))
         })?;
-        connection.error_msg = Some(command.reason.clone().unwrap_or_else(|| "Connection abandoned".to_owned()));
+        connection.error_msg =
+            Some(command.reason.clone().unwrap_or_else(|| "Connection abandoned".to_owned()));
         connection.advance(&mut unit, next.next.unwrap_or(State::Abandoned).word())?;
         Ok::<_, AgentError>(connection.view())
     }
@@ -156,7 +161,11 @@ pub async fn reject(agent: &Agent, tenant: &Tenant, command: Reject) -> Result<V
 /// `POST /didexchange/create-request` -> the connection. Asks a DID for a connection without an invitation.
 ///
 /// Errors: 400 unknown DID, contradicting options, a DID without service; 404 a DID that doesn't resolve.
-pub async fn create_request(agent: &Agent, tenant: &Tenant, command: CreateRequest) -> Result<Value, AgentError> {
+pub async fn create_request(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: CreateRequest,
+) -> Result<Value, AgentError> {
     no_mediation(command.mediation_id.as_deref())?;
     let use_public_did = command.use_public_did.unwrap_or(false);
     if use_public_did && (command.use_did.is_some() || command.use_did_method.is_some()) {
@@ -200,7 +209,11 @@ pub async fn create_request(agent: &Agent, tenant: &Tenant, command: CreateReque
 /// `POST /didexchange/receive-request` -> the connection. A request that came by another way than DIDComm.
 ///
 /// Errors: 400 malformed, or it belongs to no invitation.
-pub async fn receive_request(agent: &Agent, tenant: &Tenant, command: ReceiveRequest) -> Result<Value, AgentError> {
+pub async fn receive_request(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: ReceiveRequest,
+) -> Result<Value, AgentError> {
     no_mediation(command.mediation_id.as_deref())?;
     let refused = |text: String| AgentError::bad_request("request-refused", text);
     let mut message = Message::from_json(command.request).map_err(|e| refused(e.to_string()))?;
@@ -231,8 +244,10 @@ pub async fn receive_request(agent: &Agent, tenant: &Tenant, command: ReceiveReq
             connection.store(&mut unit)?;
         }
         if command.auto_accept == Some(true) && connection.state == State::Request.word() {
-            let options =
-                responder::Options { my_endpoint: command.my_endpoint.clone(), ..responder::Options::default() };
+            let options = responder::Options {
+                my_endpoint: command.my_endpoint.clone(),
+                ..responder::Options::default()
+            };
             responder::respond(&mut unit, &mut connection, &options).await?;
         }
         Ok::<_, AgentError>(connection.view())

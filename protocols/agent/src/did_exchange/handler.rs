@@ -63,7 +63,9 @@ impl Protocol for Handler {
             // What a complete does, any message does: it was done before this handler was asked.
             _ => match &received.connection {
                 Some(connection) if connection.is_active() => Ok(()),
-                _ => Err(HandlerError::dropped("unknown-thread", "complete for no connection that awaits it")),
+                _ => {
+                    Err(HandlerError::dropped("unknown-thread", "complete for no connection that awaits it"))
+                }
             },
         }
     }

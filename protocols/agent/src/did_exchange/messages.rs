@@ -80,7 +80,10 @@ impl Response {
 }
 
 fn text(message: &Message, name: &str, class: &'static str) -> Result<String, MessageError> {
-    message.text(name).map(str::to_owned).ok_or_else(|| MessageError::schema(class, format!("`{name}` is missing")))
+    message
+        .text(name)
+        .map(str::to_owned)
+        .ok_or_else(|| MessageError::schema(class, format!("`{name}` is missing")))
 }
 
 /// `~thread` of an answer within the handshake.
@@ -102,9 +105,9 @@ pub fn problem_report(minor: u32, id: &str, thid: &str, code: &str, text: &str) 
 
 /// A document or DID as a signed attachment.
 pub fn sign(mut attachment: Attachment, key: &SecretKey) -> Result<Attachment, AgentError> {
-    attachment
-        .sign(key)
-        .map_err(|e| AgentError::internal("signing-failed", format!("the DID document could not be signed: {e}")))?;
+    attachment.sign(key).map_err(|e| {
+        AgentError::internal("signing-failed", format!("the DID document could not be signed: {e}"))
+    })?;
     Ok(attachment)
 }
 

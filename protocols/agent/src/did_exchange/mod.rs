@@ -20,7 +20,7 @@ mod state;
 mod tests;
 
 pub use commands::{
-    AcceptInvitation, AcceptRequest, CreateRequest, ReceiveRequest, Reject, accept_invitation, accept_request,
-    create_request, receive_request, reject,
+    AcceptInvitation, AcceptRequest, CreateRequest, ReceiveRequest, Reject, accept_invitation,
+    accept_request, create_request, receive_request, reject,
 };
 pub use handler::{Handler, protocol};

@@ -59,14 +59,18 @@ pub async fn receive(unit: &mut Unit<'_>, received: &Received) -> Result<(), Han
     let thid = received.message.thread_id().unwrap_or_default();
     let query = Query::tagged("connection", "request_id", thid);
     let Some(mut connection) = unit.find::<Connection>(&query).await?.into_iter().next() else {
-        return Err(HandlerError::dropped("unknown-thread", format!("problem report about unknown thread {thid}")));
+        return Err(HandlerError::dropped(
+            "unknown-thread",
+            format!("problem report about unknown thread {thid}"),
+        ));
     };
     let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
     let next = step(role, State::of(&connection.state), Input::ReportReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
     if let Some(state) = next.next {
         let text = description["en"].as_str().unwrap_or_default();
-        connection.error_msg = Some(if text.is_empty() { code.to_owned() } else { format!("{code}: {text}") });
+        connection.error_msg =
+            Some(if text.is_empty() { code.to_owned() } else { format!("{code}: {text}") });
         connection.advance(unit, state.word())?;
     }
     Ok(())

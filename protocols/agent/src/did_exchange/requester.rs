@@ -55,7 +55,8 @@ pub async fn send_request(
         .field("did", did);
     if minor == 0 && is_local_nym(unit, &own).await? {
         let secret = secret_of(unit, &own.verkey).await?;
-        request = request.attachment("did_doc", &signed_document(unit, &own, &secret, options.my_endpoint.as_deref())?);
+        request = request
+            .attachment("did_doc", &signed_document(unit, &own, &secret, options.my_endpoint.as_deref())?);
     }
     let request = request
         .optional("goal_code", options.goal_code.clone())
@@ -74,23 +75,34 @@ pub async fn send_request(
 }
 
 /// Where the request goes, and its parent thread.
-async fn invited(unit: &mut Unit<'_>, connection: &Connection) -> Result<(Target, Option<String>), AgentError> {
+async fn invited(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+) -> Result<(Target, Option<String>), AgentError> {
     let unusable = |text: String| AgentError::internal("invitation-unusable", text);
     let invitation = connection::invitation(unit, &connection.connection_id).await?;
     let service = invitation.as_ref().map(|i| &i["services"][0]);
     let did = match service {
         Some(Value::String(did)) => did.clone(),
         Some(service @ Value::Object(_)) => {
-            return Ok((connection::inline_target(service).map_err(unusable)?, connection.invitation_msg_id.clone()));
+            return Ok((
+                connection::inline_target(service).map_err(unusable)?,
+                connection.invitation_msg_id.clone(),
+            ));
         }
         Some(_) => return Err(unusable("the invitation has no service".into())),
-        None => connection.their_public_did.clone().ok_or_else(|| unusable("the invitation is gone".into()))?,
+        None => {
+            connection.their_public_did.clone().ok_or_else(|| unusable("the invitation is gone".into()))?
+        }
     };
     let services = services(unit, &did).await.map_err(|e| e.with_kind(Kind::Internal))?;
-    let target = target_of(&services, None).ok_or_else(|| unusable(format!("{did} has no DIDComm service")))?;
+    let target =
+        target_of(&services, None).ok_or_else(|| unusable(format!("{did} has no DIDComm service")))?;
     let pthid = match &connection.invitation_msg_id {
         Some(id) => Some(id.clone()),
-        None => services.first().map(|s| if s.id.starts_with('#') { format!("{did}{}", s.id) } else { s.id.clone() }),
+        None => services
+            .first()
+            .map(|s| if s.id.starts_with('#') { format!("{did}{}", s.id) } else { s.id.clone() }),
     };
     Ok((target, pthid))
 }
@@ -101,7 +113,8 @@ async fn choose_did(
     minor: u32,
     options: &Options,
 ) -> Result<OwnDid, AgentError> {
-    let unknown = |did: &str| AgentError::bad_request("unknown-did", format!("DID not found in wallet: {did}"));
+    let unknown =
+        |did: &str| AgentError::bad_request("unknown-did", format!("DID not found in wallet: {did}"));
     if let Some(did) = options.use_did.as_ref().or(connection.my_did.as_ref()) {
         return wallet::own_did(unit, did).await?.ok_or_else(|| unknown(did));
     }
@@ -173,7 +186,8 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     let minor = received.message.message_type().version().minor.min(1);
     let query = Query::tagged("connection", "request_id", thid);
     let connections = unit.find::<Connection>(&query).await?;
-    let Some(mut connection) = connections.into_iter().find(|c| c.their_role.as_deref() == Some(INVITER)) else {
+    let Some(mut connection) = connections.into_iter().find(|c| c.their_role.as_deref() == Some(INVITER))
+    else {
         super::report::unknown_thread(unit, received, minor, response.document.as_ref(), &response.did);
         return Ok(());
     };
@@ -206,22 +220,27 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
 }
 
 /// The response must be signed by the invitation's key; only then its DID is remembered.
-async fn verify(unit: &mut Unit<'_>, connection: &Connection, response: &Response) -> Result<(), HandlerError> {
+async fn verify(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+    response: &Response,
+) -> Result<(), HandlerError> {
     let refuse = |text: String| HandlerError::dropped("response-not-verified", text);
     let invited_by = connection.invitation_key.as_deref().unwrap_or_default();
     let by_inviter = |signers: &[PublicKey]| signers.iter().any(|k| k.as_base58() == invited_by);
     if let Some(attachment) = &response.document {
         let signed = read_document(attachment, &response.did).map_err(refuse)?;
         if !by_inviter(&signed.signers) {
-            return Err(refuse(format!("the DID document is not signed by the invitation's key {invited_by}")));
+            return Err(refuse(format!(
+                "the DID document is not signed by the invitation's key {invited_by}"
+            )));
         }
         record_document(unit, &response.did, &signed.received, &signed.document).await?;
         return Ok(());
     }
-    let attachment = response
-        .rotation
-        .as_ref()
-        .ok_or_else(|| refuse("neither did_doc~attach nor did_rotate~attach: the DID is signed by nobody".into()))?;
+    let attachment = response.rotation.as_ref().ok_or_else(|| {
+        refuse("neither did_doc~attach nor did_rotate~attach: the DID is signed by nobody".into())
+    })?;
     let signers = attachment.verify().map_err(|e| refuse(format!("did_rotate~attach: {e}")))?;
     if !by_inviter(&signers) {
         return Err(refuse(format!("did_rotate~attach is not signed by the invitation's key {invited_by}")));
@@ -238,7 +257,8 @@ async fn send_complete(unit: &mut Unit<'_>, connection: &Connection, thid: &str)
     let minor = minor_of(connection.connection_protocol.as_deref());
     // Some inviters answer without `pthid`: it is that of the invitation (or what our own request had).
     let pthid = connection.invitation_msg_id.as_deref().or(connection.their_public_did.as_deref());
-    let complete = Message::build(kind(minor, "complete"), unit.new_id()).thread(&thread(thid, pthid)).finish();
+    let complete =
+        Message::build(kind(minor, "complete"), unit.new_id()).thread(&thread(thid, pthid)).finish();
     send_over(unit, connection, &complete).await
 }
 
@@ -248,7 +268,11 @@ async fn ping(unit: &mut Unit<'_>, connection: &Connection) -> Result<(), Handle
     send_over(unit, connection, &ping).await
 }
 
-async fn send_over(unit: &mut Unit<'_>, connection: &Connection, message: &Message) -> Result<(), HandlerError> {
+async fn send_over(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+    message: &Message,
+) -> Result<(), HandlerError> {
     let target = unit.agent().directory().target(unit, connection).await?.ok_or_else(|| {
         HandlerError::dropped("no-target", format!("connection {} has no service", connection.connection_id))
     })?;

@@ -9,7 +9,8 @@ use super::report;
 use super::requester::{is_local_nym, new_did, secret_of, signed_document};
 use super::state::{Input, Role, Send, State, step};
 use crate::connection::{
-    self, Connection, INVITEE, attach_request, invitation_used, metadata, record_did, record_document, set_metadata,
+    self, Connection, INVITEE, attach_request, invitation_used, metadata, record_did, record_document,
+    set_metadata,
 };
 use crate::engine::{AgentError, HandlerError, Received, Scope, Unit};
 use crate::ports::store::{Guard, Query, Space};
@@ -97,7 +98,10 @@ async fn connection_for(
     let public = wallet::public(unit).await?.filter(|own| Some(&own.verkey) == recipient.as_ref());
     let settings = unit.settings();
     if public.is_some() && !settings.public_invites {
-        return Err(HandlerError::dropped("public-invites-off", "requests to the public DID are not enabled"));
+        return Err(HandlerError::dropped(
+            "public-invites-off",
+            "requests to the public DID are not enabled",
+        ));
     }
     let Some(invited) = invited else {
         let Some(public) = public else { return Ok(None) };
@@ -107,7 +111,8 @@ async fn connection_for(
                 "unsolicited connection requests to the public DID are not enabled",
             ));
         }
-        let mut connection = Connection::new(unit, State::Start.word(), INVITEE, settings.auto_accept_requests);
+        let mut connection =
+            Connection::new(unit, State::Start.word(), INVITEE, settings.auto_accept_requests);
         connection.invitation_key = Some(public.verkey);
         first_time(unit, received).await?;
         unit.insert(&connection)?;
@@ -134,7 +139,10 @@ async fn first_time(unit: &mut Unit<'_>, received: &Received) -> Result<(), Hand
     let sender = received.sender.as_ref().map(|key| key.base58()).unwrap_or_default();
     let id = format!("{sender} {}", received.message.thread_id().unwrap_or_default());
     if unit.recall(Space::Seen, &id).await?.is_some() {
-        return Err(HandlerError::dropped("repeated", "the request was handled before, its connection is gone"));
+        return Err(HandlerError::dropped(
+            "repeated",
+            "the request was handled before, its connection is gone",
+        ));
     }
     unit.guard(Guard::Unknown(Space::Seen, id.clone()));
     unit.remember(Space::Seen, &id, Vec::new(), Some(SEEN_SECONDS));
@@ -142,7 +150,11 @@ async fn first_time(unit: &mut Unit<'_>, received: &Received) -> Result<(), Hand
 }
 
 /// A connection of ours that waits for a request.
-async fn waiting(unit: &mut Unit<'_>, tag: &'static str, value: &str) -> Result<Option<Connection>, AgentError> {
+async fn waiting(
+    unit: &mut Unit<'_>,
+    tag: &'static str,
+    value: &str,
+) -> Result<Option<Connection>, AgentError> {
     let query = Query::tagged("connection", tag, value).and("state", State::Invitation.word());
     let connections = unit.find::<Connection>(&query).await?;
     Ok(connections.into_iter().find(Connection::they_were_invited))
@@ -158,7 +170,9 @@ async fn record_their_did(
         return match record_did(unit, &request.did).await {
             Ok(()) => Ok(Ok(())),
             Err(error) if error.kind == crate::engine::Kind::Unavailable => Err(error.into()),
-            Err(error) => Err(HandlerError::dropped("did-unusable", format!("{}: {}", request.did, error.message))),
+            Err(error) => {
+                Err(HandlerError::dropped("did-unusable", format!("{}: {}", request.did, error.message)))
+            }
         };
     };
     let signed = match read_document(attachment, &request.did) {
@@ -244,8 +258,9 @@ async fn send_response(
 
     let local = is_local_nym(unit, own).await?;
     let did = if local || minor == 0 { own.did.clone() } else { own.qualified() };
-    let response =
-        Message::build(kind(minor, "response"), unit.new_id()).thread(&thread(thid, pthid)).field("did", &*did);
+    let response = Message::build(kind(minor, "response"), unit.new_id())
+        .thread(&thread(thid, pthid))
+        .field("did", &*did);
     let response = if local {
         response.attachment("did_doc", &signed_document(unit, own, &signer, my_endpoint)?)
     } else if minor == 0 {

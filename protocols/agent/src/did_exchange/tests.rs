@@ -1,11 +1,14 @@
 use serde_json::{Value, json};
 
-use super::commands::{AcceptInvitation, AcceptRequest, Reject};
+use super::commands::{AcceptInvitation, AcceptRequest, CreateRequest, Reject};
 use super::state::{Input, Role, Send, State, Step, step};
-use super::{accept_invitation, accept_request, reject};
-use crate::engine::{Kind, Protocol};
+use super::{accept_invitation, accept_request, create_request, reject};
+use crate::engine::{Kind, Protocol, ReceiveError};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
+use crate::ports::store::Queue;
 use crate::testing::{Party, World};
+use crate::trust_ping::{SendPing, send_ping};
+use crate::wallet::{DidCreate, SetPublicDid, did_create, set_public_did};
 
 pub(crate) fn protocols() -> Vec<Box<dyn Protocol>> {
     vec![super::protocol(), crate::out_of_band::protocol(), crate::trust_ping::protocol()]
@@ -136,7 +139,11 @@ fn automatic_handshake_of_both_versions() {
             ]
         );
         for party in [issuer, holder] {
-            assert_eq!(states(party, "connections"), ["invitation", "request", "response", "active"], "{version}");
+            assert_eq!(
+                states(party, "connections"),
+                ["invitation", "request", "response", "active"],
+                "{version}"
+            );
         }
         assert_eq!(states(issuer, "out_of_band"), ["await-response", "done", "deleted"]);
         assert_eq!(states(holder, "out_of_band"), ["initial", "done", "deleted"]);
@@ -149,7 +156,9 @@ fn automatic_handshake_of_both_versions() {
         assert_eq!(ours["their_label"], "holder");
         let my_did = ours["my_did"].as_str().unwrap();
         match version {
-            "didexchange/1.1" => assert!(my_did.starts_with("did:peer:4zQm") && my_did.len() == 57, "{my_did}"),
+            "didexchange/1.1" => {
+                assert!(my_did.starts_with("did:peer:4zQm") && my_did.len() == 57, "{my_did}")
+            }
             _ => assert!(my_did.len() < 23, "{my_did}"),
         }
     }
@@ -164,11 +173,20 @@ fn long_and_short_dids_in_events() {
     receive(&world, holder, &invitation, true);
     world.settle();
     let forms = |party: &Party| -> Vec<String> {
-        let form = |did: &Value| did.as_str().map_or("-", |d| if d.len() > 100 { "long" } else { "short" }).to_owned();
+        let form = |did: &Value| {
+            did.as_str().map_or("-", |d| if d.len() > 100 { "long" } else { "short" }).to_owned()
+        };
         let events = party.events_of("connections");
         events
             .iter()
-            .map(|e| format!("{} {} {}", e["rfc23_state"].as_str().unwrap(), form(&e["my_did"]), form(&e["their_did"])))
+            .map(|e| {
+                format!(
+                    "{} {} {}",
+                    e["rfc23_state"].as_str().unwrap(),
+                    form(&e["my_did"]),
+                    form(&e["their_did"])
+                )
+            })
             .collect()
     };
     assert_eq!(
@@ -177,10 +195,17 @@ fn long_and_short_dids_in_events() {
     );
     assert_eq!(
         forms(holder),
-        ["invitation-received - -", "request-sent long -", "response-received short short", "completed short short"]
+        [
+            "invitation-received - -",
+            "request-sent long -",
+            "response-received short short",
+            "completed short short"
+        ]
     );
     let record = only_connection(issuer);
-    assert!(record["my_did"].as_str().unwrap().len() == 57 && record["their_did"].as_str().unwrap().len() == 57);
+    assert!(
+        record["my_did"].as_str().unwrap().len() == 57 && record["their_did"].as_str().unwrap().len() == 57
+    );
 }
 
 /// What an ACA-Py that opens the wallet needs to go on.
@@ -210,7 +235,15 @@ fn rows_are_those_of_aca_py() {
         let names: Vec<&str> = tags.iter().map(|t| t.0.as_str()).collect();
         assert_eq!(
             names,
-            ["invitation_key", "invitation_msg_id", "my_did", "request_id", "state", "their_did", "their_role"]
+            [
+                "invitation_key",
+                "invitation_msg_id",
+                "my_did",
+                "request_id",
+                "state",
+                "their_did",
+                "their_role"
+            ]
         );
         assert_eq!(party.store.dump("connection_invitation").len(), 1);
     }
@@ -348,7 +381,10 @@ fn multi_use_makes_a_record_per_request() {
     world.settle();
     let records = issuer.store.dump("connection");
     assert_eq!(records.len(), 3);
-    assert_eq!((&records[0].1["state"], &records[0].1["invitation_mode"]), (&json!("invitation"), &json!("multi")));
+    assert_eq!(
+        (&records[0].1["state"], &records[0].1["invitation_mode"]),
+        (&json!("invitation"), &json!("multi"))
+    );
     for (_, record) in &records[1..] {
         assert_eq!((&record["state"], &record["invitation_mode"]), (&json!("active"), &json!("once")));
         assert_eq!(record["alias"], Value::Null);
@@ -391,7 +427,8 @@ fn a_response_signed_by_somebody_else_is_refused() {
     let theirs = invite(mallory, handshake(&["didexchange/1.1"], true));
     let mut forged = request.clone();
     forged.message["~thread"]["pthid"] = theirs["invi_msg_id"].clone();
-    forged.target.recipient_keys = vec![mallory.store.dump("connection")[0].1["invitation_key"].as_str().unwrap().into()];
+    forged.target.recipient_keys =
+        vec![mallory.store.dump("connection")[0].1["invitation_key"].as_str().unwrap().into()];
     assert!(mallory.receive(&holder.pack(&forged)).rejection.is_none());
     let response = mallory.take_messages().remove(0);
     assert!(holder.receive(&mallory.pack(&response)).rejection.is_some());
@@ -435,7 +472,8 @@ fn a_known_nym_keeps_its_document() {
     receive(&world, mallory, &invite(issuer, handshake(&["didexchange/1.0"], true)), true);
     let mut request = mallory.take_messages().remove(0);
     let own = request.message["did"].as_str().unwrap().to_owned();
-    let attachment = chancery_didcomm::message::Attachment::from_json(&request.message["did_doc~attach"]).unwrap();
+    let attachment =
+        chancery_didcomm::message::Attachment::from_json(&request.message["did_doc~attach"]).unwrap();
     let document = attachment.content().unwrap().to_string().replace(&own, &nym);
     let document: Value = serde_json::from_str(&document).unwrap();
     let mut forged = chancery_didcomm::message::Attachment::json_base64("x", &document);
@@ -476,11 +514,71 @@ fn messages_that_overtake_the_handshake() {
     issuer.receive(&holder.pack(&request));
     let response = issuer.take_messages().remove(0);
     let conn_id = issuer.store.dump("connection")[0].0.clone();
-    let ping = crate::trust_ping::SendPing { conn_id, comment: None };
-    world.run(async {
-        crate::trust_ping::send_ping(&issuer.agent, &issuer.tenant, ping).await.unwrap();
-    });
-    let _ = response;
+    let ping = SendPing { conn_id, comment: None };
+    crate::testing::now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+    let ping = issuer.take_messages().remove(0);
+
+    assert!(holder.receive(&issuer.pack(&ping)).rejection.is_none());
+    assert!(holder.take_messages().is_empty());
+    assert_eq!(world.queue_len("holder", Queue::Parked), 1);
+    holder.receive(&issuer.pack(&response));
+    assert_eq!(world.queue_len("holder", Queue::Parked), 0);
+    let sent = holder.take_messages();
+    let kinds: Vec<&str> = sent.iter().map(|m| m.message["@type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        ["https://didcomm.org/didexchange/1.1/complete", "https://didcomm.org/trust_ping/1.0/ping_response"]
+    );
+
+    assert_eq!(only_connection(issuer)["state"], "response");
+    issuer.receive(&holder.pack(&sent[1]));
+    assert_eq!(only_connection(issuer)["state"], "active");
+    assert!(issuer.receive(&holder.pack(&sent[0])).rejection.is_none());
+    assert_eq!(states(issuer, "connections"), ["invitation", "request", "response", "active"]);
+}
+
+#[test]
+fn requests_to_the_public_did() {
+    let did_web = |name: &str| format!("did:web:{name}.example");
+    for (invites, unsolicited, accepted) in [(true, true, true), (true, false, false), (false, true, false)] {
+        let world = World::with(&["issuer", "holder"], protocols, |name, settings| {
+            settings.public_invites = name == "issuer" && invites;
+            settings.requests_through_public_did = unsolicited;
+            settings.auto_accept_requests = true;
+        });
+        let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+        let did = did_web("issuer");
+        let create: DidCreate =
+            serde_json::from_value(json!({"method": "web", "options": {"key_type": "ed25519", "did": did}}))
+                .unwrap();
+        let made = crate::testing::now(did_create(&issuer.agent, &issuer.tenant, create)).unwrap();
+        let key = made["result"]["verkey"].as_str().unwrap();
+        crate::testing::now(set_public_did(&issuer.agent, &issuer.tenant, SetPublicDid { did: did.clone() }))
+            .unwrap();
+        let document = json!({
+            "@context": "https://www.w3.org/ns/did/v1",
+            "id": did,
+            "verificationMethod": [{"id": format!("{did}#k"), "type": "Ed25519VerificationKey2018",
+                "controller": did, "publicKeyBase58": key}],
+            "service": [{"id": format!("{did}#didcomm"), "type": "did-communication", "priority": 0,
+                "recipientKeys": [format!("{did}#k")], "serviceEndpoint": issuer.endpoint}],
+        });
+        for party in [issuer, holder] {
+            party.publish("https://issuer.example/.well-known/did.json", document.to_string().as_bytes());
+        }
+        let command = CreateRequest {
+            their_public_did: did.clone(),
+            protocol: Some("didexchange/1.1".into()),
+            ..CreateRequest::default()
+        };
+        let record = world.run(create_request(&holder.agent, &holder.tenant, command)).unwrap();
+        assert_eq!((&record["state"], &record["their_public_did"]), (&json!("request"), &json!(did)));
+        world.settle();
+        let log = world.take_log();
+        assert_eq!(log[0].1["~thread"]["pthid"], format!("{did}#didcomm"));
+        let state = only_connection(holder)["state"].clone();
+        assert_eq!(state == "active", accepted, "{invites} {unsolicited} {state}");
+    }
 }
 
 #[test]
@@ -531,4 +629,84 @@ fn invitations_with_dids() {
         assert!(events[0].get("invitation_key").is_none());
         assert!(events[1].get("invitation_key").is_some());
     }
+}
+
+/// Messages of ACA-Py are read, their signatures fit, and ours have the same members in the same order.
+#[test]
+fn golden_messages() {
+    use super::messages::{Request, Response, read_document};
+    use chancery_didcomm::Message;
+
+    let golden: Value = serde_json::from_str(include_str!("../../testdata/did_exchange.json")).unwrap();
+    let message = |name: &str| Message::from_json(golden[name].clone()).unwrap();
+    let inviter = |version: &str| {
+        let key =
+            golden[format!("invitation {version}")]["services"][0]["recipientKeys"][0].as_str().unwrap();
+        chancery_did::PublicKey::from_did_key(key).unwrap()
+    };
+
+    let request = Request::read(&message("request 1.1")).unwrap();
+    assert!(request.document.is_none() && request.did.starts_with("did:peer:4") && request.label == "holder");
+    let response = Response::read(&message("response 1.1")).unwrap();
+    let rotation = response.rotation.unwrap();
+    assert_eq!(rotation.verify().unwrap(), [inviter("1.1")]);
+    assert_eq!(rotation.content_text().unwrap(), response.did);
+
+    let request = Request::read(&message("request 1.0")).unwrap();
+    let signed = read_document(&request.document.unwrap(), &request.did).unwrap();
+    assert_eq!(chancery_did::methods::sov::nym_from_verkey(&signed.signers[0]), request.did);
+    let response = Response::read(&message("response 1.0")).unwrap();
+    let attachment = response.document.unwrap();
+    assert_eq!(read_document(&attachment, &response.did).unwrap().signers, [inviter("1.0")]);
+    assert!(read_document(&attachment, &request.did).is_err());
+
+    for version in ["1.1", "1.0"] {
+        let world = World::new(&["issuer", "holder"], protocols);
+        let invitation = invite(world.party("issuer"), handshake(&[&format!("didexchange/{version}")], true));
+        receive(&world, world.party("holder"), &invitation, true);
+        world.settle();
+        for ((_, ours), name) in world.take_log().iter().zip(["request", "response", "complete"]) {
+            assert_eq!(shape(ours), shape(&golden[format!("{name} {version}")]), "{name} {version}");
+        }
+    }
+}
+
+/// Member names, in order, all the way down; what is in base64 too where it is JSON.
+fn shape(value: &Value) -> Value {
+    use base64::Engine as _;
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| match (name.as_str(), value.as_str()) {
+                ("base64" | "protected", Some(text)) => {
+                    let text = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+                    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap();
+                    let inner =
+                        serde_json::from_slice(&bytes).map_or(Value::Null, |json: Value| shape(&json));
+                    json!([name, inner])
+                }
+                _ => json!([name, shape(value)]),
+            })
+            .collect(),
+        Value::Array(list) => list.iter().map(shape).collect(),
+        _ => Value::Null,
+    }
+}
+
+/// A fault of the store: the sender is told to try again, and trying again works.
+#[test]
+fn nothing_is_lost_when_the_store_is_down() {
+    let world = World::new(&["issuer", "holder"], protocols);
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    let invitation = invite(issuer, handshake(&["didexchange/1.1"], true));
+    receive(&world, holder, &invitation, true);
+    let request = holder.pack(&holder.take_messages().remove(0));
+    issuer.store.fail(true);
+    let error = crate::testing::now(issuer.agent.receive(&request, false)).unwrap_err();
+    assert!(matches!(error, ReceiveError::Unavailable(_)), "{error}");
+    issuer.store.fail(false);
+    assert_eq!(only_connection(issuer)["state"], "invitation");
+    assert!(issuer.receive(&request).rejection.is_none());
+    world.settle();
+    assert_eq!(only_connection(holder)["state"], "active");
 }

@@ -37,10 +37,12 @@ async fn find(unit: &mut Unit<'_>, received: &Received) -> Result<Option<OobReco
             return Ok(Some(record));
         }
     }
-    let (None, Some(key), Some(thread)) = (&received.connection, &recipient, received.message.thread_id()) else {
+    let (None, Some(key), Some(thread)) = (&received.connection, &recipient, received.message.thread_id())
+    else {
         return Ok(None);
     };
-    let query = Query::tagged("oob_record", "attach_thread_id", thread).and("our_recipient_key", key.as_str());
+    let query =
+        Query::tagged("oob_record", "attach_thread_id", thread).and("our_recipient_key", key.as_str());
     Ok(unit.find::<OobRecord>(&query).await?.pop())
 }
 

@@ -193,7 +193,8 @@ fn message(
 ) -> Result<Value, AgentError> {
     let version = command.protocol_version.as_deref().unwrap_or("1.1");
     let version = Version::parse(version).ok_or_else(|| {
-        AgentError::bad_request("bad-version", format!("not a protocol version: {version}")).at("protocol_version")
+        AgentError::bad_request("bad-version", format!("not a protocol version: {version}"))
+            .at("protocol_version")
     })?;
     let settings = unit.settings();
     let qualified: Vec<String> = protocols.iter().map(|p| format!("https://didcomm.org/{p}")).collect();

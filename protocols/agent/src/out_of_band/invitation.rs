@@ -97,7 +97,7 @@ pub fn read(invitation: Value, new_id: impl FnOnce() -> String) -> Result<Value,
     } else {
         members.insert("@type".into(), json!(TYPE));
     }
-    if !members.get("@id").is_some_and(|id| id.as_str().is_some_and(|id| !id.is_empty())) {
+    if members.get("@id").and_then(Value::as_str).is_none_or(str::is_empty) {
         members.insert("@id".into(), json!(new_id()));
     }
     Ok(ordered(members))
@@ -141,8 +141,9 @@ impl InvitedService {
             Self::Inline(target) => Ok(target.clone()),
             Self::Did(did) => {
                 let services = services(unit, did).await.map_err(|e| e.with_kind(Kind::Internal))?;
-                let none =
-                    || AgentError::internal("invitation-unusable", format!("{did} has no service for DIDComm"));
+                let none = || {
+                    AgentError::internal("invitation-unusable", format!("{did} has no service for DIDComm"))
+                };
                 target_of(&services, None).ok_or_else(none)
             }
         }

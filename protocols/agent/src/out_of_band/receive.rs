@@ -38,7 +38,11 @@ enum Begun {
 }
 
 /// Takes an invitation -> the out-of-band record. Waits where ACA-Py waits.
-pub async fn receive(agent: &Agent, tenant: &Tenant, command: ReceiveInvitation) -> Result<Value, AgentError> {
+pub async fn receive(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: ReceiveInvitation,
+) -> Result<Value, AgentError> {
     if agent.settings(tenant).no_receive_invites {
         let text = "Configuration does not allow receipt of invitations";
         return Err(AgentError::forbidden("no-receive-invites", text));
@@ -134,7 +138,8 @@ impl Invited {
 
     async fn begin(&self, unit: &mut Unit<'_>) -> Result<Begun, AgentError> {
         let mut record = OobRecord::new(unit, "initial", "receiver", &self.invitation);
-        let handshake = self.invitation["handshake_protocols"].as_array().is_some_and(|list| !list.is_empty());
+        let handshake =
+            self.invitation["handshake_protocols"].as_array().is_some_and(|list| !list.is_empty());
         if let Some(connection) = self.existing(unit).await? {
             record.connection_id = Some(connection.connection_id.clone());
             if record.has_attachments() {
@@ -142,11 +147,7 @@ impl Invited {
             }
             return reuse::begin(unit, record, &connection).await.map(|oob_id| Begun::Reusing { oob_id });
         }
-        if handshake {
-            self.connect(unit, record).await
-        } else {
-            self.connectionless(unit, record).await
-        }
+        if handshake { self.connect(unit, record).await } else { self.connectionless(unit, record).await }
     }
 
     /// A connection to the invitation's DID that can be used again.
@@ -168,7 +169,10 @@ impl Invited {
             .filter_map(invitation::handshake_protocol)
             .find(|p| p.starts_with("didexchange/"))
             .ok_or_else(|| {
-                AgentError::internal("no-handshake", "none of the invitation's handshake protocols is supported")
+                AgentError::internal(
+                    "no-handshake",
+                    "none of the invitation's handshake protocols is supported",
+                )
             })?;
         let target = self.service.target(unit).await?;
         let auto = self.command.auto_accept.unwrap_or_else(|| unit.settings().auto_accept_invites);
@@ -296,6 +300,8 @@ fn attached_message(unit: &Unit<'_>, record: &OobRecord) -> Result<Message, Agen
 async fn dispatch(unit: &mut Unit<'_>, received: &Received) -> Result<(), AgentError> {
     unit.dispatch(received).await.map_err(|error| match error {
         HandlerError::Failed(error) => error,
-        other => AgentError::internal("attachment-refused", format!("the attached message was refused: {other}")),
+        other => {
+            AgentError::internal("attachment-refused", format!("the attached message was refused: {other}"))
+        }
     })
 }

@@ -72,7 +72,10 @@ pub async fn receive_reuse(unit: &mut Unit<'_>, received: &Received) -> Result<(
     let pthid = message.parent_thread_id().ok_or_else(malformed)?;
     let minor = message.message_type().version().minor.min(1);
     let Some(known) = &received.connection else {
-        return Err(HandlerError::dropped("no-connection", "handshake-reuse from somebody without a connection"));
+        return Err(HandlerError::dropped(
+            "no-connection",
+            "handshake-reuse from somebody without a connection",
+        ));
     };
     if !known.is_active() {
         let text = "The connection is not active";
@@ -82,7 +85,10 @@ pub async fn receive_reuse(unit: &mut Unit<'_>, received: &Received) -> Result<(
     let repeated = unit.recall(Space::Seen, &seen).await?.is_some();
     if !repeated && !accept(unit, known, thid, pthid).await? {
         // ACA-Py answers nothing either: the invitation is used up or was never ours.
-        return Err(HandlerError::dropped("no-invitation", format!("no invitation {pthid} awaits a response")));
+        return Err(HandlerError::dropped(
+            "no-invitation",
+            format!("no invitation {pthid} awaits a response"),
+        ));
     }
     if !repeated {
         unit.guard(Guard::Unknown(Space::Seen, seen.clone()));
@@ -96,7 +102,12 @@ pub async fn receive_reuse(unit: &mut Unit<'_>, received: &Received) -> Result<(
 }
 
 /// Ties the invitation to the connection; false: no such invitation.
-async fn accept(unit: &mut Unit<'_>, known: &Connection, thid: &str, pthid: &str) -> Result<bool, AgentError> {
+async fn accept(
+    unit: &mut Unit<'_>,
+    known: &Connection,
+    thid: &str,
+    pthid: &str,
+) -> Result<bool, AgentError> {
     let records = oob_of_invitation(unit, pthid).await?;
     let awaiting = |r: &OobRecord| r.role == "sender" && r.state == "await-response";
     let Some(mut record) = records.into_iter().find(awaiting) else { return Ok(false) };
@@ -152,7 +163,9 @@ async fn waiting(unit: &mut Unit<'_>, received: &Received) -> Result<OobRecord, 
             && r.reuse_msg_id.as_deref() == thid
             && r.connection_id.as_deref() == received.connection_id()
     });
-    record.ok_or_else(|| HandlerError::dropped("unknown-thread", format!("no reuse of invitation {pthid} waits")))
+    record.ok_or_else(|| {
+        HandlerError::dropped("unknown-thread", format!("no reuse of invitation {pthid} waits"))
+    })
 }
 
 /// Receiver: takes a `handshake-reuse-accepted`.

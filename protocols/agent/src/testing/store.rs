@@ -7,10 +7,13 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::ports::store::{
-    Commit, CommitError, Committed, Event, EventNo, Facet, Guard, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq,
-    Space, StoreError, Version,
+    Commit, CommitError, Committed, Event, EventNo, Facet, Guard, Item, KeyRow, Op, Query, Queue, Row,
+    RowKey, Seq, Space, StoreError, Version,
 };
 use crate::ports::{Clock, Store, Tenant, Timestamp};
+
+type Remembered = (Vec<u8>, Option<Timestamp>);
+type Interfere = Box<dyn FnOnce(&MemoryStore) + Send>;
 
 #[derive(Default)]
 struct Inner {
@@ -20,10 +23,10 @@ struct Inner {
     keys: HashMap<(Tenant, String), KeyRow>,
     items: BTreeMap<Seq, Item>,
     events: BTreeMap<EventNo, Event>,
-    remembered: HashMap<(Tenant, Space, String), (Vec<u8>, Option<Timestamp>)>,
+    remembered: HashMap<(Tenant, Space, String), Remembered>,
     fail: bool,
     commits: usize,
-    interfere: Option<Box<dyn FnOnce(&MemoryStore) + Send>>,
+    interfere: Option<Interfere>,
 }
 
 /// A store that forgets everything when dropped.
@@ -81,7 +84,11 @@ impl MemoryStore {
     /// All events: topic and payload.
     pub fn all_events(&self) -> Vec<(String, Value)> {
         let inner = self.lock();
-        inner.events.values().map(|e| (e.topic.clone(), serde_json::from_slice(&e.payload).unwrap())).collect()
+        inner
+            .events
+            .values()
+            .map(|e| (e.topic.clone(), serde_json::from_slice(&e.payload).unwrap()))
+            .collect()
     }
 
     fn check(&self, inner: &Inner) -> Result<(), StoreError> {
@@ -195,7 +202,9 @@ impl MemoryStore {
         for op in ops {
             let exists = |key: &RowKey| inner.index.contains_key(&(tenant.clone(), key.clone()));
             match op {
-                Op::Insert(new) if exists(&new.key) || inserted.contains(&&new.key) => return Err(new.key.clone()),
+                Op::Insert(new) if exists(&new.key) || inserted.contains(&&new.key) => {
+                    return Err(new.key.clone());
+                }
                 Op::Insert(new) => inserted.push(&new.key),
                 Op::Replace(new) if !exists(&new.key) && !inserted.contains(&&new.key) => {
                     return Err(new.key.clone());
@@ -220,7 +229,10 @@ fn facet(row: &Row, facet: Facet) -> Option<String> {
 
 fn fits(row: &Row, query: &Query) -> bool {
     row.key.category == query.category
-        && query.tags.iter().all(|(name, value)| row.tags.iter().any(|t| t.name == *name && t.value == *value))
+        && query
+            .tags
+            .iter()
+            .all(|(name, value)| row.tags.iter().any(|t| t.name == *name && t.value == *value))
         && query.facets.iter().all(|(which, any)| facet(row, *which).is_some_and(|is| any.contains(&is)))
 }
 
@@ -235,8 +247,12 @@ impl Store for MemoryStore {
     async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
         let inner = self.lock();
         self.check(&inner)?;
-        let mut rows: Vec<Row> =
-            inner.rows.values().filter(|(t, row)| t == tenant && fits(row, query)).map(|(_, r)| r.clone()).collect();
+        let mut rows: Vec<Row> = inner
+            .rows
+            .values()
+            .filter(|(t, row)| t == tenant && fits(row, query))
+            .map(|(_, r)| r.clone())
+            .collect();
         if query.descending {
             rows.reverse();
         }
@@ -253,7 +269,14 @@ impl Store for MemoryStore {
         let inner = self.lock();
         self.check(&inner)?;
         let tagged = |row: &&KeyRow| row.tags.iter().any(|t| t.name == tag && t.value == value);
-        Ok(inner.keys.iter().filter(|((t, _), _)| t == tenant).map(|(_, r)| r).filter(tagged).cloned().collect())
+        Ok(inner
+            .keys
+            .iter()
+            .filter(|((t, _), _)| t == tenant)
+            .map(|(_, r)| r)
+            .filter(tagged)
+            .cloned()
+            .collect())
     }
 
     async fn recall(&self, tenant: &Tenant, space: Space, id: &str) -> Result<Option<Vec<u8>>, StoreError> {

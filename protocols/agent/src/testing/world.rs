@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_jsonld::Processor;
+use chancery_jsonld::{Documents, Processor};
 use serde_json::Value;
 
 use super::{MemoryStore, now};
@@ -20,7 +20,7 @@ use crate::ports::{Clock, Entropy, Fetch, FetchError, Store, Tenant, Timestamp, 
 /// Compiling the bundled contexts takes a while: once for all tests.
 fn jsonld() -> Arc<Processor> {
     static PROCESSOR: OnceLock<Arc<Processor>> = OnceLock::new();
-    PROCESSOR.get_or_init(|| Arc::new(Processor::bundled())).clone()
+    PROCESSOR.get_or_init(|| Arc::new(Processor::new(Arc::new(Documents::bundled())))).clone()
 }
 
 /// 2026-01-02T03:04:05Z
@@ -147,7 +147,8 @@ impl Party {
     /// Topic and payload of the events so far, then forgotten.
     pub fn events(&self) -> Vec<(String, Value)> {
         let mut seen = self.ears.events.lock().unwrap();
-        let events = seen.iter().map(|e| (e.topic.clone(), serde_json::from_slice(&e.payload).unwrap())).collect();
+        let events =
+            seen.iter().map(|e| (e.topic.clone(), serde_json::from_slice(&e.payload).unwrap())).collect();
         for event in seen.iter_mut() {
             event.topic = format!("(seen) {}", event.topic);
         }
@@ -235,6 +236,7 @@ impl World {
                 allow_insecure_seed: true,
                 wallet_type: "askar".into(),
                 tombstone_seconds: 600,
+                parked_seconds: 600,
                 ..Settings::default()
             };
             change(name, &mut settings);
@@ -279,9 +281,11 @@ impl World {
                 let outbound = Agent::read_outbound(&item).unwrap();
                 self.log.lock().unwrap().push((party.name.clone(), outbound.message.clone()));
                 let envelope = party.pack(&outbound);
-                let to = outbound.target.endpoint.as_deref().and_then(|e| {
-                    self.parties.iter().find(|p| p.endpoint == e.trim_end_matches('/'))
-                });
+                let to = outbound
+                    .target
+                    .endpoint
+                    .as_deref()
+                    .and_then(|e| self.parties.iter().find(|p| p.endpoint == e.trim_end_matches('/')));
                 if let Some(to) = to {
                     to.receive(&envelope);
                 }
@@ -319,7 +323,8 @@ impl World {
             let clock = self.clock.as_ref().unwrap();
             let at = clock.0.load(Ordering::Relaxed);
             let timers = self.parties.iter().flat_map(|p| p.timers.lock().unwrap().clone());
-            let next = timers.filter(|t| *t > at).min().expect("the command waits for something that never comes");
+            let next =
+                timers.filter(|t| *t > at).min().expect("the command waits for something that never comes");
             clock.0.store(next, Ordering::Relaxed);
         }
         panic!("the command goes on for ever");
@@ -332,7 +337,8 @@ impl World {
 
     /// Sender and message name (`didexchange/1.1/request`) of everything delivered so far, then forgotten.
     pub fn take_names(&self) -> Vec<String> {
-        let name = |m: &Value| m["@type"].as_str().unwrap().trim_start_matches("https://didcomm.org/").to_owned();
+        let name =
+            |m: &Value| m["@type"].as_str().unwrap().trim_start_matches("https://didcomm.org/").to_owned();
         self.take_log().iter().map(|(from, m)| format!("{from}: {}", name(m))).collect()
     }
 

@@ -46,7 +46,10 @@ impl Protocol for Handler {
 
     async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
         let Some(connection) = received.connection.as_ref().filter(|c| c.is_ready()) else {
-            return Err(HandlerError::dropped("connection-not-ready", "a ping outside of a ready connection"));
+            return Err(HandlerError::dropped(
+                "connection-not-ready",
+                "a ping outside of a ready connection",
+            ));
         };
         let message = &received.message;
         let thread = message.thread_id().unwrap_or_default();

@@ -52,7 +52,10 @@ pub struct DidCreate {
 
 impl std::fmt::Debug for DidCreate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DidCreate").field("method", &self.method).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("DidCreate")
+            .field("method", &self.method)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,7 +171,10 @@ async fn create_did(unit: &mut Unit<'_>, command: &DidCreate) -> Result<OwnDid, 
     let options = command.options.clone().unwrap_or_default();
     let name = options.key_type.as_deref().unwrap_or("ed25519");
     let kind = KeyType::from_name(name).filter(|kind| supported.contains(kind)).ok_or_else(|| {
-        AgentError::forbidden("unsupported-key-type", format!("method {method} does not support key type {name}"))
+        AgentError::forbidden(
+            "unsupported-key-type",
+            format!("method {method} does not support key type {name}"),
+        )
     })?;
     let did = match (method, options.did.as_deref()) {
         ("key" | "did:peer:2" | "did:peer:4", Some(_)) => {
@@ -231,7 +237,11 @@ async fn load_did(unit: &mut Unit<'_>, did: &str) -> Result<OwnDid, AgentError> 
 }
 
 /// `POST /wallet/did/public` -> `{"result": {…}}`. 404 not in the wallet; 403 a DID that only a ledger can make public.
-pub async fn set_public_did(agent: &Agent, tenant: &Tenant, command: SetPublicDid) -> Result<Value, AgentError> {
+pub async fn set_public_did(
+    agent: &Agent,
+    tenant: &Tenant,
+    command: SetPublicDid,
+) -> Result<Value, AgentError> {
     let did = &command.did;
     if sov::is_nym(sov::unqualified(did)) {
         return Err(AgentError::forbidden("no-ledger", "No ledger available.")

@@ -148,9 +148,9 @@ pub fn new_peer4(unit: &mut Unit<'_>, endpoints: &[&str], purpose: Purpose) -> R
 /// A new did:peer:2 with a key for authentication and one for key agreement.
 pub fn new_peer2(unit: &mut Unit<'_>, endpoints: &[&str], purpose: Purpose) -> Result<OwnDid, AgentError> {
     let secret = SecretKey::generate(KeyType::Ed25519, &mut unit.rng());
-    let agreement = secret
-        .to_x25519()
-        .map_err(|e| AgentError::internal("key-conversion", format!("a new key could not be converted: {e}")))?;
+    let agreement = secret.to_x25519().map_err(|e| {
+        AgentError::internal("key-conversion", format!("a new key could not be converted: {e}"))
+    })?;
     let did = peer::two::build_for_connection(secret.as_public(), agreement.as_public(), endpoints, &[]);
     let tags = |fragment: &str, key: &SecretKey| {
         vec![Tag::new("kid", format!("{did}#{fragment}")), Tag::new("multikey", key.as_public().multikey())]
@@ -201,12 +201,17 @@ pub async fn nym_from_seed(
     did: Option<&str>,
 ) -> Result<OwnDid, AgentError> {
     let secret = secret_from(unit, KeyType::Ed25519, seed)?;
-    let nym = did.map_or_else(|| sov::nym_from_verkey(secret.as_public()), |did| sov::unqualified(did).to_owned());
+    let nym =
+        did.map_or_else(|| sov::nym_from_verkey(secret.as_public()), |did| sov::unqualified(did).to_owned());
     with_key(unit, &nym, "sov", &secret).await
 }
 
 /// A key from a seed, random without.
-pub(super) fn secret_from(unit: &Unit<'_>, kind: KeyType, seed: Option<&str>) -> Result<SecretKey, AgentError> {
+pub(super) fn secret_from(
+    unit: &Unit<'_>,
+    kind: KeyType,
+    seed: Option<&str>,
+) -> Result<SecretKey, AgentError> {
     match seed {
         None => Ok(SecretKey::generate(kind, &mut unit.rng())),
         Some(seed) => SecretKey::from_seed(kind, &*seed_bytes(seed)?)
@@ -220,7 +225,9 @@ pub(super) fn secret_from(unit: &Unit<'_>, kind: KeyType, seed: Option<&str>) ->
 pub fn seed_bytes(seed: &str) -> Result<Zeroizing<[u8; 32]>, AgentError> {
     let bytes = if seed.contains('=') {
         let engine = base64::engine::general_purpose::STANDARD;
-        Zeroizing::new(base64::Engine::decode(&engine, seed.replace('-', "+").replace('_', "/")).unwrap_or_default())
+        Zeroizing::new(
+            base64::Engine::decode(&engine, seed.replace('-', "+").replace('_', "/")).unwrap_or_default(),
+        )
     } else {
         Zeroizing::new(seed.as_bytes().to_vec())
     };
