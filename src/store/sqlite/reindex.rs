@@ -13,8 +13,14 @@ use super::apply::{bytes, write_facets};
 use super::rows::head;
 use super::writer::execute;
 
-/// Records per transaction: a few milliseconds.
+/// Records indexed in one transaction: a few milliseconds.
 const BITE: i64 = 200;
+/// Records looked at in one transaction.
+const WINDOW: i64 = 5_000;
+
+/// The next records of a category.
+const NEXT: &str = "SELECT id FROM items INDEXED BY chancery_items_order
+    WHERE profile_id = ?1 AND kind = ?2 AND category = ?3 AND id > ?4 ORDER BY id LIMIT ?5";
 
 pub(super) struct Reindex {
     profiles: Arc<Profiles>,
@@ -77,7 +83,7 @@ impl Reindex {
         Ok(())
     }
 
-    /// The last record looked at, if there may be more.
+    /// The last record looked at; `None` at the end of the category.
     fn records(
         &self,
         conn: &Connection,
@@ -85,19 +91,17 @@ impl Reindex {
         category: &str,
         after: i64,
     ) -> rusqlite::Result<Option<i64>> {
-        let mut select = conn.prepare_cached(
-            "SELECT i.id, i.name, i.value FROM items i
-             WHERE i.profile_id = ?1 AND i.kind = ?2 AND i.category = ?3 AND i.id > ?4
-             AND NOT EXISTS (SELECT 1 FROM chancery_index x WHERE x.item = i.id)
-             ORDER BY i.id LIMIT ?5",
-        )?;
-        let mut rows = select.query(params![
-            profile.id,
-            KIND_ITEM,
-            profile.key.encrypt_category(category),
-            after,
-            BITE
-        ])?;
+        let category_stored = profile.key.encrypt_category(category);
+        let window = params![profile.id, KIND_ITEM, category_stored, after, WINDOW];
+        let end: Option<i64> = conn
+            .prepare_cached(&format!("SELECT MAX(id) FROM ({NEXT})"))?
+            .query_row(window, |row| row.get(0))?;
+        let Some(end) = end else { return Ok(None) };
+        let mut select = conn.prepare_cached(&format!(
+            "SELECT i.id, i.name, i.value FROM ({NEXT}) w CROSS JOIN items i ON i.id = w.id
+             WHERE NOT EXISTS (SELECT 1 FROM chancery_index x WHERE x.item = w.id) ORDER BY w.id LIMIT {BITE}"
+        ))?;
+        let mut rows = select.query(window)?;
         let (mut last, mut count) = (after, 0);
         while let Some(row) = rows.next()? {
             last = row.get(0)?;
@@ -113,6 +117,6 @@ impl Reindex {
                 .unwrap_or_default();
             write_facets(conn, last, &head(value), &StoredFacets::of(profile, category, &facets))?;
         }
-        Ok((count == BITE).then_some(last))
+        Ok(Some(if count == BITE { last } else { end }))
     }
 }
