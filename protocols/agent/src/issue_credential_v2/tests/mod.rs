@@ -1,6 +1,7 @@
 //! The protocol's tests: the table of states and inputs, ACA-Py's own messages and records, and whole exchanges.
 
 mod flows;
+mod invitations;
 mod repeats;
 mod table;
 mod vectors;
