@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chancery_agent::ports::Tenant;
 use chancery_agent::ports::store::Event;
 use chancery_agent::ports::watch::{Subscription, Watch};
-use chancery_agent::ports::Tenant;
 use serde_json::Value;
 use tokio::sync::broadcast;
 

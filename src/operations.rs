@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_agent::ports::operations::{Conductor, Operations};
 use chancery_agent::ports::Store;
+use chancery_agent::ports::operations::{Conductor, Operations};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
@@ -45,7 +45,8 @@ impl Process {
             && matches!(admin.access, AdminAccess::Insecure)
             && !is_loopback(&admin.host)
         {
-            let warning = format!("the admin API on {} lets everybody in (--admin-insecure-mode)", admin.host);
+            let warning =
+                format!("the admin API on {} lets everybody in (--admin-insecure-mode)", admin.host);
             tracing::warn!("{warning}: give it a key with ACAPY_ADMIN_API_KEY");
             warnings.push(warning);
         }
@@ -75,7 +76,8 @@ impl Process {
     fn done_and_failed(&self) -> [u64; 2] {
         let figures = &self.endpoint.figures;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let failed = [&figures.not_opened, &figures.not_understood, &figures.not_accepted, &figures.turned_away];
+        let failed =
+            [&figures.not_opened, &figures.not_understood, &figures.not_accepted, &figures.turned_away];
         [read(&figures.accepted), failed.into_iter().map(read).sum()]
     }
 }
@@ -97,7 +99,8 @@ impl Operations for Process {
             task_active: self.endpoint.handling.load(Ordering::Relaxed) as u64,
             task_done: since(0, done),
             task_failed: since(1, failed),
-            task_pending: out.waiting.load(Ordering::Relaxed) + self.webhooks.figures().waiting.load(Ordering::Relaxed),
+            task_pending: out.waiting.load(Ordering::Relaxed)
+                + self.webhooks.figures().waiting.load(Ordering::Relaxed),
         }
     }
 

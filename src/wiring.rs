@@ -21,11 +21,11 @@ use crate::live::Live;
 use crate::operations::Process;
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
 use crate::resolve::{Fetcher, Reach};
-use crate::store::{CreateMode, FacetSource, KeyMethod, OpenError, OpenOptions, Place, SqliteStore};
+use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place, SqliteStore};
+use crate::telemetry;
 use crate::webhooks::{self, Notice, Notifier};
 use crate::work::{self, Worker};
 use crate::world::{SystemClock, SystemEntropy};
-use crate::telemetry;
 
 /// How long a graceful stop waits for what is in flight.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -134,7 +134,11 @@ async fn open_store(
         entropy: entropy.clone(),
         facets: FacetSource { categories: &["cred_ex_v20", "connection"], of: chancery_agent::facets },
     };
-    Ok(Arc::new(SqliteStore::open(options).await?))
+    let keep = Keep {
+        delivered_events: seconds(config.retention.events).saturating_mul(1000),
+        dead_letters: seconds(config.retention.dead_letters).saturating_mul(1000),
+    };
+    Ok(Arc::new(SqliteStore::open_keeping(options, keep).await?))
 }
 
 fn settings(config: &Config, targets: &[webhooks::Target]) -> Settings {
@@ -197,7 +201,8 @@ fn listen(host: &str, port: u16) -> Result<TcpListener, StartError> {
 ///
 /// Errors: [`StartError`].
 pub async fn provision(config: Config) -> Result<(), StartError> {
-    telemetry::start(&config.logging).map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
+    telemetry::start(&config.logging)
+        .map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
     let clock = Arc::new(SystemClock::default());
     let entropy = Arc::new(SystemEntropy::default());
     let store = open_store(&config, CreateMode::IfMissing, &clock, &entropy).await?;
@@ -212,8 +217,14 @@ async fn first_did(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<()
     if let Some(seed) = &config.wallet.seed {
         let wallet = &config.wallet;
         let seed = zeroize::Zeroizing::new(STANDARD.encode(seed.expose()));
-        chancery_agent::wallet::ensure_seed_did(agent, tenant, &seed, wallet.local_did, wallet.replace_public_did)
-            .await?;
+        chancery_agent::wallet::ensure_seed_did(
+            agent,
+            tenant,
+            &seed,
+            wallet.local_did,
+            wallet.replace_public_did,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -253,7 +264,8 @@ async fn build_agent(
 ///
 /// Errors: [`StartError`]. After a signal or `GET /shutdown` it ends with `Ok`.
 pub async fn start(config: Config) -> Result<(), StartError> {
-    telemetry::start(&config.logging).map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
+    telemetry::start(&config.logging)
+        .map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
     for notice in &config.notices {
         tracing::info!("{notice}");
     }
@@ -351,7 +363,8 @@ fn start_workers(
         .pool_max_idle_per_host(64)
         .build()
         .map_err(tls)?;
-    let ws_tls = rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
+    let ws_tls =
+        rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
     let carrier = Arc::new(Carrier::new(CarrierParts {
         store: store.clone(),
         clock: clock.clone(),

@@ -167,7 +167,10 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
             figures: figures.clone(),
             draining: None,
         };
-        #[expect(clippy::disallowed_methods, reason = "the delivery workers are started here and nowhere else")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the delivery workers are started here and nowhere else"
+        )]
         tokio::spawn(board.run(receiver));
         Self { events, figures }
     }
@@ -315,7 +318,10 @@ impl<C: Courier> Board<C> {
         let courier = self.courier.clone();
         let events = self.events.clone();
         self.figures.in_flight.fetch_add(1, Ordering::Relaxed);
-        #[expect(clippy::disallowed_methods, reason = "the delivery workers are started here and nowhere else")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the delivery workers are started here and nowhere else"
+        )]
         tokio::spawn(async move {
             let outcome = courier.deliver(&job).await;
             let _ = events.send(Event::Tried(job.id, (job.endpoint, job.lane), outcome));
@@ -408,7 +414,8 @@ fn eligible<T>(queue: &VecDeque<Entry<T>>, now: Instant) -> Option<usize> {
     for (at, entry) in queue.iter().take(WINDOW).enumerate() {
         match &entry.job.thread {
             None => {
-                return (at == 0 && !entry.in_flight && !entry.not_before.is_some_and(|t| t > now)).then_some(at);
+                return (at == 0 && !entry.in_flight && !entry.not_before.is_some_and(|t| t > now))
+                    .then_some(at);
             }
             Some(thread) => {
                 if before.insert(thread) && !entry.in_flight && !entry.not_before.is_some_and(|t| t > now) {

@@ -23,9 +23,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 fn status_text(status: StatusCode) -> HttpResponse {
-    HttpResponse::build(status)
-        .content_type("text/plain; charset=utf-8")
-        .body(format!("{}: {}", status.as_u16(), status.canonical_reason().unwrap_or_default()))
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(format!(
+        "{}: {}",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default()
+    ))
 }
 
 async fn get(query: web::Query<HashMap<String, String>>) -> HttpResponse {

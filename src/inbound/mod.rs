@@ -91,7 +91,9 @@ impl Endpoint {
                 return;
             }
             Some(Rejection::NotOpened(detail)) => (&self.figures.not_opened, "not-opened", detail),
-            Some(Rejection::NotUnderstood(detail)) => (&self.figures.not_understood, "not-understood", detail),
+            Some(Rejection::NotUnderstood(detail)) => {
+                (&self.figures.not_understood, "not-understood", detail)
+            }
             Some(Rejection::NotAccepted(reason, detail)) => (&self.figures.not_accepted, *reason, detail),
         };
         counter.fetch_add(1, Ordering::Relaxed);

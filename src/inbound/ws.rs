@@ -13,7 +13,9 @@ use super::{Busy, Endpoint};
 
 pub fn routes(config: &mut web::ServiceConfig) {
     config.route("/", web::get().to(open)).default_service(web::to(|| async {
-        HttpResponse::build(StatusCode::NOT_FOUND).content_type("text/plain; charset=utf-8").body("404: Not Found")
+        HttpResponse::build(StatusCode::NOT_FOUND)
+            .content_type("text/plain; charset=utf-8")
+            .body("404: Not Found")
     }));
 }
 
@@ -62,7 +64,9 @@ async fn run(
             }
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
             Ok(AggregatedMessage::Close(reason)) => return reason,
-            Err(error) => Err(CloseReason { code: CloseCode::Protocol, description: Some(error.to_string()) }),
+            Err(error) => {
+                Err(CloseReason { code: CloseCode::Protocol, description: Some(error.to_string()) })
+            }
         };
         if let Err(reason) = outcome {
             return Some(reason);

@@ -12,7 +12,9 @@ pub async fn post(client: &reqwest::Client, endpoint: &str, envelope: Vec<u8>) -
     let request = client.post(endpoint).header(reqwest::header::CONTENT_TYPE, ENVELOPE_TYPE).body(envelope);
     let response = match request.send().await {
         Ok(response) => response,
-        Err(error) if error.is_builder() => return Outcome::Hopeless(format!("not a usable endpoint: {error}")),
+        Err(error) if error.is_builder() => {
+            return Outcome::Hopeless(format!("not a usable endpoint: {error}"));
+        }
         Err(error) => return Outcome::EndpointDown(root_cause(&error)),
     };
     let status = response.status();

@@ -6,13 +6,13 @@ mod ws;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use http::{ENVELOPE_TYPE, root_cause};
 use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::connection::Connection;
 use chancery_agent::engine::{Outbound, Scope};
 use chancery_agent::ports::store::{Item, Op, Queue};
 use chancery_agent::ports::{Clock, Store, Timestamp};
+pub use http::{ENVELOPE_TYPE, root_cause};
 
 use crate::delivery::{Courier, Dispatcher, Job, Outcome, Settled};
 
@@ -144,7 +144,9 @@ impl Courier for Carrier {
         match endpoint.split_once("://").map(|(scheme, _)| scheme) {
             Some("http" | "https") if self.http => http::post(&self.client, endpoint, envelope).await,
             Some("ws" | "wss") if self.ws => ws::send(&self.tls, endpoint, envelope).await,
-            _ => Outcome::Hopeless(format!("no outbound transport for {endpoint}: start with -ot http or -ot ws")),
+            _ => Outcome::Hopeless(format!(
+                "no outbound transport for {endpoint}: start with -ot http or -ot ws"
+            )),
         }
     }
 
@@ -163,13 +165,16 @@ impl Courier for Carrier {
                 tracing::debug!(tenant = %item.tenant, message_type, thread = %outbound.thread_id, "delivered");
                 self.store.lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
             }
-            Settled::Held => tracing::debug!(tenant = %item.tenant, message_type, "kept until its recipient polls"),
+            Settled::Held => {
+                tracing::debug!(tenant = %item.tenant, message_type, "kept until its recipient polls")
+            }
             Settled::Again { attempts, pause, reason } => {
                 tracing::info!(
                     tenant = %item.tenant, message_type, thread = %outbound.thread_id, endpoint = %job.endpoint,
                     attempts, ?pause, reason, "not delivered, will be tried again"
                 );
-                let due = Timestamp(self.clock.now().0).plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+                let due = Timestamp(self.clock.now().0)
+                    .plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
                 let op = Op::Requeue { seq: item.seq, queue: Queue::Outbound, due, attempts };
                 self.store.lazily(&item.tenant, vec![op]);
             }
@@ -191,7 +196,8 @@ pub async fn resume(
 ) -> Result<usize, chancery_agent::ports::store::StoreError> {
     let mut after = 0;
     let mut count = 0;
-    let oldest = carrier.clock.now().0 - i64::try_from(carrier.schedule.most_held.as_micros()).unwrap_or(i64::MAX);
+    let oldest =
+        carrier.clock.now().0 - i64::try_from(carrier.schedule.most_held.as_micros()).unwrap_or(i64::MAX);
     loop {
         let items = carrier.store.items(Queue::Outbound, after, 500).await?;
         let Some(last) = items.last() else { return Ok(count) };

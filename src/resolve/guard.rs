@@ -26,7 +26,9 @@ impl Reach {
         }
         let host = url.host_str().unwrap_or_default();
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) if !self.allows(address) => Err(format!("{url}: this address may not be fetched from")),
+            Ok(address) if !self.allows(address) => {
+                Err(format!("{url}: this address may not be fetched from"))
+            }
             _ => Ok(()),
         }
     }
@@ -86,7 +88,8 @@ pub fn guarded_client(reach: Reach, time_out: Duration) -> Result<reqwest::Clien
     let same_host = reqwest::redirect::Policy::custom(move |attempt| {
         let host = |url: &Url| url.host_str().map(str::to_owned);
         let first = attempt.previous().first().and_then(host);
-        if attempt.previous().len() > 5 || first != host(attempt.url()) || reach.check(attempt.url()).is_err() {
+        if attempt.previous().len() > 5 || first != host(attempt.url()) || reach.check(attempt.url()).is_err()
+        {
             return attempt.stop();
         }
         attempt.follow()

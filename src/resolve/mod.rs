@@ -39,11 +39,14 @@ impl Fetch for Fetcher {
                 "the context {url} isn't bundled, and --jsonld-remote-contexts is off"
             )));
         }
-        let url = reqwest::Url::parse(url).map_err(|e| FetchError::Refused(format!("{url} is no URL: {e}")))?;
+        let url =
+            reqwest::Url::parse(url).map_err(|e| FetchError::Refused(format!("{url} is no URL: {e}")))?;
         self.reach.check(&url).map_err(FetchError::Refused)?;
         let accept = match purpose {
             Purpose::Context => HeaderValue::from_static("application/ld+json, application/json;q=0.9"),
-            Purpose::DidDocument => HeaderValue::from_static("application/did+ld+json, application/did+json, application/json"),
+            Purpose::DidDocument => {
+                HeaderValue::from_static("application/did+ld+json, application/did+json, application/json")
+            }
         };
         let failed = |e: reqwest::Error| FetchError::Failed(crate::outbound::root_cause(&e));
         let response = self.client.get(url.clone()).header(ACCEPT, accept).send().await.map_err(failed)?;

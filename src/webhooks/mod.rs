@@ -118,7 +118,9 @@ impl Courier for Notifier {
         }
         let response = match request.body(event.payload.clone()).send().await {
             Ok(response) => response,
-            Err(error) if error.is_builder() => return Outcome::Hopeless(format!("not a usable URL: {error}")),
+            Err(error) if error.is_builder() => {
+                return Outcome::Hopeless(format!("not a usable URL: {error}"));
+            }
             Err(error) => return Outcome::EndpointDown(root_cause(&error)),
         };
         let status = response.status();

@@ -124,7 +124,12 @@ async fn a_job_without_a_thread_is_a_barrier() {
     let mut stage = Stage::new(9, &[]);
     let go = stage.hold_back(1);
     let barrier = stage.hold_back(2);
-    stage.dispatcher.add(vec![job(1, "c", Some("a")), job(2, "c", None), job(3, "c", Some("b")), job(4, "d", None)]);
+    stage.dispatcher.add(vec![
+        job(1, "c", Some("a")),
+        job(2, "c", None),
+        job(3, "c", Some("b")),
+        job(4, "d", None),
+    ]);
     assert_eq!(stage.lines(3).await, ["1 at 0", "4 at 0", "4 delivered"]);
     go.send(()).unwrap();
     assert_eq!(stage.lines(2).await, ["1 delivered", "2 at 0"]);
@@ -143,7 +148,10 @@ async fn one_job_probes_an_endpoint_that_is_down_and_the_others_wait() {
     let lines = stage.lines(7).await;
     let tries: Vec<&String> = lines.iter().filter(|l| l.contains(" at ")).collect();
     assert!(tries[0].ends_with("at 1"), "{lines:?}");
-    assert!(lines.iter().filter(|l| l.ends_with("at 0")).count() == 0, "nobody goes while it is down: {lines:?}");
+    assert!(
+        lines.iter().filter(|l| l.ends_with("at 0")).count() == 0,
+        "nobody goes while it is down: {lines:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,12 +17,14 @@ const PAGES: i64 = 512;
 pub struct Keep {
     /// Events that all targets have got, in milliseconds.
     pub delivered_events: i64,
+    /// Dead letters, counted from when they were first to be sent, in milliseconds.
+    pub dead_letters: i64,
 }
 
 impl Default for Keep {
-    /// Seven days.
+    /// Seven and thirty days.
     fn default() -> Self {
-        Self { delivered_events: 7 * 24 * 3_600_000 }
+        Self { delivered_events: 7 * 24 * 3_600_000, dead_letters: 30 * 24 * 3_600_000 }
     }
 }
 
@@ -41,14 +43,16 @@ impl Housekeeping {
     /// One bite; whether anything was changed.
     pub fn bite(&mut self, conn: &Connection) -> rusqlite::Result<bool> {
         let memory = self.memory(conn)?;
+        let queue = self.queue(conn)?;
         let events = self.events(conn)?;
         let pages = give_back(conn, SPARE_PAGES, PAGES)?;
-        Ok(memory > 0 || events.1 > 0 || pages)
+        Ok(memory > 0 || queue > 0 || events.1 > 0 || pages)
     }
 
     /// Everything that is old.
     pub fn all(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         while self.memory(conn)? > 0 {}
+        while self.queue(conn)? > 0 {}
         self.after = 0;
         while self.events(conn)?.0 == BITE {}
         give_back(conn, 0, i64::from(i32::MAX))?;
@@ -61,6 +65,16 @@ impl Housekeeping {
              (SELECT profile, space, id FROM chancery_memory WHERE expires <= ?1 LIMIT ?2)",
         )?
         .execute(params![self.clock.now().0, BITE])
+    }
+
+    /// Dead letters that nobody asked for, and envelopes whose connection never became ready.
+    fn queue(&self, conn: &Connection) -> rusqlite::Result<usize> {
+        let now = self.clock.now();
+        conn.prepare_cached(
+            "DELETE FROM chancery_queue WHERE seq IN (SELECT seq FROM chancery_queue
+             WHERE (queue = 'dead' AND created <= ?1) OR (queue = 'parked' AND due <= ?2) LIMIT ?3)",
+        )?
+        .execute(params![now.plus_millis(-self.keep.dead_letters).0, now.0, BITE])
     }
 
     /// How many events were looked at, how many removed. Numbers follow the time, so the first young one ends the round.

@@ -348,10 +348,8 @@ impl Store for SqliteStore {
         self.jobs.send(Job::Commit(Box::new(prepared), answer)).map_err(|_| closed())?;
         match answered.await {
             Ok(Ok(committed)) => Ok(committed),
-            Ok(Err(Refused::Guard(position))) => {
-                Err(CommitError::Conflict(guarded(&commit.guards[position])))
-            }
-            Ok(Err(Refused::Change(position))) => Err(CommitError::Conflict(changed(&commit.ops[position]))),
+            Ok(Err(Refused::Guard(position))) => Err(conflict(profile, guarded(&commit.guards[position]))),
+            Ok(Err(Refused::Change(position))) => Err(conflict(profile, changed(&commit.ops[position]))),
             Ok(Err(Refused::Store(error))) => Err(error.into()),
             Err(_) => Err(closed().into()),
         }

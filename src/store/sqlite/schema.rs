@@ -69,7 +69,7 @@ const SIDE_TABLES: &str = "
         connection INTEGER,
         thread INTEGER
     );
-    CREATE INDEX IF NOT EXISTS chancery_index_state ON chancery_index (scope, state);
+    CREATE INDEX IF NOT EXISTS chancery_index_state ON chancery_index (scope, state, item, role);
     CREATE INDEX IF NOT EXISTS chancery_index_role ON chancery_index (scope, role);
     CREATE INDEX IF NOT EXISTS chancery_index_connection ON chancery_index (scope, connection);
     CREATE INDEX IF NOT EXISTS chancery_index_thread ON chancery_index (scope, thread);

@@ -10,7 +10,7 @@ use chancery_jsonld::Processor;
 use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
 use crate::connection::Directory;
 use crate::ports::store::{Event, Item, Queue};
-use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Watch, Workers};
+use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Timestamp, Watch, Workers};
 
 const KEY_CACHE: usize = 10_000;
 
@@ -44,7 +44,7 @@ pub struct Agent {
     shared: SharedSecrets,
     keys: Mutex<HashMap<(Tenant, String), SecretKey>>,
     directory: Directory,
-    parked: Mutex<HashMap<String, usize>>,
+    parked: Mutex<HashMap<String, Vec<Timestamp>>>,
     held: Mutex<HashMap<String, Vec<Item>>>,
 }
 
@@ -253,7 +253,8 @@ impl Agent {
         item
     }
 
-    pub(super) fn parked(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+    /// Until when envelopes are parked, by the key of ours that they wait for.
+    pub(super) fn parked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<Timestamp>>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,7 +266,7 @@ impl Agent {
             let Some(last) = items.last() else { return Ok(()) };
             after = last.seq;
             for item in &items {
-                *self.parked().entry(item.lane.clone()).or_default() += 1;
+                self.parked().entry(item.lane.clone()).or_default().push(item.due);
             }
         }
     }

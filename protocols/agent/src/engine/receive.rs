@@ -257,16 +257,17 @@ impl Agent {
             return Ok(false);
         }
         let lane = recipient.base58();
+        let due = unit.now().plus_millis(unit.settings().parked_seconds.saturating_mul(1000));
         {
             let mut parked = self.parked();
             let most_keys = parked.len() >= MOST_PARKED_KEYS && !parked.contains_key(&lane);
-            let count = parked.entry(lane.clone()).or_default();
-            if most_keys || *count >= MOST_PARKED_PER_KEY {
+            let waiting = parked.entry(lane.clone()).or_default();
+            waiting.retain(|until| *until > unit.now());
+            if most_keys || waiting.len() >= MOST_PARKED_PER_KEY {
                 return Ok(false);
             }
-            *count += 1;
+            waiting.push(due);
         }
-        let due = unit.now().plus_millis(unit.settings().parked_seconds.saturating_mul(1000));
         unit.op(Op::Enqueue(NewItem { queue: Queue::Parked, lane, due, value: body.to_vec() }));
         Ok(true)
     }

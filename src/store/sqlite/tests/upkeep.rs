@@ -6,7 +6,7 @@ use std::time::Duration;
 use askar_storage::backend::{Backend as _, BackendSession as _};
 use askar_storage::entry::{EntryKind, EntryOperation};
 use chancery_agent::ports::store::{
-    Commit, CommitError, Facet, Op, Query, RowKey, Space, Store as _, StoreError,
+    Commit, CommitError, Facet, Guard, NewItem, Op, Query, Queue, RowKey, Space, Store as _, StoreError,
 };
 use chancery_agent::ports::{Clock as _, Timestamp};
 use rusqlite::Connection;
@@ -32,11 +32,44 @@ fn count(path: &std::path::Path, table: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_and_parked_envelopes_go_when_their_time_is_over() {
+    let folder = Folder::new();
+    let clock = HandClock::new();
+    let options = OpenOptions { clock: clock.clone(), ..file(&folder.wallet()) };
+    let keep = Keep { delivered_events: 7 * DAY, dead_letters: 30 * DAY };
+    let store = SqliteStore::open_keeping(options, keep).await.unwrap();
+    let item = |queue, due| {
+        Op::Enqueue(NewItem { queue, lane: "lane".into(), due: clock.now().plus_millis(due), value: vec![1] })
+    };
+    let all = [Queue::Dead, Queue::Outbound, Queue::Work, Queue::Parked];
+    commit(&store, all.iter().map(|queue| item(*queue, DAY)).collect()).await.unwrap();
+    let left = async || {
+        let mut left = Vec::new();
+        for queue in all {
+            left.extend(store.items(queue, 0, 9).await.unwrap().iter().map(|i| i.queue));
+        }
+        left
+    };
+    clock.forward(DAY / 2);
+    store.tidy().await.unwrap();
+    assert_eq!(left().await, all);
+    clock.forward(DAY);
+    store.tidy().await.unwrap();
+    assert_eq!(left().await, [Queue::Dead, Queue::Outbound, Queue::Work]);
+    clock.forward(30 * DAY);
+    store.tidy().await.unwrap();
+    assert_eq!(left().await, [Queue::Outbound, Queue::Work], "what is to be delivered never goes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn old_rows_go_and_the_disk_is_given_back() {
     let folder = Folder::new();
     let clock = HandClock::new();
     let options = OpenOptions { clock: clock.clone(), ..file(&folder.wallet()) };
-    let store = SqliteStore::open_keeping(options, Keep { delivered_events: 7 * DAY }).await.unwrap();
+    let store =
+        SqliteStore::open_keeping(options, Keep { delivered_events: 7 * DAY, dead_letters: 30 * DAY })
+            .await
+            .unwrap();
     let event = |targets: &[&str]| {
         Op::Event(chancery_agent::ports::store::NewEvent {
             topic: "t".into(),
@@ -165,27 +198,41 @@ async fn a_wrong_index_is_noticed_and_built_again() {
 async fn rows_changed_behind_our_back_are_not_overwritten() {
     let folder = Folder::new();
     let store = SqliteStore::open(file(&folder.wallet())).await.unwrap();
-    commit(&store, vec![Op::Insert(row("connection", "a", "1", &[]))]).await.unwrap();
-    let known = store.get(&tenant(), &RowKey::new("connection", "a")).await.unwrap().unwrap().version;
+    commit(&store, vec![Op::Insert(row("connection", "old", "1", &[]))]).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open(file(&folder.wallet())).await.unwrap();
+    commit(&store, vec![Op::Insert(row("connection", "new", "1", &[]))]).await.unwrap();
+    let read =
+        async |name: &str| store.get(&tenant(), &RowKey::new("connection", name)).await.unwrap().unwrap();
+    // The writer knows the row id of one, and both are cached.
+    let known = [("old", read("old").await.version), ("new", read("new").await.version)];
 
     let other = askar(&folder.wallet()).await;
     let mut session = other.session(None, true).unwrap();
-    session
-        .update(EntryKind::Item, EntryOperation::Replace, "connection", "a", Some(b"theirs"), None, None)
-        .await
-        .unwrap();
+    for (name, _) in known {
+        let theirs = Some(&b"theirs"[..]);
+        session
+            .update(EntryKind::Item, EntryOperation::Replace, "connection", name, theirs, None, None)
+            .await
+            .unwrap();
+    }
     session.close(true).await.unwrap();
     drop(session);
     other.close().await.unwrap();
 
-    let guards = vec![chancery_agent::ports::store::Guard::Version(RowKey::new("connection", "a"), known)];
-    let ops = vec![Op::Replace(row("connection", "a", "ours", &[]))];
-    let done = store.commit(&tenant(), Commit { guards, ops: ops.clone() }).await;
-    assert!(matches!(done, Err(CommitError::Conflict(_))), "{done:?}");
-    // Whoever loads again sees what was written.
-    let found = store.get(&tenant(), &RowKey::new("connection", "a")).await.unwrap().unwrap();
-    assert_eq!(found.value, b"theirs");
-    commit(&store, ops).await.unwrap();
+    for (name, version) in known {
+        let guards = vec![Guard::Version(RowKey::new("connection", name), version)];
+        let ops = vec![Op::Replace(row("connection", name, "ours", &[]))];
+        let done = store.commit(&tenant(), Commit { guards, ops }).await;
+        assert!(matches!(done, Err(CommitError::Conflict(_))), "{done:?}");
+        // Whoever loads again sees what was written, and gets through.
+        let found = read(name).await;
+        assert_eq!(found.value, b"theirs");
+        let guards = vec![Guard::Version(RowKey::new("connection", name), found.version)];
+        let ops = vec![Op::Replace(row("connection", name, "ours", &[]))];
+        store.commit(&tenant(), Commit { guards, ops }).await.unwrap();
+        assert_eq!(read(name).await.value, b"ours");
+    }
     store.close().await;
 }
 
