@@ -29,6 +29,7 @@ mod commands;
 mod exchange;
 mod handler;
 pub mod messages;
+mod operations;
 mod record;
 mod state;
 #[cfg(test)]
@@ -36,10 +37,13 @@ mod tests;
 
 pub use commands::{
     BoundOffer, BoundRequest, Create, CreateOffer, Filter, Id, Issue, List, ProblemReport, Send, SendOffer,
-    SendProposal, SendRequest, Store, bound_offer, bound_request, create, create_offer, get, issue, list,
-    problem_report, remove, send, send_offer, send_proposal, send_request, store,
+    SendProposal, SendRequest, Store,
 };
 pub use handler::Handler;
+pub use operations::{
+    bound_offer, bound_request, create, create_offer, get, issue, list, problem_report, remove, send,
+    send_offer, send_proposal, send_request, store,
+};
 pub use record::{Exchange, Initiator, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
 
 /// The protocol, for the agent's list.

@@ -81,7 +81,7 @@ fn a_connectionless_offer_runs_to_its_end() {
     assert_eq!(names, ["request-credential", "issue-credential", "ack"]);
     for (_, message) in &log {
         assert_eq!(message["~thread"], json!({"thid": offer["thread_id"], "pthid": invitation["@id"]}));
-        assert_eq!(message.as_object().unwrap().keys().last().unwrap(), "~service");
+        assert_eq!(message.as_object().unwrap().keys().next_back().unwrap(), "~service");
     }
     let request = only_record(world.party("issuer"))["cred_request"].clone();
     assert_eq!(request["~service"], log[0].1["~service"]);
