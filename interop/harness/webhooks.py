@@ -50,6 +50,9 @@ class Receiver:
             daemon_threads = True
             request_queue_size = 512
 
+            def handle_error(self, request, client_address):
+                """An agent that is killed leaves its connections open; that is no news."""
+
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
