@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 
@@ -29,7 +30,8 @@ async fn exchange(tls: &Arc<rustls::ClientConfig>, endpoint: &str, envelope: Vec
     };
     let sent = async {
         socket.send(Message::Binary(envelope.into())).await?;
-        socket.close(None).await
+        // ACA-Py logs an error for a close without a code.
+        socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })).await
     };
     if let Err(error) = sent.await {
         return Outcome::EndpointDown(root_cause(&error));
