@@ -1,7 +1,7 @@
 //! The wallet in an SQLite file.
 //!
 //! ```text
-//! lock        one process per file
+//! lock        one process per file        memory: the file of a wallet in memory
 //! provision   making and rekeying, by askar-storage
 //! schema      connections, Askar's tables as found, our side tables
 //! writer      the one thread that writes: batches, checkpoints
@@ -13,9 +13,11 @@
 mod apply;
 mod housekeeping;
 mod lock;
+mod memory;
 mod provision;
 mod readers;
 mod records;
+mod refusal;
 mod reindex;
 mod rows;
 mod schema;
@@ -35,16 +37,16 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
 
 use chancery_agent::ports::store::{
-    Commit, CommitError, Committed, Event, EventNo, Guard, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq,
-    Space, Store, StoreError,
+    Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
+    Store, StoreError,
 };
 use chancery_agent::ports::{Clock, Entropy, Tenant};
 
-use super::format::KeyEntry;
 use super::prepared::{Prepared, Preparer};
 use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
 use super::{CreateMode, FacetSource, OpenError, OpenOptions, Place};
 use readers::{Read, Readers};
+use refusal::{changed, closed, conflict, guarded, store_error};
 use writer::{Died, Job, Refused};
 
 pub use housekeeping::Keep;
@@ -93,7 +95,7 @@ impl SqliteStore {
         let (path, folder) = match &options.place {
             Place::File(path) => (path.clone(), None),
             Place::Memory => {
-                let folder = memory_folder(options.entropy.as_ref())?;
+                let folder = memory::folder(options.entropy.as_ref())?;
                 (folder.join("sqlite.db"), Some(folder))
             }
         };
@@ -457,81 +459,4 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database.as_os_str());
     name.push(suffix);
     name.into()
-}
-
-/// A folder of its own for a wallet in memory: where there is a file system in memory, there.
-fn memory_folder(entropy: &dyn Entropy) -> Result<PathBuf, OpenError> {
-    let shm = Path::new("/dev/shm");
-    let parent = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
-    sweep(&parent);
-    let mut random = [0; 16];
-    entropy.fill(&mut random);
-    let folder = parent.join(format!("{MEMORY}{}", uuid::Builder::from_random_bytes(random).into_uuid()));
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(&folder).map_err(|error| OpenError::Io { path: folder.clone(), error })?;
-    Ok(folder)
-}
-
-const MEMORY: &str = "chancery-wallet-";
-
-/// Removes what killed processes have left: folders whose lock nobody holds.
-fn sweep(parent: &Path) {
-    let Ok(entries) = std::fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(MEMORY) {
-            let database = entry.path().join("sqlite.db");
-            // A folder without a lock file is being made right now.
-            if lock::path_of(&database).exists() && lock::FileLock::take(&database).is_ok() {
-                let _ = std::fs::remove_dir_all(entry.path());
-            }
-        }
-    }
-}
-
-/// The caller will load again: from the database, in case another program has written and the cache does not know.
-fn conflict(profile: &Profile, key: RowKey) -> CommitError {
-    profile.rows.changed(&key, None);
-    CommitError::Conflict(key)
-}
-
-fn guarded(guard: &Guard) -> RowKey {
-    match guard {
-        Guard::Version(key, _) | Guard::Absent(key) => key.clone(),
-        Guard::Unknown(space, id) => RowKey::new(space.as_str(), id.as_str()),
-    }
-}
-
-fn changed(op: &Op) -> RowKey {
-    match op {
-        Op::Insert(row) | Op::Replace(row) | Op::Put(row) => row.key.clone(),
-        Op::Remove(key) => key.clone(),
-        Op::InsertKey(key) => RowKey::new(KeyEntry::CATEGORY, key.name.as_str()),
-        Op::UpdateKey { name, .. } | Op::RemoveKey(name) => RowKey::new(KeyEntry::CATEGORY, name.as_str()),
-        // The others never conflict.
-        _ => RowKey::new("", ""),
-    }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("the wallet is closed".to_owned())
-}
-
-/// What SQLite's errors mean to whoever runs the agent.
-fn store_error(error: &rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode as Code;
-    let sentence = match error.sqlite_error_code() {
-        Some(Code::DiskFull) => "the disk is full; nothing was written. Free some space",
-        Some(Code::ReadOnly) => "the wallet's file, or its folder, cannot be written. Check the permissions",
-        Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
-            "another program holds the wallet's file locked. Stop it"
-        }
-        Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
-            return StoreError::Damaged(format!("the file itself is damaged, restore a backup ({error})"));
-        }
-        Some(Code::SystemIoFailure) => "reading or writing the disk failed; see the system's log",
-        _ => return StoreError::Unavailable(format!("SQLite: {error}")),
-    };
-    StoreError::Unavailable(format!("{sentence} ({error})"))
 }

@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use super::super::super::conformance::row;
 use super::super::super::{CreateMode, KeyMethod, OpenError, OpenOptions, Place};
-use super::super::{MEMORY, SqliteStore, beside};
+use super::super::memory::PREFIX;
+use super::super::{SqliteStore, beside};
 use super::{Folder, RAW_KEY, Tenant, file, options};
 
 async fn refused(options: OpenOptions) -> OpenError {
@@ -167,7 +168,7 @@ async fn a_wallet_in_memory_leaves_nothing() {
     let shm = std::path::Path::new("/dev/shm");
     let parent = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
     // What a killed process leaves: a folder whose lock is free.
-    let left = parent.join(format!("{MEMORY}left-{}", std::process::id()));
+    let left = parent.join(format!("{PREFIX}left-{}", std::process::id()));
     std::fs::create_dir_all(&left).unwrap();
     std::fs::write(left.join("sqlite.db.lock"), "1").unwrap();
 

@@ -1,0 +1,55 @@
+//! What callers are told when something is not done.
+
+use chancery_agent::ports::store::{CommitError, Guard, Op, RowKey, StoreError};
+
+use super::super::format::KeyEntry;
+use super::super::profiles::Profile;
+
+/// The caller will load again: from the database, in case another program has written and the cache does not know.
+pub(super) fn conflict(profile: &Profile, key: RowKey) -> CommitError {
+    profile.rows.changed(&key, None);
+    CommitError::Conflict(key)
+}
+
+/// The row that a guard is about.
+pub(super) fn guarded(guard: &Guard) -> RowKey {
+    match guard {
+        Guard::Version(key, _) | Guard::Absent(key) => key.clone(),
+        Guard::Unknown(space, id) => RowKey::new(space.as_str(), id.as_str()),
+    }
+}
+
+/// The row that a change is about.
+pub(super) fn changed(op: &Op) -> RowKey {
+    match op {
+        Op::Insert(row) | Op::Replace(row) | Op::Put(row) => row.key.clone(),
+        Op::Remove(key) => key.clone(),
+        Op::InsertKey(key) => RowKey::new(KeyEntry::CATEGORY, key.name.as_str()),
+        Op::UpdateKey { name, .. } | Op::RemoveKey(name) => RowKey::new(KeyEntry::CATEGORY, name.as_str()),
+        // The others never conflict.
+        _ => RowKey::new("", ""),
+    }
+}
+
+/// The answer of a closed store.
+pub(super) fn closed() -> StoreError {
+    StoreError::Unavailable("the wallet is closed".to_owned())
+}
+
+/// What SQLite's errors mean to whoever runs the agent.
+pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode as Code;
+    let sentence = match error.sqlite_error_code() {
+        Some(Code::DiskFull) => "the disk is full; nothing was written. Free some space",
+        Some(Code::ReadOnly) => "the wallet's file, or its folder, cannot be written. Check the permissions",
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
+            "another program holds the wallet's file locked. Stop it"
+        }
+        Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
+            return StoreError::Damaged(format!("the file itself is damaged, restore a backup ({error})"));
+        }
+        Some(Code::SystemIoFailure) => "reading or writing the disk failed; see the system's log",
+        _ => return StoreError::Unavailable(format!("SQLite: {error}")),
+    };
+    StoreError::Unavailable(format!("{sentence} ({error})"))
+}
