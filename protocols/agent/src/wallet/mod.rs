@@ -1,6 +1,7 @@
 //! Own DIDs and keys.
 
 mod commands;
+mod marks;
 mod own;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ pub use commands::{
     did_create, did_list, ensure_seed_did, get_did_endpoint, key_create, key_get, key_update, public_did,
     rotate_keypair, set_did_endpoint, set_public_did,
 };
+pub use marks::ensure_marks;
 pub use own::{
     OwnDid, Purpose, make_public, new_key, new_nym, new_peer2, new_peer4, nym_from_seed, own_did, public,
     seed_bytes, shared_dids,
