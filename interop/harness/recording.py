@@ -23,6 +23,13 @@ AUTOMATIC_OPTIONS = [
     "--auto-verify-presentation",
     "--preserve-exchange-records",
 ]
+# What Chancery refuses to start with so far.
+NOT_OURS = [
+    "--auto-respond-messages",
+    "--auto-respond-presentation-proposal",
+    "--auto-respond-presentation-request",
+    "--auto-verify-presentation",
+]
 
 SEEDS = [
     ("issuer", "golden-vectors-issuer-seed-00001", "ed25519"),

@@ -198,7 +198,7 @@ def is_alike(event, recorded):
 
 def members(header):
     """A header's value without regard to the order and spacing of a list in it."""
-    return sorted(part.strip() for part in (header or "").split(","))
+    return sorted(part.strip().lower() for part in (header or "").split(","))
 
 
 def told(title, found):
