@@ -1,11 +1,13 @@
 //! The agent without I/O: the engine that turns messages, commands and queued work into commits, and the protocols
 //! that it runs. Everything it needs of the world is a port.
 
+pub mod basic_message;
 pub mod connection;
 pub mod credential;
 pub mod did_exchange;
 pub mod engine;
 mod facets;
+pub mod introduction;
 pub mod issue_credential_v2;
 pub mod out_of_band;
 pub mod ports;

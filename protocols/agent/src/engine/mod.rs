@@ -1,5 +1,6 @@
 //! The engine: how messages, commands and queued work become commits, and what follows a commit.
 
+mod admission;
 mod agent;
 mod derived;
 mod error;

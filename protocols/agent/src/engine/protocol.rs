@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use chancery_didcomm::message::Message;
+use serde_json::Value;
 
-use super::{AgentError, Received, Unit, Work};
+use super::{Agent, AgentError, Received, Unit, Work};
+use crate::ports::Tenant;
 
 /// One protocol version that is spoken, for dispatch and for feature discovery.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +68,21 @@ pub trait Protocol: Send + Sync {
         _id: &str,
     ) -> Result<Option<Message>, AgentError> {
         Ok(None)
+    }
+    /// An invitation to connect with us, within this unit, for another protocol to hand on; `None`: this protocol invites
+    /// nobody.
+    async fn invite(&self, _unit: &mut Unit<'_>) -> Result<Option<Value>, AgentError> {
+        Ok(None)
+    }
+    /// Takes an invitation that another protocol was handed; false: this protocol takes none. May wait for the other side
+    /// and commits by itself: for queued work.
+    async fn take_invitation(
+        &self,
+        _agent: &Agent,
+        _tenant: &Tenant,
+        _invitation: &Value,
+    ) -> Result<bool, AgentError> {
+        Ok(false)
     }
     /// Queued work of this protocol.
     async fn work(&self, _unit: &mut Unit<'_>, _work: &Work) -> Result<(), AgentError> {

@@ -38,6 +38,10 @@ pub struct Settings {
     pub auto_respond_credential_request: bool,
     /// `--auto-store-credential`.
     pub auto_store_credential: bool,
+    /// `--auto-respond-messages`.
+    pub auto_respond_messages: bool,
+    /// `--auto-accept-intro-invitation-requests`.
+    pub auto_accept_intro_invitation_requests: bool,
     /// `--preserve-exchange-records`.
     pub preserve_exchange_records: bool,
     /// `--no-preserve-failed-exchange-records`; `None`: not given.

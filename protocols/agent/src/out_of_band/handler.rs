@@ -1,10 +1,12 @@
 //! The protocol as the engine sees it.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::invitation::PROTOCOL;
-use super::{accompany, reuse};
-use crate::engine::{HandlerError, Protocol, Received, Spoken, Unit};
+use super::{CreateInvitation, ReceiveInvitation, accompany, create, receive, reuse};
+use crate::engine::{Agent, AgentError, HandlerError, Protocol, Received, Spoken, Unit};
+use crate::ports::Tenant;
 
 /// The handler.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,27 @@ impl Protocol for Handler {
 
     async fn accompany(&self, unit: &mut Unit<'_>, received: &mut Received) -> Result<(), HandlerError> {
         accompany::accompany(unit, received).await
+    }
+
+    async fn invite(&self, unit: &mut Unit<'_>) -> Result<Option<Value>, AgentError> {
+        let command = CreateInvitation {
+            handshake_protocols: Some(vec!["didexchange/1.1".to_owned()]),
+            use_did_method: Some("did:peer:4".to_owned()),
+            ..CreateInvitation::default()
+        };
+        let mut made = create::create(unit, &command).await?;
+        Ok(Some(made["invitation"].take()))
+    }
+
+    async fn take_invitation(
+        &self,
+        agent: &Agent,
+        tenant: &Tenant,
+        invitation: &Value,
+    ) -> Result<bool, AgentError> {
+        let command = ReceiveInvitation { invitation: invitation.clone(), ..ReceiveInvitation::default() };
+        receive::receive(agent, tenant, command).await?;
+        Ok(true)
     }
 
     async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {

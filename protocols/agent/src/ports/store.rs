@@ -168,7 +168,7 @@ pub enum Guard {
 /// What [`Op::Remember`] is for. Each space has its own life time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Space {
-    /// Inbound messages already handled: id = `<sender key> <@id>`.
+    /// Inbound messages already handled: id = `<sender key> <SHA-256 of @id, hex>`.
     Seen,
     /// Threads whose record was removed: id = `<protocol> <role> <connection> <thread>`.
     Tombstone,

@@ -1,0 +1,39 @@
+//! What a handler asks before it takes a message: is the connection ready, has the message been here before.
+
+use sha2::{Digest, Sha256};
+
+use super::{AgentError, HandlerError, Received, Unit};
+use crate::connection::Connection;
+use crate::ports::store::{Guard, Space};
+
+impl Received {
+    /// The connection that the message came over.
+    ///
+    /// Errors: dropped with `connection-not-ready` when there is none, or its handshake isn't over.
+    pub fn ready_connection(&self) -> Result<&Connection, HandlerError> {
+        self.connection.as_ref().filter(|c| c.is_ready()).ok_or_else(|| {
+            let detail = format!("{} outside of a ready connection", self.message.message_type());
+            HandlerError::dropped("connection-not-ready", detail)
+        })
+    }
+}
+
+impl Unit<'_> {
+    /// For messages that leave no record by which a repeat could be told: takes each (sender's key, `@id`) once, as
+    /// long as tombstones are kept. Of two that are handled at once, one commits; the other is decided again.
+    ///
+    /// Errors: dropped with `repeated-message`.
+    pub async fn take_once(&mut self, received: &Received) -> Result<(), HandlerError> {
+        let (Some(sender), Some(id)) = (&received.sender, received.message.id()) else { return Ok(()) };
+        // The other side chooses the length of an @id.
+        let digest: String = Sha256::digest(id).iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{} {digest}", sender.base58());
+        if self.recall(Space::Seen, &name).await.map_err(AgentError::from)?.is_some() {
+            return Err(HandlerError::dropped("repeated-message", id));
+        }
+        let seconds = self.settings().tombstone_seconds;
+        self.guard(Guard::Unknown(Space::Seen, name.clone()));
+        self.remember(Space::Seen, &name, Vec::new(), Some(seconds));
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! The three messages, one for each role.
+
+use async_trait::async_trait;
+use chancery_didcomm::message::{Message, MessageType, Thread, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::record::Introduction;
+use super::{PROTOCOL, kind};
+use crate::connection::{Connection, send_in_exchange};
+use crate::engine::{AgentError, HandlerError, Kind, Protocol, Received, Record, Spoken, Unit, Work};
+use crate::ports::store::Query;
+
+/// Name for queued work.
+const NAME: &str = "introduction";
+
+/// The handler.
+#[derive(Clone, Copy, Debug)]
+pub struct Handler;
+
+/// Introduction service for the engine's registry.
+pub fn protocol() -> Box<dyn Protocol> {
+    Box::new(Handler)
+}
+
+/// Work: take an invitation that we were handed.
+#[derive(Serialize, Deserialize)]
+struct Forwarded {
+    /// The introducer's.
+    connection_id: String,
+    thread_id: String,
+    invitation: Value,
+}
+
+const SPOKEN: &[Spoken] = &[Spoken {
+    name: PROTOCOL,
+    major: 0,
+    minors: &[1],
+    messages: &[
+        ("invitation-request", "InvitationRequest"),
+        ("invitation", "Invitation"),
+        ("forward-invitation", "ForwardInvitation"),
+    ],
+}];
+
+#[async_trait]
+impl Protocol for Handler {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn speaks(&self) -> &'static [Spoken] {
+        SPOKEN
+    }
+
+    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+        let connection = received.ready_connection()?;
+        match received.message.message_type().name() {
+            "invitation-request" => invitation_request(unit, received, connection).await,
+            "invitation" => invitation(unit, &received.message, connection).await,
+            "forward-invitation" => forward_invitation(unit, received, connection).await,
+            other => Err(HandlerError::dropped("unknown-type", other)),
+        }
+    }
+
+    async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
+        let forwarded: Forwarded = serde_json::from_value(work.detail.clone())
+            .map_err(|e| AgentError::internal("queue-unreadable", format!("work of {NAME}: {e}")))?;
+        match take(unit, &forwarded.invitation).await {
+            Err(error) if error.kind != Kind::Unavailable => report(unit, &forwarded, &error).await,
+            outcome => outcome,
+        }
+    }
+}
+
+/// The comment that goes along.
+fn comment(message: &Message) -> Result<Option<&str>, HandlerError> {
+    match message.get("message") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(HandlerError::Malformed("message is no text".into())),
+    }
+}
+
+/// The invitation that a message carries.
+fn carried(message: &Message) -> Result<&Value, HandlerError> {
+    let malformed = || HandlerError::Malformed("invitation is no out-of-band invitation".into());
+    let invitation = message.get("invitation").filter(|value| value.is_object()).ok_or_else(malformed)?;
+    let kind = invitation["@type"].as_str().and_then(|text| MessageType::parse(text).ok());
+    kind.filter(|kind| kind.is("out-of-band", 1, "invitation")).map(|_| invitation).ok_or_else(malformed)
+}
+
+/// The thread of a message, for those that follow it.
+fn thread_of(message: &Message) -> Thread {
+    Thread {
+        thid: message.thread_id().map(str::to_owned),
+        pthid: message.parent_thread_id().map(str::to_owned),
+        ..Thread::default()
+    }
+}
+
+/// An invitation with its comment, in the thread of the message that it follows.
+async fn hand_on(
+    unit: &mut Unit<'_>,
+    name: &str,
+    follows: &Message,
+    invitation: Value,
+    connection_id: &str,
+) -> Result<(), HandlerError> {
+    let thread = thread_of(follows);
+    let message = Message::build(kind(name), unit.new_id())
+        .thread(&thread)
+        .field("invitation", invitation)
+        .optional("message", comment(follows)?)
+        .finish();
+    send_in_exchange(unit, Some(connection_id), thread.thid.as_deref().unwrap_or_default(), message).await?;
+    Ok(())
+}
+
+/// We are the target: somebody is to be introduced to us.
+async fn invitation_request(
+    unit: &mut Unit<'_>,
+    received: &Received,
+    connection: &Connection,
+) -> Result<(), HandlerError> {
+    let message = &received.message;
+    if message.text("responder").is_none() {
+        return Err(HandlerError::Malformed("responder is no text".into()));
+    }
+    comment(message)?;
+    if !unit.settings().auto_accept_intro_invitation_requests {
+        let detail = "no --auto-accept-intro-invitation-requests: introductions are not answered";
+        return Err(HandlerError::dropped("introduction-not-accepted", detail));
+    }
+    unit.take_once(received).await?;
+    let agent = unit.agent();
+    for protocol in agent.protocols() {
+        if let Some(made) = protocol.invite(unit).await? {
+            return hand_on(unit, "invitation", message, made, &connection.connection_id).await;
+        }
+    }
+    Err(AgentError::not_supported("this agent speaks no protocol that invites").into())
+}
+
+/// We are the introducer: the target has answered.
+async fn invitation(
+    unit: &mut Unit<'_>,
+    message: &Message,
+    connection: &Connection,
+) -> Result<(), HandlerError> {
+    let carried = carried(message)?;
+    comment(message)?;
+    let thread = message.thread_id().unwrap_or_default();
+    let Some(introduction) = Introduction::awaiting(unit, &connection.connection_id, thread).await? else {
+        return Err(HandlerError::dropped("no-introduction", "no introduction waits for this invitation"));
+    };
+    let initiator = introduction.init_connection_id.clone();
+    introduction.complete(unit)?;
+    hand_on(unit, "forward-invitation", message, carried.clone(), &initiator).await
+}
+
+/// We are the initiator: an invitation for us. It is taken after the commit, as that may wait for the one who invites.
+async fn forward_invitation(
+    unit: &mut Unit<'_>,
+    received: &Received,
+    connection: &Connection,
+) -> Result<(), HandlerError> {
+    let message = &received.message;
+    let invitation = carried(message)?.clone();
+    comment(message)?;
+    unit.take_once(received).await?;
+    let detail = json!(Forwarded {
+        connection_id: connection.connection_id.clone(),
+        thread_id: message.thread_id().unwrap_or_default().to_owned(),
+        invitation,
+    });
+    unit.later(Work { protocol: NAME.to_owned(), detail });
+    Ok(())
+}
+
+/// Takes the invitation, unless it has led to a connection: work may begin again after a crash.
+async fn take(unit: &mut Unit<'_>, invitation: &Value) -> Result<(), AgentError> {
+    if let Some(id) = invitation["@id"].as_str() {
+        let query = Query::tagged(Connection::CATEGORY, "invitation_msg_id", id);
+        for row in unit.find_rows(&query, false).await? {
+            if !Connection::from_row(&row)?.they_were_invited() {
+                return Ok(());
+            }
+        }
+    }
+    let agent = unit.agent();
+    for protocol in agent.protocols() {
+        if protocol.take_invitation(agent, unit.tenant(), invitation).await? {
+            return Ok(());
+        }
+    }
+    Err(AgentError::not_supported("this agent speaks no protocol that takes invitations"))
+}
+
+/// Tells the introducer that its invitation came to nothing.
+async fn report(unit: &mut Unit<'_>, forwarded: &Forwarded, error: &AgentError) -> Result<(), AgentError> {
+    tracing::warn!(code = error.code, %error, "a forwarded invitation could not be taken");
+    let kind = MessageType::new("notification", Version::new(1, 0), "problem-report");
+    let report = Message::build(kind, unit.new_id())
+        .thread(&Thread::new(&forwarded.thread_id))
+        .field("description", json!({"en": error.message, "code": "forward-invitation-error"}))
+        .finish();
+    let told = send_in_exchange(unit, Some(&forwarded.connection_id), &forwarded.thread_id, report).await;
+    match told {
+        // The introducer is gone meanwhile: nobody to tell.
+        Err(error) if error.kind != Kind::Unavailable => {
+            tracing::info!(%error, "the introducer can't be told");
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
