@@ -10,6 +10,23 @@ use crate::{DidError, Resolution, resolve_local};
 pub const RELATIONSHIPS: [&str; 5] =
     ["authentication", "assertionMethod", "capabilityDelegation", "capabilityInvocation", "keyAgreement"];
 
+/// Entries that a list of a document may have. Methods, services and references are looked up in one another, and reading
+/// a key takes up to a millisecond: documents come from strangers, in messages of up to megabytes.
+pub const MAX_ENTRIES: usize = 256;
+
+/// Refuses members that have more entries than [`MAX_ENTRIES`].
+pub(crate) fn check_sizes(members: &Map<String, Value>, names: &[&str]) -> Result<(), DidError> {
+    for name in names {
+        let entries = members.get(*name).and_then(Value::as_array).map_or(0, Vec::len);
+        if entries > MAX_ENTRIES {
+            return Err(DidError::Document(format!(
+                "`{name}` has {entries} entries, at most {MAX_ENTRIES} are read"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A DID document. The JSON is kept as it was resolved ([`as_json`](Self::as_json)); everything else reads from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DidDocument {
@@ -51,8 +68,8 @@ pub struct DidCommService {
 }
 
 impl DidDocument {
-    /// From the JSON of a document. It must be an object with a string `id`; unusable methods and services are
-    /// kept and reported where they are used.
+    /// From the JSON of a document. It must be an object with a string `id`, and no list of it may have more than
+    /// [`MAX_ENTRIES`]; unusable methods and services are kept and reported where they are used.
     pub fn from_json(json: Value) -> Result<Self, DidError> {
         let Value::Object(json) = json else {
             return Err(DidError::Document("not a JSON object".into()));
@@ -62,6 +79,8 @@ impl DidDocument {
             .and_then(Value::as_str)
             .ok_or_else(|| DidError::Document("`id` is missing".into()))?
             .to_owned();
+        check_sizes(&json, &["verificationMethod", "service", "alsoKnownAs"])?;
+        check_sizes(&json, &RELATIONSHIPS)?;
         let list = |name: &str| json.get(name).and_then(Value::as_array).into_iter().flatten();
         let methods = list("verificationMethod")
             .chain(RELATIONSHIPS.into_iter().flat_map(list))
@@ -192,6 +211,7 @@ impl DidDocument {
         kind: &str,
         others: &[DidDocument],
     ) -> Result<DidCommService, DidError> {
+        check_sizes(service, &["recipientKeys", "routingKeys"])?;
         let text = |name: &str| service.get(name).and_then(Value::as_str);
         let list = |name: &str| {
             let entries = service.get(name).and_then(Value::as_array).into_iter().flatten();

@@ -295,3 +295,50 @@ fn a_signature_binds_data_and_both_keys() {
 
     assert_eq!(Attachment::json_inline("1", json!({})).sign(&alice), Err(E::NotBase64));
 }
+
+#[test]
+fn a_list_is_no_decorator() {
+    // Read in order as the members of a struct, ["x"] would name a thread that the untyped accessors don't see.
+    let thread = message(json!({"@type": PING, "@id": "1", "~thread": ["x"]}));
+    assert!(matches!(thread.thread(), Err(MessageError::Schema { class: "ThreadDecorator", .. })));
+    assert_eq!(thread.thread_id(), Some("1"));
+    let lists = message(json!({
+        "@type": PING,
+        "~transport": ["all"],
+        "~service": [["9hSR6S7WPtxmTojgo6GG3k4yDPecgJY292j7xrsUGWBu"], "http://a", []],
+        "~l10n": ["en"],
+        "~timing": ["2026-01-02 03:04:05"],
+        "x~sig": ["https://didcomm.org/signature/1.0/ed25519Sha512_single", "", "", ""],
+    }));
+    assert!(lists.transport().is_err());
+    assert!(lists.service().is_err());
+    assert!(lists.l10n().is_err());
+    assert!(lists.timing().is_err());
+    assert!(lists.signed("x").is_err());
+}
+
+#[test]
+fn signatures_are_objects_and_few() {
+    let key = SecretKey::from_seed(KeyType::Ed25519, &[1; 32]).unwrap();
+    let mut attachment = Attachment::text("1", "text");
+    attachment.sign(&key).unwrap();
+    let json = attachment.to_json();
+    let one = json["data"]["jws"].clone();
+    let read = |jws: Value| {
+        let mut json = json.clone();
+        json["data"]["jws"] = jws;
+        Attachment::from_json(&json)
+    };
+    let general = read(json!({"signatures": vec![one.clone(); 16]})).unwrap();
+    assert_eq!(general.verify().unwrap().len(), 16);
+    assert_eq!(
+        read(json!({"signatures": vec![one.clone(); 17]})),
+        Err(AttachmentError::Jws("more than 16 signatures"))
+    );
+    let list = json!([one["header"], one["protected"], one["signature"]]);
+    assert!(read(json!({"signatures": [list]})).is_err());
+    let mut header = one.clone();
+    header["header"] = json!([one["header"]["kid"]]);
+    assert!(read(header).is_err());
+    assert!(read(one).is_ok());
+}

@@ -4,8 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::AttachmentError;
+use super::objects::Objects;
 use crate::encoding::{base64url, decode_base64url};
 use crate::to_python_json;
+
+/// Signatures of one attachment that are read: each is checked over the whole of it.
+const MAX_SIGNATURES: usize = 16;
 
 /// Detached signatures over the base64 of an attachment (RFC 0017): one, flattened, or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,12 +80,15 @@ impl Jws {
         let malformed = |_| AttachmentError::Jws("a signature lacks header.kid or signature");
         let object = json.as_object().ok_or(AttachmentError::Jws("not an object"))?;
         let Some(list) = object.get("signatures") else {
-            return JwsSignature::deserialize(json).map(Self::Flattened).map_err(malformed);
+            return JwsSignature::deserialize(Objects(json)).map(Self::Flattened).map_err(malformed);
         };
         if ["header", "protected", "signature"].iter().any(|name| object.contains_key(*name)) {
             return Err(AttachmentError::Jws("flattened and general form at once"));
         }
-        Vec::deserialize(list).map(Self::General).map_err(malformed)
+        if list.as_array().is_some_and(|list| list.len() > MAX_SIGNATURES) {
+            return Err(AttachmentError::Jws("more than 16 signatures"));
+        }
+        Vec::deserialize(Objects(list)).map(Self::General).map_err(malformed)
     }
 
     pub(super) fn to_json(&self) -> Value {

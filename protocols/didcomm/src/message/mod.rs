@@ -5,6 +5,7 @@ mod build;
 mod decorators;
 mod jws;
 mod message_type;
+mod objects;
 mod signature;
 
 pub use attachment::{Attachment, AttachmentContent, AttachmentData, AttachmentError};
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::inbound::{BodyError, parse_object};
+use objects::Objects;
 
 /// Why a message could not be read. `Display` is the text of ACA-Py's problem report where it sends one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,7 +124,7 @@ impl Message {
     /// Read the members into a struct; `class` is ACA-Py's name of it, for the problem report.
     pub fn read<T: DeserializeOwned>(&self, class: &'static str) -> Result<T, MessageError> {
         T::deserialize(serde::de::value::MapDeserializer::new(
-            self.members.iter().map(|(name, value)| (name.as_str(), value)),
+            self.members.iter().map(|(name, value)| (name.as_str(), Objects(value))),
         ))
         .map_err(|error: serde_json::Error| MessageError::schema(class, error))
     }
@@ -136,7 +138,7 @@ impl Message {
         match self.members.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
-                T::deserialize(value).map(Some).map_err(|error| MessageError::schema(class, error))
+                T::deserialize(Objects(value)).map(Some).map_err(|error| MessageError::schema(class, error))
             }
         }
     }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::base58::{self, is_base58};
+use crate::document::check_sizes;
 use crate::key::{KeyType, PublicKey};
 use crate::{DidDocument, DidError};
 
@@ -88,6 +89,7 @@ pub fn corrected(received: Value) -> Result<Value, DidError> {
     if let Some(keys) = document.shift_remove("publicKey") {
         document.insert("verificationMethod".into(), keys);
     }
+    check_sizes(&document, &["authentication", "verificationMethod", "service"])?;
     qualify(&mut document);
     let id = document.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let (mut authentication, mut methods, mut services) = (
@@ -158,6 +160,9 @@ fn modern_service(service: &mut Map<String, Value>, document: &str, index: usize
 
 fn keys_of_services(methods: &mut Vec<Value>, services: &mut [Value]) -> Result<(), DidError> {
     let base58_of = |method: &Value| method.get("publicKeyBase58").and_then(Value::as_str).map(str::to_owned);
+    for service in services.iter().filter_map(Value::as_object) {
+        check_sizes(service, &["recipientKeys", "routingKeys"])?;
+    }
     for service in services.iter() {
         let routing = service.get("routingKeys").and_then(Value::as_array).into_iter().flatten();
         let routing: Vec<&str> = routing.filter_map(Value::as_str).collect();
