@@ -46,6 +46,8 @@ pub(super) struct Hashes<'a> {
 /// Calls of Hash N-Degree Quads within one another: each takes stack. Blank nodes told apart by nothing nearer than
 /// this do not occur in credentials.
 const MAX_DEPTH: usize = 512;
+/// Bytes that are hashed for one further step.
+const BYTES_PER_STEP: usize = 512;
 
 impl<'a> Hashes<'a> {
     pub(super) fn new(
@@ -127,7 +129,8 @@ impl<'a> Hashes<'a> {
             let hash = self.first_degree(related)?;
             push_hash(&mut input, &hash);
         }
-        // 5
+        // 5. A long predicate costs more.
+        self.spend(input.len() / BYTES_PER_STEP)?;
         Ok(sha256(&input))
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::entries::{check_entries, check_type_redefinition, set_container, set_rest};
 use super::expand_iri::{As, Defined};
-use super::process::Site;
+use super::process::{MAX_CHAIN, Site};
 use super::{Container, Context, Mapping, Term, next_number};
 use crate::error::{Error, ErrorCode, fail};
 use crate::iri;
@@ -37,6 +37,22 @@ impl Site<'_, '_> {
         if term.is_empty() {
             return fail(ErrorCode::InvalidTermDefinition, "the empty string as a term");
         }
+        if self.chain >= MAX_CHAIN {
+            return Err(Error::WorkLimit("contexts"));
+        }
+        self.chain += 1;
+        let done = self.define_new(context, local, term, defined);
+        self.chain -= 1;
+        done
+    }
+
+    fn define_new<'c>(
+        &mut self,
+        context: &mut Context,
+        local: &'c Map<String, Value>,
+        term: &'c str,
+        defined: &mut Defined<'c>,
+    ) -> Result<(), Error> {
         defined.insert(term, false);
         // 3
         let Some(value) = local.get(term) else { return Ok(()) };
@@ -100,6 +116,9 @@ impl Site<'_, '_> {
                 context.terms.insert(term.into(), previous);
             }
             return Ok(());
+        }
+        if let Some(Mapping::Iri(iri)) = &definition.mapping {
+            self.compiler.steps.written(iri)?;
         }
         // 12
         if let Some(written) = entries.get("@type") {

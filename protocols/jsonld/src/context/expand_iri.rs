@@ -75,6 +75,12 @@ impl Context {
         self.expand_undefined(value, reading)
     }
 
+    /// Whether `value` is `keyword` or an alias of it, told without making an IRI of what is neither.
+    pub(crate) fn is_alias(&self, value: &str, keyword: Keyword) -> bool {
+        (value.starts_with('@') || self.term(value).is_some())
+            && matches!(self.expand_iri(value, As::VOCAB), Expanded::Keyword(known) if known == keyword)
+    }
+
     /// Steps 6 to 9: `value` is no term.
     pub(crate) fn expand_undefined<'d>(&self, value: &'d str, reading: As) -> Expanded<'d> {
         // 6

@@ -17,14 +17,24 @@ use crate::keyword::Keyword;
 const MAX_REMOTE_CONTEXTS: usize = 16;
 /// Nesting of scoped contexts while they are validated.
 const MAX_NESTING: usize = 64;
+/// Definitions that depend on one another in one chain: each takes stack. Contexts in use have chains of two or three.
+pub(super) const MAX_CHAIN: usize = 64;
+/// Bytes of text that are written for one step.
+const BYTES_PER_STEP: usize = 16;
 
-/// Work allowed to one call for compiling contexts, in terms copied or defined. The bundled contexts take some
-/// thousands each; hostile ones would take exponentially many.
+/// Work allowed to one call for contexts and expansion: terms copied or defined, and IRIs written. The bundled contexts
+/// take some thousands of steps each; hostile ones would take exponentially many, and could have a long IRI written in
+/// place of each of many short terms.
 pub(crate) struct Steps(Cell<usize>);
 
 impl Steps {
     pub(crate) fn new() -> Self {
         Self(Cell::new(4_000_000))
+    }
+
+    /// An IRI is written, or a name.
+    pub(crate) fn written(&self, text: &str) -> Result<(), Error> {
+        self.spend(text.len() / BYTES_PER_STEP)
     }
 
     fn spend(&self, amount: usize) -> Result<(), Error> {
@@ -47,13 +57,15 @@ pub(crate) struct Compiler<'p> {
 
 /// Where a local context stands, and how it may act: what the algorithm passes along.
 pub(crate) struct Site<'p, 's> {
-    compiler: &'p Compiler<'p>,
+    pub(super) compiler: &'p Compiler<'p>,
     pub(crate) base_url: Option<Arc<str>>,
     remote: &'s [String],
     pub(crate) override_protected: bool,
     validate_scoped: bool,
     pub(crate) protected: bool,
     nesting: usize,
+    /// Definitions under way, one for the sake of another.
+    pub(super) chain: usize,
     /// Scoped contexts met in this context definition, to be validated when it is complete.
     pub(crate) scoped: Vec<Arc<Value>>,
 }
@@ -127,6 +139,7 @@ impl<'p> Compiler<'p> {
             validate_scoped,
             protected: false,
             nesting: 0,
+            chain: 0,
             scoped: Vec::new(),
         }
     }
@@ -250,6 +263,7 @@ impl Site<'_, '_> {
             validate_scoped: self.validate_scoped,
             protected: false,
             nesting: self.nesting + 1,
+            chain: 0,
             scoped: Vec::new(),
         };
         site.process(result, loaded, true)
@@ -300,7 +314,10 @@ impl Site<'_, '_> {
             context.vocab = match value {
                 Value::Null => None,
                 Value::String(text) => match context.expand_iri(text, As::BOTH) {
-                    super::expand_iri::Expanded::Iri(iri) => Some(iri.into_shared()),
+                    super::expand_iri::Expanded::Iri(iri) => {
+                        self.compiler.steps.written(&iri)?;
+                        Some(iri.into_shared())
+                    }
                     _ => return fail(ErrorCode::InvalidVocabMapping, value),
                 },
                 other => return fail(ErrorCode::InvalidVocabMapping, other),
@@ -344,6 +361,7 @@ impl Site<'_, '_> {
             validate_scoped: self.validate_scoped,
             protected,
             nesting: self.nesting,
+            chain: 0,
             scoped: Vec::new(),
         };
         let mut defined = Defined::new();
@@ -428,6 +446,7 @@ impl Site<'_, '_> {
             validate_scoped: false,
             protected: false,
             nesting: self.nesting + 1,
+            chain: 0,
             scoped: Vec::new(),
         };
         match site.process(context, local, true) {

@@ -87,7 +87,7 @@ impl Expander<'_> {
                 _ => None,
             };
             if let Some(reading) = reading {
-                let id = context.expand_iri(text, reading);
+                let id = self.iri(context, text, reading)?;
                 self.check_reference(text, &id)?;
                 result.id = Some(id);
                 return Ok(result);
@@ -98,6 +98,7 @@ impl Expander<'_> {
         match term.and_then(|term| term.type_mapping.as_ref()) {
             // 4
             Some(Mapping::Iri(iri)) => {
+                self.compiler.steps.written(iri)?;
                 result.types.push(Expanded::Iri(Text::Shared(iri.clone())));
                 result.has_type = true;
             }
@@ -112,7 +113,10 @@ impl Expander<'_> {
                     Some(own) => own.as_ref(),
                     None => context.language.as_ref(),
                 };
-                result.language = language.map(|language| Text::Shared(language.clone()));
+                if let Some(language) = language {
+                    self.compiler.steps.written(language)?;
+                    result.language = Some(Text::Shared(language.clone()));
+                }
                 // 5.2, 5.4
                 let direction = match term.and_then(|term| term.direction) {
                     Some(own) => own,
@@ -151,7 +155,7 @@ impl Expander<'_> {
                 other => self.element(context, active, other, from_map),
             }
             .map_err(|error| error.at(at))?;
-            self.below_item(mark, at);
+            self.below_item(mark, at)?;
             match expanded {
                 Out::Null if item.is_null() => {
                     self.drop(|| Dropped::Null(String::new())).map_err(|error| error.at(at))?;
@@ -253,9 +257,7 @@ impl Scope<'_, '_> {
             Some(Value::Array(items)) => items.last(),
             other => other,
         };
-        last.and_then(Value::as_str).is_some_and(|name| {
-            matches!(self.context.expand_iri(name, As::VOCAB), Expanded::Keyword(Keyword::Json))
-        })
+        last.and_then(Value::as_str).is_some_and(|name| self.context.is_alias(name, Keyword::Json))
     }
 }
 

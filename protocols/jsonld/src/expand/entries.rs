@@ -36,7 +36,7 @@ impl Expander<'_> {
                 None if key.starts_with('@') => scope.context.expand_iri(key, As::VOCAB),
                 None => scope.context.expand_undefined(key, As::VOCAB),
             };
-            match expanded {
+            match self.written(expanded)? {
                 // 13.4
                 Expanded::Keyword(Keyword::Nest) => {
                     if matches!(scope.active, Active::Reverse) {
@@ -47,7 +47,7 @@ impl Expander<'_> {
                 Expanded::Keyword(keyword) => {
                     let mark = self.mark();
                     self.keyword(result, scope, keyword, key, value).map_err(|error| error.at(key))?;
-                    self.below_key(mark, key);
+                    self.below_key(mark, key)?;
                 }
                 Expanded::Iri(property) if property.contains(':') => {
                     let mark = self.mark();
@@ -65,7 +65,7 @@ impl Expander<'_> {
         for (key, value) in nests {
             let mark = self.mark();
             self.nest(result, scope, key, value).map_err(|error| error.at(key))?;
-            self.below_key(mark, key);
+            self.below_key(mark, key)?;
         }
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Expander<'_> {
             // 13.4.3
             Keyword::Id => {
                 let Value::String(text) = value else { return fail(ErrorCode::InvalidIdValue, value) };
-                let id = context.expand_iri(text, As::DOCUMENT);
+                let id = self.iri(context, text, As::DOCUMENT)?;
                 self.check_reference(text, &id)?;
                 result.id = Some(id);
             }
@@ -238,7 +238,7 @@ impl Expander<'_> {
         }
         for item in items {
             let Value::String(text) = item else { return fail(ErrorCode::InvalidTypeValue, item) };
-            let expanded = scope.type_scoped.expand_iri(text, As::BOTH);
+            let expanded = self.iri(scope.type_scoped, text, As::BOTH)?;
             if matches!(expanded, Expanded::Null) {
                 return fail(ErrorCode::InvalidTypeValue, item);
             }
@@ -323,7 +323,7 @@ impl Expander<'_> {
                 self.element(scope.context, active, value, false).map_err(|error| error.at(key))?
             }
         };
-        self.below_key(mark, key);
+        self.below_key(mark, key)?;
         // 13.10
         let items = match expanded {
             Out::Null => {

@@ -26,8 +26,7 @@ impl Expander<'_> {
         // 13.7.4
         for (language, value) in map {
             let single = std::slice::from_ref(value);
-            let none =
-                matches!(scope.context.expand_iri(language, As::VOCAB), Expanded::Keyword(Keyword::None));
+            let none = scope.context.is_alias(language, Keyword::None);
             for item in value.as_array().map_or(single, Vec::as_slice) {
                 match item {
                     // 13.7.4.2.1
@@ -70,7 +69,7 @@ impl Expander<'_> {
             // 13.8.3.1 to 13.8.3.3
             let context = self.map_context(scope.context, container, index)?;
             // 13.8.3.4
-            let expanded_index = scope.context.expand_iri(index, As::VOCAB);
+            let expanded_index = self.iri(scope.context, index, As::VOCAB)?;
             let none = matches!(expanded_index, Expanded::Keyword(Keyword::None));
             // 13.8.3.5, 13.8.3.6
             let active = Active::Property(key, context.term(key));
@@ -86,7 +85,7 @@ impl Expander<'_> {
             }
             .map_err(|error| error.at(index))?
             .into_vec();
-            self.below_key(mark, index);
+            self.below_key(mark, index)?;
             if items.is_empty() && !none {
                 self.drop(|| Dropped::EmptyValue).map_err(|error| error.at(index))?;
             }
@@ -128,7 +127,7 @@ impl Expander<'_> {
         mut item: Object<'d>,
     ) -> Result<Object<'d>, Error> {
         let container = term.container;
-        let expanded_index = scope.context.expand_iri(index, As::VOCAB);
+        let expanded_index = self.iri(scope.context, index, As::VOCAB)?;
         let none = matches!(expanded_index, Expanded::Keyword(Keyword::None));
         // 13.8.3.7.1
         if container.has(Container::GRAPH) && !item.is_graph_object() {
@@ -149,7 +148,7 @@ impl Expander<'_> {
                             format_args!("a property under index {index}"),
                         );
                     }
-                    let property = match scope.context.expand_iri(index_key, As::VOCAB) {
+                    let property = match self.iri(scope.context, index_key, As::VOCAB)? {
                         Expanded::Iri(iri) => iri.into_shared(),
                         _ => return fail(ErrorCode::InvalidTermDefinition, index_key),
                     };
@@ -168,7 +167,7 @@ impl Expander<'_> {
         } else if container.has(Container::ID) {
             // 13.8.3.7.4
             if item.id.is_none() {
-                let id = scope.context.expand_iri(index, As::DOCUMENT);
+                let id = self.iri(scope.context, index, As::DOCUMENT)?;
                 self.check_reference(index, &id)?;
                 item.id = Some(id);
             } else {

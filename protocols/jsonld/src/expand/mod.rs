@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::context::{Compiler, Context, Term};
+use crate::context::{As, Compiler, Context, Expanded, Term};
 use crate::error::Error;
 pub(crate) use object::{Object, Val};
 pub(crate) use policy::Policy;
@@ -76,6 +76,18 @@ pub(crate) struct Expander<'p> {
 impl<'p> Expander<'p> {
     pub(crate) fn new(compiler: &'p Compiler<'p>, policy: Policy, allow_empty: bool) -> Self {
         Self { compiler, policy, allow_empty, depth: 0 }
+    }
+
+    /// IRI Expansion. What is written counts: a document can have one long prefix and use it everywhere.
+    fn iri<'d>(&self, context: &Context, value: &'d str, reading: As) -> Result<Expanded<'d>, Error> {
+        self.written(context.expand_iri(value, reading))
+    }
+
+    fn written<'d>(&self, expanded: Expanded<'d>) -> Result<Expanded<'d>, Error> {
+        if let Expanded::Iri(iri) = &expanded {
+            self.compiler.steps.written(iri)?;
+        }
+        Ok(expanded)
     }
 
     /// The document's node objects (section 9.1, `expand`, steps 8 and 9).

@@ -58,23 +58,27 @@ impl Expander<'_> {
     }
 
     /// The names listed since `mark` stand below `key`.
-    pub(super) fn below_key(&mut self, mark: usize, key: &str) {
+    pub(super) fn below_key(&mut self, mark: usize, key: &str) -> Result<(), Error> {
         if let Policy::List(names) = &mut self.policy {
             for name in &mut names[mark..] {
                 *name = format!(".{key}{name}");
+                self.compiler.steps.written(name)?;
             }
         }
+        Ok(())
     }
 
     /// The names listed since `mark` stand below item `at`.
-    pub(super) fn below_item(&mut self, mark: usize, at: usize) {
+    pub(super) fn below_item(&mut self, mark: usize, at: usize) -> Result<(), Error> {
         if let Policy::List(names) = &mut self.policy {
             for name in &mut names[mark..] {
                 let mut longer = String::with_capacity(name.len() + 4);
                 let _ = write!(longer, "[{at}]{name}");
                 *name = longer;
+                self.compiler.steps.written(name)?;
             }
         }
+        Ok(())
     }
 
     /// Safe mode refuses a reference that is no absolute IRI: nothing says what it is relative to.

@@ -17,14 +17,20 @@ pub(crate) struct Converter {
     safe: bool,
     direction: Option<RdfDirection>,
     rdf_type: Option<Term>,
+    /// Bytes that the statements may yet take.
+    left: usize,
 }
+
+/// Bytes that the statements of one document may take, a term counted each time it is named: a document of a few
+/// thousand bytes can name one long IRI thousands of times.
+const MAX_BYTES: usize = 64 << 20;
 
 /// An object's place in a statement, where there is one to make.
 type Emitted = Option<Term>;
 
 impl Converter {
     pub(crate) fn new(safe: bool, direction: Option<RdfDirection>) -> Self {
-        Self { data: Dataset::new(), safe, direction, rdf_type: None }
+        Self { data: Dataset::new(), safe, direction, rdf_type: None, left: MAX_BYTES }
     }
 
     pub(crate) fn document(mut self, objects: &[Object<'_>]) -> Result<Dataset, Error> {
@@ -34,6 +40,15 @@ impl Converter {
 
     fn refuse(&self, what: impl FnOnce() -> Dropped) -> Result<(), Error> {
         if self.safe { Err(Error::Unsafe { what: what(), pointer: String::new() }) } else { Ok(()) }
+    }
+
+    fn state(&mut self, quad: Quad) -> Result<(), Error> {
+        match self.left.checked_sub(self.data.size_of(&quad)) {
+            Some(left) => self.left = left,
+            None => return Err(Error::WorkLimit("statements")),
+        }
+        self.data.insert(quad);
+        Ok(())
     }
 
     /// Nodes that no property holds: of a graph, or included.
@@ -98,7 +113,7 @@ impl Converter {
                         *self.rdf_type.insert(made)
                     }
                 };
-                self.data.insert(Quad { subject, predicate, object: class, graph });
+                self.state(Quad { subject, predicate, object: class, graph })?;
                 stated = true;
             }
         }
@@ -108,7 +123,7 @@ impl Converter {
             for (at, item) in items.iter().enumerate() {
                 let object = self.object(item, graph, emit).map_err(|error| error.at(at).at(&**property))?;
                 if let (Some(subject), Some(predicate), Some(object)) = (subject, predicate, object) {
-                    self.data.insert(Quad { subject, predicate, object, graph });
+                    self.state(Quad { subject, predicate, object, graph })?;
                     stated = true;
                 }
             }
@@ -121,7 +136,7 @@ impl Converter {
                     let (holder, _) =
                         self.node(item, graph).map_err(|error| error.at(&**property).at("@reverse"))?;
                     if let (Some(holder), Some(predicate), Some(subject)) = (holder, predicate, subject) {
-                        self.data.insert(Quad { subject: holder, predicate, object: subject, graph });
+                        self.state(Quad { subject: holder, predicate, object: subject, graph })?;
                         stated = true;
                     }
                 }
@@ -183,10 +198,10 @@ impl Converter {
             let subject = nodes[at];
             let object = self.object(item, graph, true).map_err(|error| error.at(at).at("@list"))?;
             if let Some(object) = object {
-                self.data.insert(Quad { subject, predicate: first, object, graph });
+                self.state(Quad { subject, predicate: first, object, graph })?;
             }
             let next = nodes.get(at + 1).copied().unwrap_or(nil);
-            self.data.insert(Quad { subject, predicate: rest, object: next, graph });
+            self.state(Quad { subject, predicate: rest, object: next, graph })?;
         }
         // 4
         Ok(nodes.first().copied())
@@ -249,7 +264,7 @@ impl Converter {
         if let Some(direction) = item.direction() {
             match self.direction {
                 None => self.refuse(|| Dropped::Direction)?,
-                Some(kind) => return Ok(Some(self.directed(item, lexical, direction, kind, graph))),
+                Some(kind) => return self.directed(item, lexical, direction, kind, graph).map(Some),
             }
         }
         // 12, 14. Tags are brought to lower case, as both reference implementations do.
@@ -265,7 +280,7 @@ impl Converter {
         direction: Direction,
         kind: RdfDirection,
         graph: Option<Term>,
-    ) -> Term {
+    ) -> Result<Term, Error> {
         // 13.1
         let language = item.language.as_ref().map(|language| language.to_ascii_lowercase());
         match kind {
@@ -276,7 +291,7 @@ impl Converter {
                     language.unwrap_or_default(),
                     direction.as_str()
                 );
-                self.data.literal(lexical, Some(&datatype), None)
+                Ok(self.data.literal(lexical, Some(&datatype), None))
             }
             // 13.3
             RdfDirection::CompoundLiteral => {
@@ -287,9 +302,9 @@ impl Converter {
                 for (name, value) in entries {
                     let predicate = self.rdf(name);
                     let object = self.data.literal(&value, None, None);
-                    self.data.insert(Quad { subject, predicate, object, graph });
+                    self.state(Quad { subject, predicate, object, graph })?;
                 }
-                subject
+                Ok(subject)
             }
         }
     }

@@ -134,6 +134,16 @@ impl Dataset {
         self.text.get(start as usize..end as usize).unwrap_or_default()
     }
 
+    /// Bytes of the terms of a statement, about as many as its line will have.
+    pub(crate) fn size_of(&self, quad: &Quad) -> usize {
+        let terms = [Some(quad.subject), Some(quad.predicate), Some(quad.object), quad.graph];
+        let size = |term: Term| match term.0 {
+            TermKind::Blank(_) => 8,
+            TermKind::Text(start, end) => end.saturating_sub(start) as usize + 1,
+        };
+        terms.into_iter().flatten().map(size).sum()
+    }
+
     /// N-Quads, one statement a line, sorted, blank nodes as `_:b0`, `_:b1`, … in the order of their making. For
     /// people and for tests; for signing use [`crate::canonicalize_dataset`].
     #[must_use]
