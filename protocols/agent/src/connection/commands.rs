@@ -172,7 +172,7 @@ pub async fn get(agent: &Agent, tenant: &Tenant, command: ConnectionId) -> Resul
 /// `DELETE /connections/{conn_id}` -> `{}`. 404 when unknown.
 pub async fn remove(agent: &Agent, tenant: &Tenant, command: ConnectionId) -> Result<Value, AgentError> {
     transact!(agent, tenant, |unit| async {
-        let connection = unit.expect::<Connection>(&command.conn_id).await?;
+        let connection = unit.require::<Connection>(&command.conn_id).await?;
         connection.delete(&mut unit).await?;
         Ok::<_, AgentError>(json!({}))
     }

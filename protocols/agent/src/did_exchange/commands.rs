@@ -114,7 +114,7 @@ pub async fn accept_invitation(
         ..requester::Options::default()
     };
     transact!(agent, tenant, |unit| async {
-        let mut connection = unit.expect::<Connection>(&command.conn_id).await?;
+        let mut connection = unit.require::<Connection>(&command.conn_id).await?;
         requester::send_request(&mut unit, &mut connection, &options).await?;
         Ok::<_, AgentError>(connection.view())
     }
@@ -133,7 +133,7 @@ pub async fn accept_request(
         use_public_did: command.use_public_did.unwrap_or(false),
     };
     transact!(agent, tenant, |unit| async {
-        let mut connection = unit.expect::<Connection>(&command.conn_id).await?;
+        let mut connection = unit.require::<Connection>(&command.conn_id).await?;
         responder::respond(&mut unit, &mut connection, &options).await?;
         Ok::<_, AgentError>(connection.view())
     }
@@ -144,7 +144,7 @@ pub async fn accept_request(
 /// 404 unknown, 400 wrong state.
 pub async fn reject(agent: &Agent, tenant: &Tenant, command: Reject) -> Result<Value, AgentError> {
     transact!(agent, tenant, |unit| async {
-        let mut connection = unit.expect::<Connection>(&command.conn_id).await?;
+        let mut connection = unit.require::<Connection>(&command.conn_id).await?;
         let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
         let next = step(role, State::of(&connection.state), Input::Reject).map_err(|_| {
             let state = connection.rfc23_state();

@@ -73,7 +73,7 @@ impl Protocol for Handler {
     async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
         let accept: Accept = serde_json::from_value(work.detail.clone())
             .map_err(|e| AgentError::internal("work-unreadable", format!("did_exchange: {e}")))?;
-        let mut connection = unit.expect::<Connection>(&accept.connection_id).await?;
+        let mut connection = unit.require::<Connection>(&accept.connection_id).await?;
         requester::send_request(unit, &mut connection, &requester::Options::default()).await
     }
 }

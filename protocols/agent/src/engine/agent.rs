@@ -168,7 +168,9 @@ impl Agent {
             keys.iter()
                 .map(|k| PublicKey::from_base58(KeyType::Ed25519, k))
                 .collect::<Result<Vec<_>, _>>()
-                .map_err(|e| AgentError::bad_request("bad-target-key", format!("the target has an unusable key: {e}")))
+                .map_err(|e| {
+                    AgentError::bad_request("bad-target-key", format!("the target has an unusable key: {e}"))
+                })
         };
         let recipients = parse(&outbound.target.recipient_keys)?;
         let routing = parse(&outbound.target.routing_keys)?;
@@ -187,7 +189,11 @@ impl Agent {
         Ok(v1::wrap_forward(envelope, &first.base58(), &routing, || self.new_id(), &mut rng)?)
     }
 
-    pub(super) async fn dispatch(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+    pub(super) async fn dispatch(
+        &self,
+        unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<(), HandlerError> {
         let kind = received.message.message_type();
         match self.protocol(kind.protocol(), kind.version().major) {
             Some((protocol, _)) => protocol.receive(unit, received).await,

@@ -123,7 +123,9 @@ impl Agent {
                     && match &route {
                         ReturnRoute::None => false,
                         ReturnRoute::All => true,
-                        ReturnRoute::Thread => Some(outbound.thread_id.as_str()) == opened.message.thread_id(),
+                        ReturnRoute::Thread => {
+                            Some(outbound.thread_id.as_str()) == opened.message.thread_id()
+                        }
                     }
             };
             match unit.commit_leasing(&mut lease).await {
@@ -219,7 +221,12 @@ impl Agent {
         if let Some(least) = spoken.minors.first().filter(|least| minor < **least) {
             return Err(format!("Minimum supported minor version is {least}. Received {minor}."));
         }
-        spoken.messages.iter().find(|(name, _)| *name == kind.name()).map(|(_, class)| *class).ok_or_else(unknown)
+        spoken
+            .messages
+            .iter()
+            .find(|(name, _)| *name == kind.name())
+            .map(|(_, class)| *class)
+            .ok_or_else(unknown)
     }
 
     /// Tells the sender that its message was not understood. Never to an anonymous sender, never about a report.
@@ -299,7 +306,12 @@ impl Agent {
     }
 
     /// The target of a base58 key and endpoint: for answers to `~service`.
-    pub fn service_target(recipient_keys: &[String], routing_keys: &[String], endpoint: &str, from: &str) -> Target {
+    pub fn service_target(
+        recipient_keys: &[String],
+        routing_keys: &[String],
+        endpoint: &str,
+        from: &str,
+    ) -> Target {
         Target {
             recipient_keys: recipient_keys.to_vec(),
             routing_keys: routing_keys.to_vec(),

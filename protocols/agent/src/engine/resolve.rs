@@ -74,7 +74,11 @@ impl Unit<'_> {
             ),
         })?;
         let bad = |e: String| {
-            AgentError::third_party(Kind::Internal, "did-document-invalid", format!("the document at {url}: {e}"))
+            AgentError::third_party(
+                Kind::Internal,
+                "did-document-invalid",
+                format!("the document at {url}: {e}"),
+            )
         };
         let value: Value = serde_json::from_slice(&body).map_err(|e| bad(e.to_string()))?;
         let document = web::document(did, value).map_err(|e| bad(e.to_string()))?;

@@ -11,8 +11,8 @@ use super::message::{Outbound, Received, Scope, Target, Work};
 use super::{Agent, AgentError, HandlerError, Record, Settings};
 use crate::ports::clock::Rng;
 use crate::ports::store::{
-    Commit, CommitError, Event, Guard, Item, KeyRow, NewEvent, NewItem, NewRow, Op, Query, Queue, Row, RowKey, Space,
-    Tag, Version,
+    Commit, CommitError, Event, Guard, Item, KeyRow, NewEvent, NewItem, NewRow, Op, Query, Queue, Row,
+    RowKey, Space, Tag, Version,
 };
 use crate::ports::{Tenant, Timestamp};
 
@@ -131,7 +131,7 @@ impl<'a> Unit<'a> {
     }
 
     /// [`Unit::load`], or 404 with ACA-Py's text.
-    pub async fn expect<R: Record>(&mut self, id: &str) -> Result<R, AgentError> {
+    pub async fn require<R: Record>(&mut self, id: &str) -> Result<R, AgentError> {
         self.load(id).await?.ok_or_else(|| AgentError::no_record(R::CATEGORY, id))
     }
 
@@ -188,14 +188,18 @@ impl<'a> Unit<'a> {
     pub fn put_row(&mut self, new: NewRow) {
         let row = Row { key: new.key.clone(), value: new.value, tags: new.tags, version: Version([0; 12]) };
         self.order.push(new.key.clone());
-        self.slots.insert(new.key, Slot { row: Some(row), origin: None, written: true, guarded: false, put: true });
+        self.slots
+            .insert(new.key, Slot { row: Some(row), origin: None, written: true, guarded: false, put: true });
     }
 
     /// Writes a changed record that was loaded or inserted in this unit.
     pub fn save<R: Record>(&mut self, record: &R) -> Result<(), AgentError> {
         let new = record.to_row(self.settings().unencrypted_tags)?;
         let Some(slot) = self.slots.get_mut(&new.key) else {
-            return Err(AgentError::internal("unread-write", format!("{}: saved without being loaded", R::CATEGORY)));
+            return Err(AgentError::internal(
+                "unread-write",
+                format!("{}: saved without being loaded", R::CATEGORY),
+            ));
         };
         let version = slot.origin.unwrap_or(Version([0; 12]));
         slot.row = Some(Row { key: new.key, value: new.value, tags: new.tags, version });
@@ -226,7 +230,12 @@ impl<'a> Unit<'a> {
     /// Stores a key of ours. ACA-Py's metadata is `{}` for keys made with a DID.
     pub fn insert_key(&mut self, secret: &SecretKey, metadata: Option<&str>, tags: Vec<Tag>) {
         let name = secret.public().base58();
-        let row = KeyRow { name: name.clone(), secret: secret.clone(), metadata: metadata.map(str::to_owned), tags };
+        let row = KeyRow {
+            name: name.clone(),
+            secret: secret.clone(),
+            metadata: metadata.map(str::to_owned),
+            tags,
+        };
         self.keys.insert(name, row.clone());
         self.ops.push(Op::InsertKey(row));
     }
@@ -315,8 +324,10 @@ impl<'a> Unit<'a> {
         self,
         lease: &mut (dyn for<'o> FnMut(&'o Outbound) -> bool + Send),
     ) -> Result<Vec<Item>, CommitError> {
-        let Self { agent, tenant, now, mut slots, order, guards, ops, sends, work, events, unpark, .. } = self;
-        let mut commit = Commit { guards, ops: Vec::with_capacity(ops.len() + order.len() + sends.len() + events.len()) };
+        let Self { agent, tenant, now, mut slots, order, guards, ops, sends, work, events, unpark, .. } =
+            self;
+        let mut commit =
+            Commit { guards, ops: Vec::with_capacity(ops.len() + order.len() + sends.len() + events.len()) };
         for key in order {
             let Some(slot) = slots.remove(&key) else { continue };
             if (slot.guarded || slot.written) && !slot.put {
@@ -349,10 +360,20 @@ impl<'a> Unit<'a> {
         }
         let mut queued = Vec::with_capacity(sends.len() + work.len());
         for outbound in &sends {
-            queued.push(NewItem { queue: Queue::Outbound, lane: outbound.lane(), due: now, value: to_json(outbound)? });
+            queued.push(NewItem {
+                queue: Queue::Outbound,
+                lane: outbound.lane(),
+                due: now,
+                value: to_json(outbound)?,
+            });
         }
         for work in &work {
-            queued.push(NewItem { queue: Queue::Work, lane: work.protocol.clone(), due: now, value: to_json(work)? });
+            queued.push(NewItem {
+                queue: Queue::Work,
+                lane: work.protocol.clone(),
+                due: now,
+                value: to_json(work)?,
+            });
         }
         commit.ops.extend(queued.iter().cloned().map(Op::Enqueue));
         commit.ops.extend(events.iter().cloned().map(Op::Event));
@@ -364,7 +385,8 @@ impl<'a> Unit<'a> {
         let mut jobs = Vec::new();
         for (at, (seq, new)) in committed.items.into_iter().zip(queued).enumerate() {
             let NewItem { queue, lane, due, value } = new;
-            let item = Item { tenant: tenant.clone(), seq, queue, lane, due, created: now, attempts: 0, value };
+            let item =
+                Item { tenant: tenant.clone(), seq, queue, lane, due, created: now, attempts: 0, value };
             match sends.get(at) {
                 Some(send) if lease(send) => leased.push(item),
                 Some(_) => outbound.push(item),
@@ -387,8 +409,9 @@ impl<'a> Unit<'a> {
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, CommitError> {
-    serde_json::to_vec(value)
-        .map_err(|e| CommitError::Store(crate::ports::store::StoreError::Damaged(format!("unwritable queue row: {e}"))))
+    serde_json::to_vec(value).map_err(|e| {
+        CommitError::Store(crate::ports::store::StoreError::Damaged(format!("unwritable queue row: {e}")))
+    })
 }
 
 fn matches(row: &Row, query: &Query) -> bool {

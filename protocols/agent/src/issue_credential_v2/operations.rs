@@ -64,7 +64,7 @@ async fn shown(unit: &mut Unit<'_>, record: &Exchange) -> Result<Value, AgentErr
 /// `{"cred_ex_record": R, "anoncreds": …, "indy": …, "ld_proof": …, "vc_di": …}`.
 pub async fn get(agent: &Agent, tenant: &Tenant, command: Id) -> Result<Value, AgentError> {
     let mut unit = agent.unit(tenant);
-    let record: Exchange = unit.expect(&command.cred_ex_id).await?;
+    let record: Exchange = unit.require(&command.cred_ex_id).await?;
     shown(&mut unit, &record).await
 }
 
@@ -74,7 +74,7 @@ pub async fn remove(agent: &Agent, tenant: &Tenant, command: Id) -> Result<Value
 }
 
 async fn remove_in(unit: &mut Unit<'_>, command: &Id) -> Result<Value, AgentError> {
-    let record: Exchange = unit.expect(&command.cred_ex_id).await?;
+    let record: Exchange = unit.require(&command.cred_ex_id).await?;
     let outcome = if record.state == State::Done { "done" } else { "deleted" };
     exchange::remove(unit, &record, outcome).await?;
     Ok(json!({}))
@@ -130,13 +130,28 @@ async fn proposal_of(
     Ok(messages::build(Kind::Proposal, &unit.new_id(), None, words, &contents))
 }
 
+/// The proposal that a free offer or request keeps in its record and never sends, and the counter-proposal of an offer:
+/// the filter as the caller gave it.
+fn implicit_proposal(
+    unit: &Unit<'_>,
+    filter: &Filter,
+    comment: Option<String>,
+    preview: Option<Value>,
+) -> Result<Message, AgentError> {
+    filter_of(filter)?;
+    let contents: Vec<_> =
+        families(filter).into_iter().map(|(family, content)| (family, content.clone())).collect();
+    let words = Words { comment, preview, replacement_id: None };
+    Ok(messages::build(Kind::Proposal, &unit.new_id(), None, words, &contents))
+}
+
 async fn free_offer(
     unit: &mut Unit<'_>,
     mut record: Exchange,
     free: FreeOffer<'_>,
 ) -> Result<Value, Failure> {
     let preview = read_preview(free.preview, "credential_preview")?;
-    let proposal = proposal_of(unit, free.filter, free.comment.clone(), preview.clone()).await?;
+    let proposal = implicit_proposal(unit, free.filter, free.comment.clone(), preview.clone())?;
     let body = messages::Body::unchecked(Kind::Proposal, proposal.as_json())
         .map_err(|e| AgentError::internal("message-unreadable", e))?;
     let contents = offered(unit, Reach::Network, &body.known()).await?;
@@ -291,7 +306,7 @@ async fn send_request_in(unit: &mut Unit<'_>, command: &SendRequest) -> Result<V
     record.auto_remove_on_failure =
         command.auto_remove_on_failure.or(settings.no_preserve_failed_exchange_records);
     record.trace = command.trace;
-    let proposal = proposal_of(unit, &command.filter, command.comment.clone(), None).await?;
+    let proposal = implicit_proposal(unit, &command.filter, command.comment.clone(), None)?;
     let body = messages::Body::unchecked(Kind::Proposal, proposal.as_json())
         .map_err(|e| AgentError::internal("message-unreadable", e))?;
     let did = exchange::holder_did(unit, &record, command.holder_did.clone()).await?;
@@ -316,13 +331,13 @@ pub async fn bound_offer(agent: &Agent, tenant: &Tenant, command: BoundOffer) ->
 }
 
 async fn bound_offer_in(unit: &mut Unit<'_>, command: &BoundOffer) -> Result<Value, Failure> {
-    let record: Exchange = unit.expect(&command.cred_ex_id).await?;
+    let record: Exchange = unit.require(&command.cred_ex_id).await?;
     state::may(&record, Kind::Offer).map_err(|r| exchange::refused(&r, &record.cred_ex_id))?;
     connection_ready(unit, &record).await?;
     let counter = match (&command.filter, &command.counter_preview) {
         (Some(filter), Some(preview)) => {
             let preview = read_preview(&Some(preview.clone()), "counter_preview")?;
-            Some(proposal_of(unit, filter, None, preview).await?)
+            Some(implicit_proposal(unit, filter, None, preview)?)
         }
         (None, None) => None,
         _ => {
@@ -351,7 +366,7 @@ pub async fn bound_request(
 }
 
 async fn bound_request_in(unit: &mut Unit<'_>, command: &BoundRequest) -> Result<Value, Failure> {
-    let record: Exchange = unit.expect(&command.cred_ex_id).await?;
+    let record: Exchange = unit.require(&command.cred_ex_id).await?;
     state::may(&record, Kind::Request).map_err(|r| exchange::refused(&r, &record.cred_ex_id))?;
     connection_ready(unit, &record).await?;
     let settings = unit.settings();
@@ -369,7 +384,7 @@ pub async fn issue(agent: &Agent, tenant: &Tenant, command: Issue) -> Result<Val
 }
 
 async fn issue_in(unit: &mut Unit<'_>, command: &Issue) -> Result<Value, Failure> {
-    let record: Exchange = unit.expect(&command.cred_ex_id).await?;
+    let record: Exchange = unit.require(&command.cred_ex_id).await?;
     state::may(&record, Kind::Issue).map_err(|r| exchange::refused(&r, &record.cred_ex_id))?;
     connection_ready(unit, &record).await?;
     let record = exchange::issue(unit, Reach::Network, record, command.comment.clone()).await?;
@@ -382,7 +397,7 @@ pub async fn store(agent: &Agent, tenant: &Tenant, command: Store) -> Result<Val
 }
 
 async fn store_in(unit: &mut Unit<'_>, command: &Store) -> Result<Value, Failure> {
-    let record: Exchange = unit.expect(&command.cred_ex_id).await?;
+    let record: Exchange = unit.require(&command.cred_ex_id).await?;
     state::may_store(&record).map_err(|r| exchange::refused(&r, &record.cred_ex_id))?;
     connection_ready(unit, &record).await?;
     let (record, detail): (Exchange, Option<LdProofDetail>) =
@@ -400,7 +415,7 @@ pub async fn problem_report(
 }
 
 async fn problem_report_in(unit: &mut Unit<'_>, command: &ProblemReport) -> Result<Value, AgentError> {
-    let record: Exchange = unit.expect(&command.cred_ex_id).await?;
+    let record: Exchange = unit.require(&command.cred_ex_id).await?;
     let id = record.cred_ex_id.clone();
     let input = Input::Report { error: format!("created problem report: {}", command.description) };
     let step = state::step(record, input).map_err(|r| exchange::refused(&r, &id))?;
