@@ -156,6 +156,8 @@ fn settings(config: &Config, targets: &[webhooks::Target]) -> Settings {
         monitor_ping: config.protocol.monitor_ping,
         public_invites: config.protocol.public_invites,
         requests_through_public_did: config.protocol.requests_through_public_did,
+        auto_respond_messages: config.automation.respond_messages,
+        auto_accept_intro_invitation_requests: config.automation.accept_introductions,
         auto_respond_credential_proposal: config.automation.respond_credential_proposal,
         auto_respond_credential_offer: config.automation.respond_credential_offer,
         auto_respond_credential_request: config.automation.respond_credential_request,
@@ -255,6 +257,8 @@ async fn build_agent(
         chancery_agent::out_of_band::protocol(),
         chancery_agent::did_exchange::protocol(),
         chancery_agent::trust_ping::protocol(),
+        chancery_agent::basic_message::protocol(),
+        chancery_agent::introduction::protocol(),
         chancery_agent::issue_credential_v2::protocol(),
     ];
     Ok((Arc::new(Agent::new(parts, protocols)), tenant))

@@ -6,8 +6,8 @@ use crate::auth::Access;
 use crate::lacking::{LACKING, Lack};
 use crate::operation::Operation;
 use crate::{
-    connection, credentials, did_exchange, issue_credential_v2, out_of_band, resolver, settings, status,
-    trust_ping, vc, wallet,
+    basic_message, connection, credentials, did_exchange, introduction, issue_credential_v2, out_of_band,
+    resolver, settings, status, trust_ping, vc, wallet,
 };
 
 /// The operations of one tag.
@@ -23,11 +23,13 @@ pub(crate) struct Group {
 }
 
 /// All groups, in the order of the API description.
-pub(crate) static GROUPS: [&Group; 11] = [
+pub(crate) static GROUPS: [&Group; 13] = [
     &out_of_band::GROUP,
     &connection::GROUP,
     &did_exchange::GROUP,
     &trust_ping::GROUP,
+    &basic_message::GROUP,
+    &introduction::GROUP,
     &issue_credential_v2::GROUP,
     &credentials::GROUP,
     &vc::GROUP,

@@ -31,7 +31,6 @@ const fn lack(method: Method, path: &'static str, instead: &'static str) -> Lack
     Lack { method, path, instead }
 }
 
-const NO_MESSAGES: &str = "basic messages are not there yet";
 const NO_SMALL_PROTOCOL: &str = "this protocol is not there; use the group out-of-band to make connections";
 const NO_LEDGER: &str =
     "there is no Indy ledger; issue with ld_proof and a DID made by POST /wallet/did/create";
@@ -52,15 +51,13 @@ const NO_JWT: &str =
     "tokens signed by DIDs are not there yet; W3C credentials are signed by issuing with ld_proof";
 
 /// All of them.
-pub(crate) static LACKING: [Lack; 123] = [
+pub(crate) static LACKING: [Lack; 121] = [
     lack(Method::POST, "/action-menu/{conn_id}/close", NO_SMALL_PROTOCOL),
     lack(Method::POST, "/action-menu/{conn_id}/fetch", NO_SMALL_PROTOCOL),
     lack(Method::POST, "/action-menu/{conn_id}/perform", NO_SMALL_PROTOCOL),
     lack(Method::POST, "/action-menu/{conn_id}/request", NO_SMALL_PROTOCOL),
     lack(Method::POST, "/action-menu/{conn_id}/send-menu", NO_SMALL_PROTOCOL),
     lack(Method::POST, "/anoncreds/wallet/upgrade", NO_ANONCREDS),
-    lack(Method::POST, "/connections/{conn_id}/send-message", NO_MESSAGES),
-    lack(Method::POST, "/connections/{conn_id}/start-introduction", NO_SMALL_PROTOCOL),
     lack(Method::POST, "/credential-definitions", NO_LEDGER),
     lack(Method::GET, "/credential-definitions/created", NO_LEDGER),
     lack(Method::GET, "/credential-definitions/{cred_def_id}", NO_LEDGER),

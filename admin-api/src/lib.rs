@@ -21,9 +21,11 @@ mod state;
 mod tests;
 mod texts;
 
+mod basic_message;
 mod connection;
 mod credentials;
 mod did_exchange;
+mod introduction;
 mod issue_credential_v2;
 mod out_of_band;
 mod resolver;

@@ -10,6 +10,10 @@ pub struct Automation {
     pub accept_invites: bool,
     /// Answer received connection requests.
     pub accept_requests: bool,
+    /// Answer basic messages.
+    pub respond_messages: bool,
+    /// Answer introducers with an invitation.
+    pub accept_introductions: bool,
     /// Issuer: proposal to offer.
     pub respond_credential_proposal: bool,
     /// Holder: offer to request.
@@ -25,6 +29,8 @@ impl Automation {
         Self {
             accept_invites: given.flag("--auto-accept-invites"),
             accept_requests: given.flag("--auto-accept-requests"),
+            respond_messages: given.flag("--auto-respond-messages"),
+            accept_introductions: given.flag("--auto-accept-intro-invitation-requests"),
             respond_credential_proposal: given.flag("--auto-respond-credential-proposal"),
             respond_credential_offer: given.flag("--auto-respond-credential-offer"),
             respond_credential_request: given.flag("--auto-respond-credential-request"),

@@ -91,6 +91,7 @@ impl Settings<'_> {
             ("debug.auto_store_credential", "--auto-store-credential"),
             ("debug.auto_accept_invites", "--auto-accept-invites"),
             ("debug.auto_accept_requests", "--auto-accept-requests"),
+            ("debug.auto_respond_messages", "--auto-respond-messages"),
         ]);
     }
 
@@ -112,7 +113,10 @@ impl Settings<'_> {
     }
 
     fn protocol(&mut self) {
-        self.flags(&[("auto_ping_connection", "--auto-ping-connection")]);
+        self.flags(&[
+            ("auto_ping_connection", "--auto-ping-connection"),
+            ("auto_accept_intro_invitation_requests", "--auto-accept-intro-invitation-requests"),
+        ]);
         self.texts(&[("invite_base_url", "--invite-base-url")]);
         self.flags(&[
             ("debug.monitor_ping", "--monitor-ping"),

@@ -5,5 +5,6 @@ mod edges;
 mod flows;
 mod races;
 mod restart;
+mod small_protocols;
 mod support;
 mod webhooks;

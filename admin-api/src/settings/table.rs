@@ -18,7 +18,7 @@ pub(super) struct Switch {
 }
 
 /// What can be changed. ACA-Py has more; those belong to what this agent does not do.
-pub(super) static SWITCHES: [Switch; 9] = [
+pub(super) static SWITCHES: [Switch; 10] = [
     Switch {
         variable: "ACAPY_AUTO_ACCEPT_INVITES",
         argument: "auto-accept-invites",
@@ -48,6 +48,12 @@ pub(super) static SWITCHES: [Switch; 9] = [
         argument: "auto-respond-credential-request",
         shown: "debug.auto_respond_credential_request",
         place: |s| &mut s.auto_respond_credential_request,
+    },
+    Switch {
+        variable: "ACAPY_AUTO_RESPOND_MESSAGES",
+        argument: "auto-respond-messages",
+        shown: "debug.auto_respond_messages",
+        place: |s| &mut s.auto_respond_messages,
     },
     Switch {
         variable: "ACAPY_MONITOR_PING",

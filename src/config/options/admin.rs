@@ -135,8 +135,7 @@ pub(super) const DEBUG: &[OptionSpec] = &[
         "--auto-respond-messages",
         Some("ACAPY_AUTO_RESPOND_MESSAGES"),
         "Answer basic messages with a fixed reply",
-    )
-    .not_yet("there are no basic messages to answer; leave it out"),
+    ),
     flag(
         "--auto-respond-credential-proposal",
         Some("ACAPY_AUTO_RESPOND_CREDENTIAL_PROPOSAL"),

@@ -49,9 +49,8 @@ pub(super) const PROTOCOL: &[OptionSpec] = &[
     flag(
         "--auto-accept-intro-invitation-requests",
         Some("ACAPY_AUTO_ACCEPT_INTRO_INVITATION_REQUESTS"),
-        "Accept introductions",
-    )
-    .not_yet("introductions do not exist here; leave it out"),
+        "Answer those who want to introduce others to us with an invitation",
+    ),
     option(
         "--invite-base-url",
         Some("ACAPY_INVITE_BASE_URL"),
