@@ -20,7 +20,7 @@ use crate::inbound::{self, Endpoint};
 use crate::live::Live;
 use crate::operations::Process;
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
-use crate::resolve::{Fetcher, Reach};
+use crate::resolve::{Fetcher, Reach, guarded_client};
 use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place, SqliteStore};
 use crate::telemetry;
 use crate::webhooks::{self, Notice, Notifier};
@@ -190,7 +190,8 @@ fn reach(config: &Config) -> Reach {
             h == "localhost" || h.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
         })
     };
-    if config.agent.endpoints.iter().all(private) { Reach::Private } else { Reach::Public }
+    let endpoints = &config.agent.endpoints;
+    if !endpoints.is_empty() && endpoints.iter().all(private) { Reach::Private } else { Reach::Public }
 }
 
 fn listen(host: &str, port: u16) -> Result<TcpListener, StartError> {
@@ -210,12 +211,14 @@ pub async fn provision(config: Config) -> Result<(), StartError> {
     let store = open_store(&config, CreateMode::IfMissing, &clock, &entropy).await?;
     let crew = Arc::new(Crew::default());
     let (agent, tenant) = build_agent(&config, &[], store.clone(), clock, entropy, &crew).await?;
-    let outcome = first_did(&config, &agent, &tenant).await;
+    let outcome = furnish(&config, &agent, &tenant).await;
     store.close().await;
     outcome
 }
 
-async fn first_did(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<(), StartError> {
+/// What a wallet holds from the beginning.
+async fn furnish(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<(), StartError> {
+    chancery_agent::wallet::ensure_marks(agent, tenant).await?;
     if let Some(seed) = &config.wallet.seed {
         let wallet = &config.wallet;
         let seed = zeroize::Zeroizing::new(STANDARD.encode(seed.expose()));
@@ -283,7 +286,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
         build_agent(&config, &targets, store.clone(), clock.clone(), entropy.clone(), &crew).await?;
 
     let delivery = start_workers(&config, targets, &store, &clock, &entropy, &crew, &agent)?;
-    first_did(&config, &agent, &tenant).await?;
+    furnish(&config, &agent, &tenant).await?;
     chancery_agent::credential::load_pinned_contexts(&agent, &tenant).await?;
     agent.resume().await?;
 
@@ -360,20 +363,19 @@ fn start_workers(
     use rustls_platform_verifier::ConfigVerifierExt;
 
     let tls = |e: reqwest::Error| StartError::Tls(e.to_string());
-    let client = client_builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(10))
-        .timeout(Duration::from_secs(30))
-        .pool_max_idle_per_host(64)
-        .build()
-        .map_err(tls)?;
+    let timed = |builder: reqwest::ClientBuilder| {
+        let timed = builder.connect_timeout(Duration::from_secs(10)).timeout(Duration::from_secs(30));
+        timed.redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(64).build().map_err(tls)
+    };
+    let reach = reach(config);
     let ws_tls =
         rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
     let carrier = Arc::new(Carrier::new(CarrierParts {
         store: store.clone(),
         clock: clock.clone(),
-        client: client.clone(),
+        client: timed(guarded_client(reach))?,
         tls: Arc::new(ws_tls),
+        reach,
         schedule: Schedule {
             most_retries: config.delivery.max_attempts,
             most_age: config.delivery.max_age,
@@ -386,7 +388,8 @@ fn start_workers(
     let notifier = Arc::new(Notifier::new(
         store.clone(),
         clock.clone(),
-        client,
+        // The operator's own URLs are exempt from the guard.
+        timed(client_builder())?,
         targets,
         config.delivery.max_age,
         agent.default_tenant().clone(),

@@ -48,7 +48,10 @@ fn protocols_depend_on_what_is_allowed_and_nothing_else() {
         differences.join("\n")
     );
     for forbidden in ["tokio", "hyper", "reqwest", "actix-web", "rusqlite", "sqlx", "rustls", "openssl"] {
-        assert!(!ALLOWED.lines().any(|l| l.starts_with(&format!("{forbidden}:"))), "{forbidden} is never allowed");
+        assert!(
+            !ALLOWED.lines().any(|l| l.starts_with(&format!("{forbidden}:"))),
+            "{forbidden} is never allowed"
+        );
     }
 }
 

@@ -3,13 +3,21 @@
 use reqwest::StatusCode;
 
 use crate::delivery::Outcome;
+use crate::resolve::Reach;
 
 /// The content type that ACA-Py sends (`spec/didcomm-v1.md` section 5).
 pub const ENVELOPE_TYPE: &str = "application/didcomm-envelope-enc";
 
 /// Posts an envelope. Any 2xx is success; 408, 425, 429 and 5xx may go away; other answers won't (DECISIONS 6).
-pub async fn post(client: &reqwest::Client, endpoint: &str, envelope: Vec<u8>) -> Outcome {
-    let request = client.post(endpoint).header(reqwest::header::CONTENT_TYPE, ENVELOPE_TYPE).body(envelope);
+pub async fn post(client: &reqwest::Client, reach: Reach, endpoint: &str, envelope: Vec<u8>) -> Outcome {
+    let url = match reqwest::Url::parse(endpoint) {
+        Ok(url) => url,
+        Err(error) => return Outcome::Hopeless(format!("{endpoint} is no URL: {error}")),
+    };
+    if let Err(refusal) = reach.check_address(&url) {
+        return Outcome::Hopeless(refusal);
+    }
+    let request = client.post(url).header(reqwest::header::CONTENT_TYPE, ENVELOPE_TYPE).body(envelope);
     let response = match request.send().await {
         Ok(response) => response,
         Err(error) if error.is_builder() => {

@@ -15,6 +15,7 @@ use chancery_agent::ports::{Clock, Store, Timestamp};
 pub use http::{ENVELOPE_TYPE, root_cause};
 
 use crate::delivery::{Courier, Dispatcher, Job, Outcome, Settled};
+use crate::resolve::Reach;
 
 /// How long and how often is tried.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,7 @@ pub struct Carrier {
     clock: Arc<dyn Clock>,
     client: reqwest::Client,
     tls: Arc<rustls::ClientConfig>,
+    reach: Reach,
     schedule: Schedule,
     http: bool,
     ws: bool,
@@ -52,10 +54,12 @@ pub struct CarrierParts {
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// For HTTP; pools connections per host.
+    /// For HTTP, guarded; pools connections per host.
     pub client: reqwest::Client,
     /// For WebSocket.
     pub tls: Arc<rustls::ClientConfig>,
+    /// Which addresses may be connected to.
+    pub reach: Reach,
     /// How long and how often is tried.
     pub schedule: Schedule,
     /// `-ot http`.
@@ -67,8 +71,8 @@ pub struct CarrierParts {
 impl Carrier {
     /// A carrier; [`Carrier::attach`] the agent before the first message.
     pub fn new(parts: CarrierParts) -> Self {
-        let CarrierParts { store, clock, client, tls, schedule, http, ws } = parts;
-        Self { agent: OnceLock::new(), store, clock, client, tls, schedule, http, ws }
+        let CarrierParts { store, clock, client, tls, reach, schedule, http, ws } = parts;
+        Self { agent: OnceLock::new(), store, clock, client, tls, reach, schedule, http, ws }
     }
 
     /// The agent that packs.
@@ -142,8 +146,10 @@ impl Courier for Carrier {
             Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
         };
         match endpoint.split_once("://").map(|(scheme, _)| scheme) {
-            Some("http" | "https") if self.http => http::post(&self.client, endpoint, envelope).await,
-            Some("ws" | "wss") if self.ws => ws::send(&self.tls, endpoint, envelope).await,
+            Some("http" | "https") if self.http => {
+                http::post(&self.client, self.reach, endpoint, envelope).await
+            }
+            Some("ws" | "wss") if self.ws => ws::send(&self.tls, self.reach, endpoint, envelope).await,
             _ => Outcome::Hopeless(format!(
                 "no outbound transport for {endpoint}: start with -ot http or -ot ws"
             )),

@@ -7,24 +7,46 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::{Connector, connect_async_tls_with_config};
+use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use super::http::root_cause;
 use crate::delivery::Outcome;
+use crate::resolve::Reach;
 
 const TIME_OUT: Duration = Duration::from_secs(20);
 
 /// Opens a socket, sends the envelope as one binary frame, closes.
-pub async fn send(tls: &Arc<rustls::ClientConfig>, endpoint: &str, envelope: Vec<u8>) -> Outcome {
-    match tokio::time::timeout(TIME_OUT, exchange(tls, endpoint, envelope)).await {
+pub async fn send(
+    tls: &Arc<rustls::ClientConfig>,
+    reach: Reach,
+    endpoint: &str,
+    envelope: Vec<u8>,
+) -> Outcome {
+    match tokio::time::timeout(TIME_OUT, exchange(tls, reach, endpoint, envelope)).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome::EndpointDown(format!("no close handshake within {} s", TIME_OUT.as_secs())),
     }
 }
 
-async fn exchange(tls: &Arc<rustls::ClientConfig>, endpoint: &str, envelope: Vec<u8>) -> Outcome {
+async fn exchange(
+    tls: &Arc<rustls::ClientConfig>,
+    reach: Reach,
+    endpoint: &str,
+    envelope: Vec<u8>,
+) -> Outcome {
+    let url = match reqwest::Url::parse(endpoint) {
+        Ok(url) => url,
+        Err(error) => return Outcome::Hopeless(format!("{endpoint} is no URL: {error}")),
+    };
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return Outcome::Hopeless(format!("{endpoint} names no host"));
+    };
+    let stream = match reach.connect(host.trim_matches(['[', ']']), port).await {
+        Ok(stream) => stream,
+        Err(error) => return Outcome::EndpointDown(error.to_string()),
+    };
     let connector = Connector::Rustls(tls.clone());
-    let mut socket = match connect_async_tls_with_config(endpoint, None, true, Some(connector)).await {
+    let mut socket = match client_async_tls_with_config(endpoint, stream, None, Some(connector)).await {
         Ok((socket, _)) => socket,
         Err(error) => return Outcome::EndpointDown(root_cause(&error)),
     };

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::net::TcpStream;
 
 /// How far out fetches may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,11 @@ impl Reach {
             "http" if self == Self::Private => {}
             other => return Err(format!("{url}: {other} is not allowed, only https")),
         }
+        self.check_address(url)
+    }
+
+    /// Refuses addresses out of reach given as such; names are checked when they are resolved.
+    pub fn check_address(self, url: &Url) -> Result<(), String> {
         let host = url.host_str().unwrap_or_default();
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) if !self.allows(address) => {
@@ -31,6 +36,18 @@ impl Reach {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Connects to the first address of a host that is within reach.
+    pub async fn connect(self, host: &str, port: u16) -> std::io::Result<TcpStream> {
+        let mut last = std::io::Error::other(format!("{host} has no address within reach"));
+        for address in tokio::net::lookup_host((host, port)).await?.filter(|a| self.allows(a.ip())) {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
     }
 
     fn allows(self, address: IpAddr) -> bool {
@@ -74,18 +91,24 @@ impl Resolve for GuardedDns {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let allowed: Vec<SocketAddr> = found.filter(|a| reach.allows(a.ip())).collect();
             if allowed.is_empty() {
-                return Err(format!("{} has no address that may be fetched from", name.as_str()).into());
+                return Err(format!("{} has no address within reach", name.as_str()).into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
 
-/// A client that connects within reach only, and follows redirects to the same host only.
-///
-/// Errors: the TLS set-up fails.
-pub fn guarded_client(reach: Reach, time_out: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    let same_host = reqwest::redirect::Policy::custom(move |attempt| {
+/// A client builder that connects within reach only. It follows no redirect and uses no proxy.
+pub fn guarded_client(reach: Reach) -> reqwest::ClientBuilder {
+    crate::wiring::client_builder()
+        .dns_resolver(Arc::new(GuardedDns(reach)))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+}
+
+/// Follows redirects to the same host only.
+pub fn same_host(reach: Reach) -> reqwest::redirect::Policy {
+    reqwest::redirect::Policy::custom(move |attempt| {
         let host = |url: &Url| url.host_str().map(str::to_owned);
         let first = attempt.previous().first().and_then(host);
         if attempt.previous().len() > 5 || first != host(attempt.url()) || reach.check(attempt.url()).is_err()
@@ -93,13 +116,7 @@ pub fn guarded_client(reach: Reach, time_out: Duration) -> Result<reqwest::Clien
             return attempt.stop();
         }
         attempt.follow()
-    });
-    crate::wiring::client_builder()
-        .dns_resolver(Arc::new(GuardedDns(reach)))
-        .redirect(same_host)
-        .timeout(time_out)
-        .no_proxy()
-        .build()
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use reqwest::header::{ACCEPT, HeaderValue};
 
 pub use guard::{Reach, guarded_client};
 
+use guard::same_host;
+
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 const TIME_OUT: Duration = Duration::from_secs(15);
 
@@ -27,7 +29,8 @@ impl Fetcher {
     ///
     /// Errors: the TLS set-up fails.
     pub fn new(reach: Reach, contexts: bool) -> Result<Self, reqwest::Error> {
-        Ok(Self { client: guarded_client(reach, TIME_OUT)?, reach, contexts })
+        let client = guarded_client(reach).redirect(same_host(reach)).timeout(TIME_OUT).build()?;
+        Ok(Self { client, reach, contexts })
     }
 }
 

@@ -11,10 +11,12 @@ async fn garbage_on_the_didcomm_port_changes_nothing() {
     let deep_object = format!("{{\"a\":{deep}}}");
     let huge = format!("{{\"a\":\"{}\"}}", "x".repeat(70_000));
     let truncated = r#"{"protected":"eyJlbmMiOiJ4","iv":"a","ciphertext":"b","tag":"c""#;
-    let bad_envelope = r#"{"protected":"eyJhbGciOiJBdXRoY3J5cHQifQ","iv":"AAAA","ciphertext":"AAAA","tag":"AAAA"}"#;
+    let bad_envelope =
+        r#"{"protected":"eyJhbGciOiJBdXRoY3J5cHQifQ","iv":"AAAA","ciphertext":"AAAA","tag":"AAAA"}"#;
     let bad_type = r#"{"@type":"not a type"}"#;
     let unknown = r#"{"@type":"https://didcomm.org/nothing/1.0/at-all","@id":"1"}"#;
-    let offer = r#"{"@type":"https://didcomm.org/issue-credential/2.0/offer-credential","@id":5,"formats":{}}"#;
+    let offer =
+        r#"{"@type":"https://didcomm.org/issue-credential/2.0/offer-credential","@id":5,"formats":{}}"#;
     for (body, status) in [
         ("", 400),
         ("not JSON", 400),
@@ -51,7 +53,15 @@ async fn a_second_process_on_the_same_wallet_is_refused() {
     let log = agent.log_text();
     let admin = crate::support::free_port().to_string();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_chancery"))
-        .args(["start", "--no-transport", "--admin", "127.0.0.1", &admin, "--admin-insecure-mode", "--no-ledger"])
+        .args([
+            "start",
+            "--no-transport",
+            "--admin",
+            "127.0.0.1",
+            &admin,
+            "--admin-insecure-mode",
+            "--no-ledger",
+        ])
         .args(["--wallet-name", "only", "--wallet-key", "CwNJroKHTSSj3XvE7ZAnuKiTn2C4QkFvxEqfm5rzhNrb"])
         .args(["--wallet-key-derivation-method", "raw"])
         .env("ACAPY_HOME", &agent.home)
@@ -59,7 +69,10 @@ async fn a_second_process_on_the_same_wallet_is_refused() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("in use by the process") && said.contains(&agent.pid().to_string()), "{said}\n{log}");
+    assert!(
+        said.contains("in use by the process") && said.contains(&agent.pid().to_string()),
+        "{said}\n{log}"
+    );
     agent.restart().await;
 }
 

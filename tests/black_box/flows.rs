@@ -11,8 +11,9 @@ async fn stored_and_verified(holder: &Agent, count: usize) {
     let records = stored["results"].as_array().unwrap();
     assert_eq!(records.len(), count);
     for record in records {
-        let verified =
-            holder.post("/vc/credentials/verify", json!({"verifiableCredential": record["cred_value"]})).await;
+        let verified = holder
+            .post("/vc/credentials/verify", json!({"verifiableCredential": record["cred_value"]}))
+            .await;
         assert_eq!(verified["verified"], true, "{verified}");
         let mut tampered = record["cred_value"].clone();
         tampered["credentialSubject"]["givenName"] = json!("Eve");
@@ -24,7 +25,8 @@ async fn stored_and_verified(holder: &Agent, count: usize) {
 async fn by_hand(proof_type: &str, key_type: &str) {
     let pair = Pair::manual().await;
     let did = pair.issuer.did(key_type).await;
-    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", offer(&pair.to_holder, &did, proof_type)).await;
+    let sent =
+        pair.issuer.post("/issue-credential-2.0/send-offer", offer(&pair.to_holder, &did, proof_type)).await;
     assert_eq!(sent["state"], "offer-sent");
     let issuer_id = sent["cred_ex_id"].as_str().unwrap();
 
@@ -82,7 +84,9 @@ async fn automatic_answers_need_no_controller() {
     for _ in 0..3 {
         let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
         let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
-        let done = |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"];
+        let done = |e: &Event| {
+            e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"]
+        };
         pair.issuer.controller.event("the issuer's exchange done", done).await;
         pair.holder.controller.event("the holder's exchange done", done).await;
     }
@@ -110,7 +114,8 @@ async fn a_proposal_leads_to_a_credential() {
 #[tokio::test]
 async fn an_offer_in_an_invitation_needs_no_connection() {
     let issuer = Agent::start("issuer", &["--auto-respond-credential-request"]).await;
-    let holder = Agent::start("holder", &["--auto-respond-credential-offer", "--auto-store-credential"]).await;
+    let holder =
+        Agent::start("holder", &["--auto-respond-credential-offer", "--auto-store-credential"]).await;
     let did = issuer.did("ed25519").await;
     let mut body = offer("unused", &did, "Ed25519Signature2020");
     body.as_object_mut().unwrap().remove("connection_id");
@@ -168,7 +173,8 @@ async fn over_websocket() {
     let mut options = vec!["-it", "ws", "127.0.0.1", &ws_port, "-e", &endpoint];
     options.extend(["--auto-respond-credential-request"]);
     let issuer = Agent::start_at("issuer", admin, http, &options).await;
-    let holder = Agent::start("holder", &["--auto-respond-credential-offer", "--auto-store-credential"]).await;
+    let holder =
+        Agent::start("holder", &["--auto-respond-credential-offer", "--auto-store-credential"]).await;
     let (to_holder, _) = crate::support::connect(&issuer, &holder).await;
     let did = issuer.did("ed25519").await;
     issuer.post("/issue-credential-2.0/send-offer", offer(&to_holder, &did, "Ed25519Signature2020")).await;

@@ -48,13 +48,17 @@ async fn many_exchanges_at_once_over_one_connection() {
     let pair = Pair::automatic().await;
     let did = pair.issuer.did("ed25519").await;
     let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
-    let sent = join_all((0..AT_ONCE).map(|_| pair.issuer.post("/issue-credential-2.0/send-offer", body.clone()))).await;
+    let sent =
+        join_all((0..AT_ONCE).map(|_| pair.issuer.post("/issue-credential-2.0/send-offer", body.clone())))
+            .await;
     for exchange in &sent {
         for agent in [&pair.issuer, &pair.holder] {
             agent
                 .controller
                 .event("done", |e| {
-                    e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == exchange["thread_id"]
+                    e.topic == TOPIC
+                        && e.body["state"] == "done"
+                        && e.body["thread_id"] == exchange["thread_id"]
                 })
                 .await;
             let states = agent.controller.states(TOPIC, |b| b["thread_id"] == exchange["thread_id"]);

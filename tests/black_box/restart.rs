@@ -42,7 +42,8 @@ async fn a_message_to_a_peer_that_is_down_arrives_once_it_is_back() {
     pair.issuer.kill();
     pair.issuer.spawn().await;
     pair.holder.spawn().await;
-    let done = |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"];
+    let done =
+        |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"];
     pair.holder.controller.event("the holder's exchange done", done).await;
     pair.issuer.controller.event("the issuer's exchange done", done).await;
 }
@@ -70,7 +71,8 @@ async fn killed_under_load_every_exchange_ends_once() {
         }
     }
     for thread in &threads {
-        let done = |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == **thread;
+        let done =
+            |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == **thread;
         pair.issuer.controller.event("the issuer's exchange done", done).await;
         pair.holder.controller.event("the holder's exchange done", done).await;
     }

@@ -46,8 +46,15 @@ impl Agent {
         let mut args: Vec<String> = fixed.split_whitespace().map(str::to_owned).collect();
         args.extend(options.iter().map(|o| (*o).to_owned()));
         let http = client();
-        let mut agent =
-            Self { controller, admin: format!("http://127.0.0.1:{admin}"), endpoint, home, http, args, child: None };
+        let mut agent = Self {
+            controller,
+            admin: format!("http://127.0.0.1:{admin}"),
+            endpoint,
+            home,
+            http,
+            args,
+            child: None,
+        };
         agent.spawn().await;
         agent
     }
@@ -136,7 +143,10 @@ impl Agent {
     /// A fresh did:key.
     pub async fn did(&self, key_type: &str) -> String {
         let made = self
-            .post("/wallet/did/create", serde_json::json!({"method": "key", "options": {"key_type": key_type}}))
+            .post(
+                "/wallet/did/create",
+                serde_json::json!({"method": "key", "options": {"key_type": key_type}}),
+            )
             .await;
         made["result"]["did"].as_str().unwrap().to_owned()
     }

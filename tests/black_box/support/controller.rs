@@ -45,10 +45,10 @@ impl Controller {
         });
         let data = web::Data::from(state.clone());
         let server = HttpServer::new(move || {
-            App::new().app_data(data.clone()).app_data(web::PayloadConfig::new(16 << 20)).route(
-                "/topic/{topic}/",
-                web::post().to(receive),
-            )
+            App::new()
+                .app_data(data.clone())
+                .app_data(web::PayloadConfig::new(16 << 20))
+                .route("/topic/{topic}/", web::post().to(receive))
         })
         .workers(1)
         .disable_signals()
