@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{AgentError, HandlerError, Received, Unit};
+use super::{HandlerError, Received, Unit};
 use crate::connection::Connection;
 use crate::ports::store::{Guard, Space};
 
@@ -28,7 +28,7 @@ impl Unit<'_> {
         // The other side chooses the length of an @id.
         let digest: String = Sha256::digest(id).iter().map(|byte| format!("{byte:02x}")).collect();
         let name = format!("{} {digest}", sender.base58());
-        if self.recall(Space::Seen, &name).await.map_err(AgentError::from)?.is_some() {
+        if self.recall(Space::Seen, &name).await?.is_some() {
             return Err(HandlerError::dropped("repeated-message", id));
         }
         let seconds = self.settings().tombstone_seconds;
