@@ -25,7 +25,6 @@ AUTOMATIC_OPTIONS = [
 ]
 # What Chancery refuses to start with so far.
 NOT_OURS = [
-    "--auto-respond-messages",
     "--auto-respond-presentation-proposal",
     "--auto-respond-presentation-request",
     "--auto-verify-presentation",
