@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 
 use crate::format::{Facts, FormatError, Needs};
 use crate::ld_proof::{issuer_of, validate_credential};
-use crate::suites::{Suite, verify_data};
+use crate::suites::{Suite, verify_data_with};
+
+/// Proofs of one credential that are looked at: each takes canonicalization, and a DID to resolve.
+const MAX_PROOFS: usize = 16;
 
 /// What came out for one proof.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +92,15 @@ pub fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Nee
         Some(one) => vec![one],
         None => Vec::new(),
     };
+    if proofs.len() > MAX_PROOFS {
+        out.errors.push(format!(
+            "Unable to verify credential with {} proofs: at most {MAX_PROOFS} are looked at",
+            proofs.len()
+        ));
+        return Ok(out);
+    }
     let issuer = issuer_of(&document).unwrap_or_default();
+    let mut hashed = None;
     for proof in proofs {
         let Some(members) = proof.as_object() else { continue };
         let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -97,7 +108,7 @@ pub fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Nee
         if text("proofPurpose") != "assertionMethod" {
             continue;
         }
-        let outcome = verify_proof(facts, suite, &document, &issuer, members);
+        let outcome = verify_proof(facts, suite, &document, &issuer, members, &mut hashed);
         let (error, method) = match outcome {
             Ok(method) => (None, Some(method)),
             Err(FormatError::Needs(needs)) => return Err(needs),
@@ -124,6 +135,7 @@ fn verify_proof(
     document: &Value,
     issuer: &str,
     proof: &Map<String, Value>,
+    hashed: &mut Option<[u8; 32]>,
 ) -> Result<String, FormatError> {
     let named = match proof.get("verificationMethod") {
         Some(Value::String(id)) => id.as_str(),
@@ -137,7 +149,7 @@ fn verify_proof(
         Some(method) => method,
         None => authorised(facts, issuer, named)?,
     };
-    let data = verify_data(facts.jsonld, document, proof)?;
+    let data = verify_data_with(facts.jsonld, document, proof, hashed)?;
     suite.verify(&data, proof, &method).map_err(FormatError::refused)?;
     Ok(method.id)
 }

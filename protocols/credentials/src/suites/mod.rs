@@ -110,6 +110,16 @@ pub(crate) fn verify_data(
     document: &Value,
     proof: &Map<String, Value>,
 ) -> Result<[u8; 64], FormatError> {
+    verify_data_with(jsonld, document, proof, &mut None)
+}
+
+/// As [`verify_data`], for one of several proofs: the document is hashed for the first of them.
+pub(crate) fn verify_data_with(
+    jsonld: &Processor,
+    document: &Value,
+    proof: &Map<String, Value>,
+    hashed: &mut Option<[u8; 32]>,
+) -> Result<[u8; 64], FormatError> {
     let context = document.get("@context").cloned().unwrap_or_else(|| SECURITY_V2.into());
     let mut options = Map::with_capacity(proof.len() + 1);
     options.insert("@context".to_owned(), context);
@@ -120,7 +130,11 @@ pub(crate) fn verify_data(
     }
     let mut data = [0; 64];
     data[..32].copy_from_slice(&hash(jsonld, &Value::Object(options))?);
-    data[32..].copy_from_slice(&hash(jsonld, document)?);
+    let document = match *hashed {
+        Some(known) => known,
+        None => *hashed.insert(hash(jsonld, document)?),
+    };
+    data[32..].copy_from_slice(&document);
     Ok(data)
 }
 

@@ -1,0 +1,42 @@
+//! A credential with many proofs costs as much as one with few.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::sync::Arc;
+
+use chancery_credentials::{Facts, Gathered, Verification, verify};
+use chancery_jsonld::{Documents, Processor};
+use serde_json::{Value, json};
+
+fn outcome(credential: &Value) -> Verification {
+    let jsonld = Processor::new(Arc::new(Documents::bundled()));
+    verify(&Facts { jsonld: &jsonld, now: 0, gathered: &Gathered::default() }, credential).unwrap()
+}
+
+/// A credential signed by us, its proof given so many times.
+fn with_proofs(count: usize) -> Value {
+    let text = include_str!("cross_check/ours.json");
+    let mut credential = serde_json::from_str::<Vec<Value>>(text).unwrap().swap_remove(0);
+    credential["proof"] = vec![credential["proof"].clone(); count].into();
+    credential
+}
+
+#[test]
+fn each_proof_is_verified() {
+    let mut credential = with_proofs(3);
+    assert_eq!(outcome(&credential).results.iter().filter(|result| result.error.is_none()).count(), 3);
+    // The hash of the document is shared by the proofs, that of their own options is not.
+    credential["proof"][1]["created"] = json!("2001-01-01T00:00:00Z");
+    let results = outcome(&credential).results;
+    assert_eq!(results.iter().map(|result| result.error.is_none()).collect::<Vec<_>>(), [true, false, true]);
+    credential["id"] = json!("urn:another");
+    assert!(!outcome(&credential).verified());
+}
+
+#[test]
+fn more_than_sixteen_proofs_are_refused() {
+    assert!(outcome(&with_proofs(16)).verified());
+    let refused = outcome(&with_proofs(17));
+    assert!(!refused.verified());
+    assert!(refused.results.is_empty());
+    assert_eq!(refused.reason(), "Unable to verify credential with 17 proofs: at most 16 are looked at");
+}
