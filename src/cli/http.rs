@@ -268,6 +268,7 @@ mod tests {
     async fn server(answers: Vec<Vec<&'static str>>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a server for the test")]
         tokio::spawn(async move {
             for connection in answers {
                 let (stream, _) = listener.accept().await.unwrap();

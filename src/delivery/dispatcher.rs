@@ -414,11 +414,11 @@ fn eligible<T>(queue: &VecDeque<Entry<T>>, now: Instant) -> Option<usize> {
     for (at, entry) in queue.iter().take(WINDOW).enumerate() {
         match &entry.job.thread {
             None => {
-                return (at == 0 && !entry.in_flight && !entry.not_before.is_some_and(|t| t > now))
+                return (at == 0 && !entry.in_flight && entry.not_before.is_none_or(|t| t <= now))
                     .then_some(at);
             }
             Some(thread) => {
-                if before.insert(thread) && !entry.in_flight && !entry.not_before.is_some_and(|t| t > now) {
+                if before.insert(thread) && !entry.in_flight && entry.not_before.is_none_or(|t| t <= now) {
                     return Some(at);
                 }
             }

@@ -134,12 +134,6 @@ impl Agent {
         ok(path, self.try_post(path, body).await)
     }
 
-    /// The exchange record with this thread.
-    pub async fn exchange(&self, thread_id: &str) -> Value {
-        let list = self.get(&format!("/issue-credential-2.0/records?thread_id={thread_id}")).await;
-        list["results"][0]["cred_ex_record"].clone()
-    }
-
     /// A fresh did:key.
     pub async fn did(&self, key_type: &str) -> String {
         let made = self
