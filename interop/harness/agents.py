@@ -105,7 +105,6 @@ class Agent:
         self.port = free_port()
         self.api = AdminApi(self.admin_port, name)
         self.process = None
-        self.was_killed = False
         self.endings = []
         if self.home.exists():
             shutil.rmtree(self.home)
@@ -180,7 +179,6 @@ class Agent:
             self.endings.append((said_before, self.log_size()))
 
     def restart(self, how=signal.SIGTERM):
-        self.was_killed = self.was_killed or how == signal.SIGKILL
         self.stop(how)
         self.start()
 

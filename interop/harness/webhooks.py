@@ -30,6 +30,7 @@ class Receiver:
 
     def __init__(self):
         self.events = []
+        self.event_ids = set()
         self.arrived = threading.Condition()
         receiver = self
 
@@ -38,7 +39,7 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                receiver.record(self.path, body)
+                receiver.record(self.path, body, self.headers.get("X-Event-Id"))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -60,9 +61,14 @@ class Receiver:
     def url(self, agent):
         return f"http://127.0.0.1:{self.port}/{agent}"
 
-    def record(self, path, body):
+    def record(self, path, body, event_id):
+        """Keeps a webhook. One that comes again, after a kill, has the event id of the first time."""
         agent, _, topic = path.strip("/").partition("/topic/")
         with self.arrived:
+            if event_id is not None:
+                if (agent, event_id) in self.event_ids:
+                    return
+                self.event_ids.add((agent, event_id))
             self.events.append(Event(len(self.events), agent, topic.rstrip("/"), json.loads(body)))
             self.arrived.notify_all()
 
