@@ -29,7 +29,8 @@ fn manual(pair: &Pair, filter: Value, proof_member: &str) -> Value {
     assert_eq!(ours["cred_offer"], theirs["cred_offer"]);
     assert_eq!(ours["cred_offer"]["~thread"], json!({}));
     assert_eq!(ours["thread_id"], ours["cred_offer"]["@id"]);
-    assert_eq!(theirs["by_format"]["cred_offer"], ours["by_format"]["cred_proposal"]);
+    assert_eq!(ours["by_format"]["cred_proposal"], filter, "the implicit proposal is what the caller gave");
+    assert_eq!(theirs["by_format"]["cred_offer"], ours["by_format"]["cred_offer"]);
     assert_eq!((&theirs["auto_remove"], &theirs["auto_remove_on_failure"]), (&json!(true), &json!(false)));
 
     let holder_did = json!({"auto_remove": false, "holder_did": pair.holder_did});
