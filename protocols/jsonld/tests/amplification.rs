@@ -30,7 +30,7 @@ fn chain(terms: usize, reversed: bool) -> Value {
 #[test]
 fn a_long_chain_of_definitions_is_refused() {
     // On a thread with the stack that a server's threads have.
-    assert_eq!(canonical(&chain(50_000, false)), Err(Error::WorkLimit("contexts")));
+    assert_eq!(canonical(&chain(50_000, false)).err(), Some(Error::WorkLimit("contexts")));
     let ordinary = canonical(&chain(20, false)).unwrap();
     assert!(ordinary.contains(&format!("urn:{}p", "a:".repeat(19))));
     assert_eq!(canonical(&chain(20, true)).unwrap(), ordinary);
@@ -45,7 +45,7 @@ fn definitions_that_grow_are_refused() {
         n => (format!("t{n}"), json!(format!("t{}:{suffix}:", n - 1))),
     });
     let document = json!({"@context": Map::from_iter(terms), "t1:p": 1});
-    assert_eq!(canonical(&document), Err(Error::WorkLimit("contexts")));
+    assert_eq!(canonical(&document).err(), Some(Error::WorkLimit("contexts")));
 }
 
 /// What 2000 uses of a text of 100 kB come to.
@@ -117,5 +117,5 @@ fn hashing_a_long_predicate_again_and_again_is_refused() {
     };
     assert!(canonical(&clique("urn:p")).is_ok());
     let long = format!("urn:{}", "p".repeat(500_000));
-    assert_eq!(canonical(&clique(&long)), Err(Error::WorkLimit("canonicalization")));
+    assert_eq!(canonical(&clique(&long)).err(), Some(Error::WorkLimit("canonicalization")));
 }
