@@ -1,9 +1,9 @@
-//! A credential with many proofs costs as much as one with few.
+//! What is large or wrong in many places costs no more than its size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::sync::Arc;
 
-use chancery_credentials::{Facts, Gathered, Verification, verify};
+use chancery_credentials::{Facts, Gathered, Verification, validate_credential, validate_detail, verify};
 use chancery_jsonld::{Documents, Processor};
 use serde_json::{Value, json};
 
@@ -39,4 +39,16 @@ fn more_than_sixteen_proofs_are_refused() {
     assert!(!refused.verified());
     assert!(refused.results.is_empty());
     assert_eq!(refused.reason(), "Unable to verify credential with 17 proofs: at most 16 are looked at");
+}
+
+#[test]
+fn not_all_of_many_faults_are_told() {
+    let numbers: Vec<u32> = (0..10_000).collect();
+    let told = |result: Result<(), Vec<chancery_credentials::Invalid>>| result.unwrap_err().len();
+    assert_eq!(told(validate_credential(&json!({"@context": numbers}))), 256);
+    assert_eq!(told(validate_detail(&json!({"credential": {"@context": numbers}}))), 256);
+    let unknown: Value =
+        (0..10_000).map(|n| (n.to_string(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
+    assert_eq!(told(validate_detail(&unknown)), 256);
+    assert_eq!(told(validate_credential(&json!({"proof": numbers}))), 256);
 }
