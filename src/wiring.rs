@@ -15,7 +15,7 @@ use chancery_agent::{Agent, AgentError, Settings, Tenant};
 use chancery_jsonld::{Documents, Processor};
 
 use crate::config::{self, AdminAccess, Config, Scheme, Storage, WalletType};
-use crate::delivery::{Backoff, Dispatcher};
+use crate::delivery::{Backoff, Burial, Dispatcher};
 use crate::inbound::{self, Endpoint};
 use crate::live::Live;
 use crate::operations::Process;
@@ -23,7 +23,7 @@ use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
 use crate::resolve::{Fetcher, Reach, guarded_client};
 use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place, SqliteStore};
 use crate::telemetry;
-use crate::webhooks::{self, Notice, Notifier};
+use crate::webhooks::{self, Notice, Notifier, NotifierParts};
 use crate::work::{self, Worker};
 use crate::world::{SystemClock, SystemEntropy};
 
@@ -97,8 +97,18 @@ impl Workers for Crew {
 
     fn events(&self, events: Vec<Event>) {
         self.live.publish(&events);
+        self.carry(events, false);
+    }
+
+    fn redeliver(&self, events: Vec<Event>) {
+        self.carry(events, true);
+    }
+}
+
+impl Crew {
+    fn carry(&self, events: Vec<Event>, again: bool) {
         if let Some((notifier, dispatcher)) = self.webhooks.get() {
-            let jobs = notifier.jobs(events);
+            let jobs = notifier.jobs(events, again);
             if !jobs.is_empty() {
                 dispatcher.add(jobs);
             }
@@ -329,6 +339,7 @@ struct Delivery {
     outbound: Dispatcher<Letter>,
     webhooks: Dispatcher<Notice>,
     work: Dispatcher<Item>,
+    burial: Burial,
 }
 
 impl Delivery {
@@ -347,7 +358,13 @@ impl Delivery {
     }
 
     fn drains(&self) -> Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
-        vec![Box::pin(self.work.drain()), Box::pin(self.outbound.drain()), Box::pin(self.webhooks.drain())]
+        // Last: the others give up into it.
+        vec![
+            Box::pin(self.work.drain()),
+            Box::pin(self.outbound.drain()),
+            Box::pin(self.webhooks.drain()),
+            Box::pin(self.burial.drain()),
+        ]
     }
 }
 
@@ -370,6 +387,7 @@ fn start_workers(
     let reach = reach(config);
     let ws_tls =
         rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
+    let burial = Burial::start(agent.clone());
     let carrier = Arc::new(Carrier::new(CarrierParts {
         store: store.clone(),
         clock: clock.clone(),
@@ -383,23 +401,26 @@ fn start_workers(
         },
         http: config.transport.outbound.contains(&Scheme::Http),
         ws: config.transport.outbound.contains(&Scheme::Ws),
+        burial: burial.clone(),
     }));
     carrier.attach(agent.clone());
-    let notifier = Arc::new(Notifier::new(
-        store.clone(),
-        clock.clone(),
-        // The operator's own URLs are exempt from the guard.
-        timed(client_builder())?,
+    let notifier = Arc::new(Notifier::new(NotifierParts {
+        store: store.clone(),
+        clock: clock.clone(),
+        client: timed(client_builder())?,
         targets,
-        config.delivery.max_age,
-        agent.default_tenant().clone(),
-    ));
-    let worker = Arc::new(Worker::new(store.clone(), clock.clone(), config.delivery.max_age));
+        most_age: config.delivery.max_age,
+        default_tenant: agent.default_tenant().clone(),
+        secret: config.webhooks.secret.clone(),
+        burial: burial.clone(),
+    }));
+    let worker = Arc::new(Worker::new(store.clone(), clock.clone(), config.delivery.max_age, burial.clone()));
     worker.attach(agent.clone());
     let delivery = Delivery {
         outbound: Dispatcher::start(carrier.clone(), PER_ENDPOINT, Backoff::default(), entropy.clone()),
         webhooks: Dispatcher::start(notifier.clone(), PER_ENDPOINT, Backoff::default(), entropy.clone()),
         work: Dispatcher::start(worker, PER_ENDPOINT, Backoff::default(), entropy.clone()),
+        burial,
     };
     let _ = crew.outbound.set((carrier, delivery.outbound.clone()));
     let _ = crew.webhooks.set((notifier, delivery.webhooks.clone()));

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::Agent;
+use chancery_agent::delivery::{Content, GivenUp, Letter};
 use chancery_agent::engine::Kind;
 use chancery_agent::ports::store::{Item, Op, Queue, StoreError};
 use chancery_agent::ports::{Clock, Store};
 
-use crate::delivery::{Courier, Dispatcher, Job, Outcome, Settled};
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
 
 /// Runs queued work on the agent.
 pub struct Worker {
@@ -17,12 +18,13 @@ pub struct Worker {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     most_age: Duration,
+    burial: Burial,
 }
 
 impl Worker {
     /// A worker; [`Worker::attach`] the agent before the first job.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, most_age: Duration) -> Self {
-        Self { agent: OnceLock::new(), store, clock, most_age }
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, most_age: Duration, burial: Burial) -> Self {
+        Self { agent: OnceLock::new(), store, clock, most_age, burial }
     }
 
     /// The agent whose work it is.
@@ -71,8 +73,19 @@ impl Courier for Worker {
             }
             Settled::Dead { attempts, reason } => {
                 tracing::warn!(tenant = %item.tenant, protocol = %item.lane, attempts, reason, "work given up, now a dead letter");
-                let op = Op::Requeue { seq: item.seq, queue: Queue::Dead, due: self.clock.now(), attempts };
-                self.store.lazily(&item.tenant, vec![op]);
+                let Ok(work) = serde_json::from_slice(&item.value) else {
+                    let op =
+                        Op::Requeue { seq: item.seq, queue: Queue::Dead, due: self.clock.now(), attempts };
+                    return self.store.lazily(&item.tenant, vec![op]);
+                };
+                let letter = Letter {
+                    content: Content::Work(work),
+                    endpoint: None,
+                    reason,
+                    attempts,
+                    since: item.created,
+                };
+                self.burial.bury(&item.tenant, GivenUp { letter, row: Some(item.seq) });
             }
         }
     }

@@ -6,8 +6,8 @@ use crate::auth::Access;
 use crate::lacking::{LACKING, Lack};
 use crate::operation::Operation;
 use crate::{
-    basic_message, connection, credentials, did_exchange, introduction, issue_credential_v2, out_of_band,
-    resolver, settings, status, trust_ping, vc, wallet,
+    basic_message, chancery, connection, credentials, did_exchange, introduction, issue_credential_v2,
+    out_of_band, resolver, settings, status, trust_ping, vc, wallet,
 };
 
 /// The operations of one tag.
@@ -23,7 +23,7 @@ pub(crate) struct Group {
 }
 
 /// All groups, in the order of the API description.
-pub(crate) static GROUPS: [&Group; 13] = [
+pub(crate) static GROUPS: [&Group; 14] = [
     &out_of_band::GROUP,
     &connection::GROUP,
     &did_exchange::GROUP,
@@ -37,6 +37,7 @@ pub(crate) static GROUPS: [&Group; 13] = [
     &resolver::GROUP,
     &settings::GROUP,
     &status::GROUP,
+    &chancery::GROUP,
 ];
 
 /// All operations.

@@ -22,6 +22,7 @@ mod tests;
 mod texts;
 
 mod basic_message;
+mod chancery;
 mod connection;
 mod credentials;
 mod did_exchange;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
 use chancery_agent::{Agent, Tenant};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -46,10 +47,15 @@ pub(crate) struct Operation {
     pub(crate) deprecated: bool,
     /// Carries it out.
     pub(crate) run: Run,
+    /// Carries it out for callers that accept `text/event-stream`.
+    pub(crate) stream: Option<Stream>,
 }
 
 /// Carries an operation out.
 pub(crate) type Run = fn(Call) -> LocalBoxFuture<'static, Result<Value, Failure>>;
+
+/// Answers an operation with a stream of events.
+pub(crate) type Stream = fn(Call, &HttpRequest) -> Result<HttpResponse, Failure>;
 
 /// A JSON body.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +98,7 @@ impl Operation {
             json_errors: false,
             deprecated: false,
             run,
+            stream: None,
         }
     }
 
@@ -183,6 +190,12 @@ impl Operation {
     /// 400s are JSON `{"message"}`.
     pub(crate) const fn json_errors(mut self) -> Self {
         self.json_errors = true;
+        self
+    }
+
+    /// Callers that accept `text/event-stream` get one.
+    pub(crate) const fn streams(mut self, stream: Stream) -> Self {
+        self.stream = Some(stream);
         self
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Payload, ServiceConfig};
@@ -123,13 +123,8 @@ async fn perform(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let failure = match attempt(operation, state, &request, payload).await.and_then(|answer| encode(&answer))
-    {
-        Ok(body) => {
-            return HttpResponse::build(operation.success)
-                .content_type("application/json; charset=utf-8")
-                .body(body);
-        }
+    let failure = match attempt(operation, state, &request, payload).await {
+        Ok(response) => return response,
         Err(failure) => failure,
     };
     refuse(&request, &if operation.json_errors { failure.into_message() } else { failure })
@@ -144,7 +139,7 @@ async fn attempt(
     state: Arc<State>,
     request: &HttpRequest,
     payload: Payload,
-) -> Result<Value, Failure> {
+) -> Result<HttpResponse, Failure> {
     let mut place = None;
     if operation.access != Access::Open {
         if state.api.operations.stopping() {
@@ -162,7 +157,11 @@ async fn attempt(
     drop(body);
     state.api.auth.check(operation.access, request.headers())?;
     let tenant = state.api.agent.default_tenant().clone();
-    let work = (operation.run)(Call { state, tenant, input });
+    let call = Call { state, tenant, input };
+    if let Some(stream) = operation.stream.filter(|_| accepts_events(request.headers())) {
+        return stream(call, request);
+    }
+    let work = (operation.run)(call);
     // A caller that goes away must not cancel a command between its commit and what follows it.
     let task = actix_web::rt::spawn(
         async move {
@@ -171,7 +170,16 @@ async fn attempt(
         }
         .in_current_span(),
     );
-    task.await.unwrap_or_else(|error| Err(Failure::internal("command-broke", error.to_string())))
+    let answer =
+        task.await.unwrap_or_else(|error| Err(Failure::internal("command-broke", error.to_string())))?;
+    let body = encode(&answer)?;
+    Ok(HttpResponse::build(operation.success).content_type("application/json; charset=utf-8").body(body))
+}
+
+/// Whether the caller names the media type of Server-Sent Events.
+fn accepts_events(headers: &HeaderMap) -> bool {
+    let named = |value: &HeaderValue| value.to_str().is_ok_and(|v| v.contains("text/event-stream"));
+    headers.get_all(actix_web::http::header::ACCEPT).any(named)
 }
 
 fn path_parameters(operation: &Operation, request: &HttpRequest) -> Map<String, Value> {

@@ -72,6 +72,8 @@ pub(super) fn parse_port(given: &Given, option: &str, text: &str) -> Result<u16,
 pub struct Webhooks {
     /// All targets, each gets every event.
     pub targets: Vec<WebhookTarget>,
+    /// Events are signed with this secret (`--webhook-hmac-secret`).
+    pub secret: Option<Secret>,
     /// Exchange events carry the whole record (`--debug-webhooks`).
     pub full_records: bool,
 }
@@ -100,6 +102,7 @@ impl Webhooks {
             let api_key = key.map(|key| Secret::new(key.to_owned()));
             targets.push(WebhookTarget { url: url.to_owned(), api_key });
         }
-        Ok(Self { targets, full_records: given.flag("--debug-webhooks") })
+        let secret = given.secret("--webhook-hmac-secret");
+        Ok(Self { targets, secret, full_records: given.flag("--debug-webhooks") })
     }
 }

@@ -2,7 +2,9 @@
 //! backoff until it works or is given up. Outbound messages and webhooks share it.
 
 mod backoff;
+mod burial;
 mod dispatcher;
 
 pub use backoff::Backoff;
+pub use burial::Burial;
 pub use dispatcher::{Courier, Dispatcher, Job, Outcome, Settled};

@@ -9,12 +9,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::connection::Connection;
+use chancery_agent::delivery::{Content, GivenUp, Letter as DeadLetter};
 use chancery_agent::engine::{Outbound, Scope};
 use chancery_agent::ports::store::{Item, Op, Queue};
 use chancery_agent::ports::{Clock, Store, Timestamp};
 pub use http::{ENVELOPE_TYPE, root_cause};
 
-use crate::delivery::{Courier, Dispatcher, Job, Outcome, Settled};
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
 use crate::resolve::Reach;
 
 /// How long and how often is tried.
@@ -46,6 +47,7 @@ pub struct Carrier {
     schedule: Schedule,
     http: bool,
     ws: bool,
+    burial: Burial,
 }
 
 /// What a carrier is made of.
@@ -66,13 +68,15 @@ pub struct CarrierParts {
     pub http: bool,
     /// `-ot ws`.
     pub ws: bool,
+    /// For what is given up.
+    pub burial: Burial,
 }
 
 impl Carrier {
     /// A carrier; [`Carrier::attach`] the agent before the first message.
     pub fn new(parts: CarrierParts) -> Self {
-        let CarrierParts { store, clock, client, tls, reach, schedule, http, ws } = parts;
-        Self { agent: OnceLock::new(), store, clock, client, tls, reach, schedule, http, ws }
+        let CarrierParts { store, clock, client, tls, reach, schedule, http, ws, burial } = parts;
+        Self { agent: OnceLock::new(), store, clock, client, tls, reach, schedule, http, ws, burial }
     }
 
     /// The agent that packs.
@@ -93,15 +97,16 @@ impl Carrier {
             }),
             Err(error) => {
                 tracing::error!(%error, seq = item.seq, "an outbound message can't be read");
-                self.bury(&item, item.attempts);
+                let op = Op::Requeue {
+                    seq: item.seq,
+                    queue: Queue::Dead,
+                    due: self.clock.now(),
+                    attempts: item.attempts,
+                };
+                self.store.lazily(&item.tenant, vec![op]);
                 None
             }
         }
-    }
-
-    fn bury(&self, item: &Item, attempts: u32) {
-        let op = Op::Requeue { seq: item.seq, queue: Queue::Dead, due: self.clock.now(), attempts };
-        self.store.lazily(&item.tenant, vec![op]);
     }
 
     /// At repeats the connection's present target is used: the other side may have moved.
@@ -189,7 +194,14 @@ impl Courier for Carrier {
                     tenant = %item.tenant, message_type, thread = %outbound.thread_id, endpoint = %job.endpoint,
                     attempts, reason, "given up, now a dead letter"
                 );
-                self.bury(item, attempts);
+                let letter = DeadLetter {
+                    content: Content::Message(outbound.clone()),
+                    endpoint: outbound.target.endpoint.clone(),
+                    reason,
+                    attempts,
+                    since: item.created,
+                };
+                self.burial.bury(&item.tenant, GivenUp { letter, row: Some(item.seq) });
             }
         }
     }

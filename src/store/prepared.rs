@@ -147,6 +147,7 @@ pub(super) enum PreparedGuard {
     Version(Slot, [u8; 12]),
     Absent(Slot),
     Unknown { space: Space, id: [u8; 16] },
+    Queued { seq: Seq, queue: &'static str },
 }
 
 /// A change, encrypted.
@@ -187,6 +188,10 @@ pub(super) enum Change {
         targets: Option<Vec<u8>>,
     },
     Delivered {
+        number: i64,
+        target: [u8; 8],
+    },
+    Redeliver {
         number: i64,
         target: [u8; 8],
     },
@@ -253,6 +258,7 @@ impl Preparer<'_> {
             Guard::Unknown(space, id) => {
                 PreparedGuard::Unknown { space: *space, id: memory_id(self.profile, *space, id) }
             }
+            Guard::Queued(seq, queue) => PreparedGuard::Queued { seq: *seq, queue: queue.as_str() },
         }
     }
 
@@ -302,6 +308,9 @@ impl Preparer<'_> {
             Op::Event(event) => self.event(event)?,
             Op::Delivered { number, target } => {
                 Change::Delivered { number: *number, target: target_hash(self.profile, target) }
+            }
+            Op::Redeliver { number, target } => {
+                Change::Redeliver { number: *number, target: target_hash(self.profile, target) }
             }
             Op::Remember { space, id, value, expires } => {
                 let hash = memory_id(self.profile, *space, id);

@@ -1,16 +1,18 @@
 //! Webhooks: each committed event to each target, in order per record, until the controller has it.
 
+mod signature;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_agent::ports::store::{Event, NewItem, Op, Queue, StoreError};
-use chancery_agent::ports::{Clock, Store, Tenant};
+use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook};
+use chancery_agent::ports::store::{Event, Op, StoreError};
+use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use reqwest::StatusCode;
-use serde_json::json;
 
 use crate::config::{Secret, WebhookTarget};
-use crate::delivery::{Courier, Dispatcher, Job, Outcome, Settled};
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
 use crate::outbound::root_cause;
 
 /// A controller's URL.
@@ -39,6 +41,8 @@ impl Target {
 pub struct Notice {
     event: Arc<Event>,
     target: usize,
+    /// From when on its age counts.
+    since: Timestamp,
 }
 
 /// Carries events.
@@ -49,28 +53,46 @@ pub struct Notifier {
     targets: Vec<Target>,
     most_age: Duration,
     default_tenant: Tenant,
+    secret: Option<Secret>,
+    burial: Burial,
+}
+
+/// What a notifier is made of.
+pub struct NotifierParts {
+    /// The wallet.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The operator's own URLs are exempt from the guard.
+    pub client: reqwest::Client,
+    /// The operator's targets.
+    pub targets: Vec<Target>,
+    /// Dead letter after this time.
+    pub most_age: Duration,
+    /// The tenant whose events carry no `x-wallet-id`.
+    pub default_tenant: Tenant,
+    /// `--webhook-hmac-secret`: events are signed.
+    pub secret: Option<Secret>,
+    /// For what is given up.
+    pub burial: Burial,
 }
 
 /// Tries of an event that the controller refuses with 4xx (DECISIONS 7).
 const REFUSED_TRIES: u32 = 5;
 
 impl Notifier {
-    /// A notifier for the operator's targets.
-    pub fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        client: reqwest::Client,
-        targets: Vec<Target>,
-        most_age: Duration,
-        default_tenant: Tenant,
-    ) -> Self {
-        Self { store, clock, client, targets, most_age, default_tenant }
+    /// A notifier.
+    pub fn new(parts: NotifierParts) -> Self {
+        let NotifierParts { store, clock, client, targets, most_age, default_tenant, secret, burial } = parts;
+        Self { store, clock, client, targets, most_age, default_tenant, secret, burial }
     }
 
-    /// The jobs of committed events. A target that is no longer configured is forgotten.
-    pub fn jobs(&self, events: Vec<Event>) -> Vec<Job<Notice>> {
+    /// The jobs of committed events. A target that is no longer configured is forgotten. `again`: events that were given
+    /// up before; their age counts from now.
+    pub fn jobs(&self, events: Vec<Event>, again: bool) -> Vec<Job<Notice>> {
         let mut jobs = Vec::with_capacity(events.len());
         for event in events {
+            let since = if again { self.clock.now() } else { event.created };
             let event = Arc::new(event);
             for id in &event.targets {
                 let Some(target) = self.targets.iter().position(|t| &t.id == id) else {
@@ -85,7 +107,7 @@ impl Notifier {
                     lane: format!("{}|{}", event.tenant, event.record),
                     thread: None,
                     attempts: 0,
-                    content: Arc::new(Notice { event: event.clone(), target }),
+                    content: Arc::new(Notice { event: event.clone(), target, since }),
                 });
             }
         }
@@ -113,6 +135,11 @@ impl Courier for Notifier {
         if let Some(key) = &target.api_key {
             request = request.header("x-api-key", key.expose());
         }
+        let signed = self.secret.as_ref();
+        let signed = signed.and_then(|s| signature::sign(s, self.clock.now(), &event.id, &event.payload));
+        if let Some(signature) = signed {
+            request = request.header(signature::HEADER, signature);
+        }
         if event.tenant != self.default_tenant {
             request = request.header("x-wallet-id", event.tenant.as_str());
         }
@@ -137,7 +164,7 @@ impl Courier for Notifier {
     }
 
     fn gives_up(&self, job: &Job<Notice>, attempts: u32, endpoint_down: bool) -> bool {
-        let age = self.clock.now().0.saturating_sub(job.content.event.created.0);
+        let age = self.clock.now().0.saturating_sub(job.content.since.0);
         (!endpoint_down && attempts >= REFUSED_TRIES)
             || age >= i64::try_from(self.most_age.as_micros()).unwrap_or(i64::MAX)
     }
@@ -156,18 +183,21 @@ impl Courier for Notifier {
                     tenant = %event.tenant, topic = %event.topic, url = %job.endpoint, attempts, reason,
                     "webhook given up, now a dead letter"
                 );
-                let letter = json!({
-                    "webhook": {"event": event.number, "id": event.id, "topic": event.topic, "record": event.record,
-                        "target": self.targets[notice.target].id, "reason": reason,
-                        "payload": chancery_agent::Agent::read_payload(&event.payload)}
-                });
-                let dead = NewItem {
-                    queue: Queue::Dead,
-                    lane: job.endpoint.clone(),
-                    due: self.clock.now(),
-                    value: letter.to_string().into_bytes(),
+                let webhook = Webhook {
+                    event: event.number,
+                    id: event.id.clone(),
+                    topic: event.topic.clone(),
+                    record: event.record.clone(),
+                    target: self.targets[notice.target].id.clone(),
                 };
-                self.store.lazily(&event.tenant, vec![Op::Enqueue(dead), self.done(notice)]);
+                let letter = Letter {
+                    content: Content::Webhook(webhook),
+                    endpoint: Some(job.endpoint.clone()),
+                    reason,
+                    attempts,
+                    since: event.created,
+                };
+                self.burial.bury(&event.tenant, GivenUp { letter, row: None });
             }
         }
     }
@@ -181,7 +211,7 @@ pub async fn resume(notifier: &Notifier, dispatcher: &Dispatcher<Notice>) -> Res
         let events = notifier.store.events(None, after, None, true, 500).await?;
         let Some(last) = events.last() else { return Ok(count) };
         after = last.number;
-        let jobs = notifier.jobs(events);
+        let jobs = notifier.jobs(events, false);
         count += jobs.len();
         dispatcher.add(jobs);
     }

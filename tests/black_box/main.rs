@@ -1,7 +1,9 @@
 //! Two agents of the built binary, talking over real HTTP, driven through their admin APIs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
+mod dead_letters;
 mod edges;
+mod events;
 mod flows;
 mod races;
 mod restart;

@@ -56,3 +56,25 @@ async fn a_refused_event_is_tried_again_and_does_not_hold_others() {
     assert_eq!(states(), ["offer-sent", "request-received", "credential-issued", "done"]);
     assert!(!pair.issuer.controller.turned_away().is_empty());
 }
+
+#[tokio::test]
+async fn events_are_signed_when_there_is_a_secret() {
+    use hmac::{Hmac, Mac};
+
+    let signed = ["--webhook-hmac-secret", "hook-secret"];
+    let pair = Pair::connected(&signed, &[]).await;
+    let events = pair.issuer.controller.events();
+    assert!(!events.is_empty());
+    for event in events {
+        let signature = event.signature.expect("a signature");
+        let (time, digest) = signature.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"hook-secret").unwrap();
+        mac.update(format!("{time}.{}.{}", event.id, event.raw).as_bytes());
+        let expected: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(digest, expected);
+    }
+    assert!(pair.holder.controller.events().iter().all(|e| e.signature.is_none()));
+    let (_, config) = pair.issuer.try_get("/status/config").await;
+    assert!(!config.to_string().contains("hook-secret"));
+    assert!(!pair.issuer.log_text().contains("hook-secret"));
+}

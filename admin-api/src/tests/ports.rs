@@ -203,6 +203,7 @@ impl Workers for Idle {
     fn outbound(&self, _: Vec<Item>) {}
     fn work(&self, _: Vec<Item>) {}
     fn events(&self, _: Vec<Event>) {}
+    fn redeliver(&self, _: Vec<Event>) {}
 }
 
 struct Watching {

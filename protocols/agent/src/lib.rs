@@ -4,6 +4,7 @@
 pub mod basic_message;
 pub mod connection;
 pub mod credential;
+pub mod delivery;
 pub mod did_exchange;
 pub mod engine;
 mod facets;

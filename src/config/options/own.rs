@@ -13,6 +13,13 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("on"),
     option(
+        "--webhook-hmac-secret",
+        Some("CHANCERY_WEBHOOK_HMAC_SECRET"),
+        "SECRET",
+        "Sign webhooks: header x-chancery-signature, HMAC-SHA-256 under this secret",
+    )
+    .secret(),
+    option(
         "--outbound-max-age",
         Some("CHANCERY_OUTBOUND_MAX_AGE"),
         "DURATION",

@@ -182,6 +182,8 @@ macro_rules! conformance {
                 lanes_and_attempts_come_back
                 sequence_numbers_are_never_reused
                 events_are_pending_until_all_targets_have_them
+                an_event_can_wait_for_its_target_again
+                queued_guards
                 events_by_cursor_topic_and_tenant
                 memory_is_remembered_and_forgotten
                 memory_expires

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use chancery_agent::ports::store::{NewEvent, NewItem, Op, Queue, Space};
+use chancery_agent::ports::store::{Guard, NewEvent, NewItem, Op, Queue, Space};
 use chancery_agent::ports::{Clock as _, Timestamp};
 
 use super::{Setup, row};
@@ -108,6 +108,33 @@ pub(in crate::store) async fn events_are_pending_until_all_targets_have_them(set
     // It stays readable.
     let all = store.events(Some(&setup.tenant), 0, None, false, 10).await.unwrap();
     assert_eq!(all.iter().map(|event| event.targets.len()).collect::<Vec<_>>(), [0, 0]);
+}
+
+pub(in crate::store) async fn an_event_can_wait_for_its_target_again(setup: &Setup) {
+    let store = &setup.store;
+    let number = setup.commit(vec![Op::Event(event("t", "one", &["a", "b"]))]).await.events[0].0;
+    let delivered = |target: &str| Op::Delivered { number, target: target.to_owned() };
+    let again = |number, target: &str| Op::Redeliver { number, target: target.to_owned() };
+    let pending = || store.events(None, 0, None, true, 10);
+    setup.commit(vec![delivered("a"), delivered("b")]).await;
+    assert!(pending().await.unwrap().is_empty());
+    setup.commit(vec![again(number, "b"), again(number, "b"), again(number + 999, "b")]).await;
+    let found = pending().await.unwrap();
+    assert_eq!((found.len(), found[0].number, &found[0].targets[..]), (1, number, &["b".to_owned()][..]));
+    setup.commit(vec![again(number, "a")]).await;
+    assert_eq!(pending().await.unwrap()[0].targets, ["a", "b"]);
+    setup.commit(vec![delivered("a"), delivered("b")]).await;
+    assert!(pending().await.unwrap().is_empty());
+}
+
+pub(in crate::store) async fn queued_guards(setup: &Setup) {
+    let seq = setup.commit(vec![Op::Enqueue(item("a", "1"))]).await.items[0];
+    let guard = |seq, queue| vec![Guard::Queued(seq, queue)];
+    let refused = setup.conflict(guard(seq, Queue::Dead), vec![Op::Dequeue(seq)]).await;
+    assert_eq!((refused.category.as_ref(), refused.name), ("queue", seq.to_string()));
+    setup.try_commit(guard(seq, Queue::Outbound), vec![Op::Dequeue(seq)]).await.unwrap();
+    setup.conflict(guard(seq, Queue::Outbound), vec![Op::Enqueue(item("a", "2"))]).await;
+    assert!(values(setup, Queue::Outbound).await.is_empty());
 }
 
 pub(in crate::store) async fn events_by_cursor_topic_and_tenant(setup: &Setup) {

@@ -68,6 +68,12 @@ impl Applier<'_> {
                      AND (expires IS NULL OR expires > ?4)",
                 )?
                 .exists(params![prepared.profile.id, space.as_str(), id, prepared.now.0])?,
+            PreparedGuard::Queued { seq, queue } => self
+                .conn
+                .prepare_cached(
+                    "SELECT 1 FROM chancery_queue WHERE seq = ?1 AND profile = ?2 AND queue = ?3",
+                )?
+                .exists(params![seq, prepared.profile.id, queue])?,
         })
     }
 
@@ -133,6 +139,7 @@ impl Applier<'_> {
                 given.events.push((self.conn.last_insert_rowid(), id.clone()));
             }
             Change::Delivered { number, target } => self.delivered(profile, *number, target)?,
+            Change::Redeliver { number, target } => self.redeliver(profile, *number, target)?,
             Change::Remember { space, id, value, expires } => {
                 self.conn
                     .prepare_cached(
@@ -299,6 +306,23 @@ impl Applier<'_> {
             self.conn
                 .prepare_cached("UPDATE chancery_events SET targets = ?2 WHERE number = ?1")?
                 .execute(params![number, (!left.is_empty()).then_some(left)])?;
+        }
+        Ok(())
+    }
+
+    fn redeliver(&self, profile: i64, number: i64, target: &[u8; 8]) -> Result<(), Halt> {
+        let waiting: Option<Option<Vec<u8>>> = self
+            .conn
+            .prepare_cached("SELECT targets FROM chancery_events WHERE number = ?1 AND profile = ?2")?
+            .query_row(params![number, profile], |row| row.get(0))
+            .optional()?;
+        let Some(waiting) = waiting else { return Ok(()) };
+        let mut waiting = waiting.unwrap_or_default();
+        if !waiting.chunks(8).any(|one| one == target) {
+            waiting.extend_from_slice(target);
+            self.conn
+                .prepare_cached("UPDATE chancery_events SET targets = ?2 WHERE number = ?1")?
+                .execute(params![number, waiting])?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ pub(super) fn guarded(guard: &Guard) -> RowKey {
     match guard {
         Guard::Version(key, _) | Guard::Absent(key) => key.clone(),
         Guard::Unknown(space, id) => RowKey::new(space.as_str(), id.as_str()),
+        Guard::Queued(seq, _) => RowKey::new("queue", seq.to_string()),
     }
 }
 

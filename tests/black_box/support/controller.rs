@@ -18,6 +18,9 @@ pub struct Event {
     pub id: String,
     pub sequence: i64,
     pub api_key: Option<String>,
+    pub signature: Option<String>,
+    /// The body, byte for byte.
+    pub raw: String,
 }
 
 struct State {
@@ -116,12 +119,14 @@ async fn receive(
     state: web::Data<State>,
     request: HttpRequest,
     topic: web::Path<String>,
-    body: web::Json<Value>,
+    body: web::Bytes,
 ) -> HttpResponse {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let event = Event {
         topic: topic.into_inner(),
-        body: body.into_inner(),
+        body: serde_json::from_slice(&body).unwrap(),
+        raw: String::from_utf8(body.to_vec()).unwrap(),
+        signature: header("x-chancery-signature"),
         id: header("x-event-id").unwrap_or_default(),
         sequence: header("x-event-sequence").and_then(|s| s.parse().ok()).unwrap_or_default(),
         api_key: header("x-api-key"),

@@ -2,8 +2,10 @@
 
 mod agent;
 mod controller;
+mod events;
 mod pair;
 
 pub use agent::{Agent, free_port};
 pub use controller::{Controller, Event};
-pub use pair::{Pair, connect, credential, offer};
+pub use events::Events;
+pub use pair::{AUTOMATIC, Pair, connect, credential, offer};

@@ -238,6 +238,13 @@ impl Agent {
         }
     }
 
+    /// Gives events that their targets wait for again to the webhook worker.
+    pub(crate) fn redeliver(&self, events: Vec<Event>) {
+        if !events.is_empty() {
+            self.parts.workers.redeliver(events);
+        }
+    }
+
     /// Keeps a message whose target has no endpoint until its recipient polls with a return route.
     pub fn hold(&self, recipient: &str, item: Item) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

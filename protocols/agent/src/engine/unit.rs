@@ -276,6 +276,11 @@ impl<'a> Unit<'a> {
         });
     }
 
+    /// Queues a message that was queued before.
+    pub(crate) fn queue(&mut self, outbound: Outbound) {
+        self.sends.push(outbound);
+    }
+
     /// Tells the controller: an event of a record, delivered to every webhook target, in order per record.
     pub fn notify(&mut self, topic: &'static str, record: &str, payload: &Value) {
         self.events.push(NewEvent {

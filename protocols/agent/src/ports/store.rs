@@ -163,6 +163,8 @@ pub enum Guard {
     Absent(RowKey),
     /// Nothing unexpired is remembered under this space and id.
     Unknown(Space, String),
+    /// The queue row is still in this queue. The conflict names it as row `<number>` of category `queue`.
+    Queued(Seq, Queue),
 }
 
 /// What [`Op::Remember`] is for. Each space has its own life time.
@@ -338,6 +340,13 @@ pub enum Op {
         /// The event.
         number: EventNo,
         /// The target's id.
+        target: String,
+    },
+    /// Let a target wait for an event again, under its old number and id; nothing happens when the event is gone.
+    Redeliver {
+        /// The event.
+        number: EventNo,
+        /// The target's id, one of those that the event was written for.
         target: String,
     },
     /// Remember something until a time (replaces what is there).

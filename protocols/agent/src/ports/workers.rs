@@ -10,4 +10,6 @@ pub trait Workers: Send + Sync {
     fn work(&self, items: Vec<Item>);
     /// Events that were just committed.
     fn events(&self, events: Vec<Event>);
+    /// Events of earlier that their targets wait for again.
+    fn redeliver(&self, events: Vec<Event>);
 }

@@ -107,6 +107,10 @@ impl MemoryStore {
                 None => Ok(()),
                 Some(_) => Err(RowKey { category: space.as_str().into(), name: id.clone() }),
             },
+            Guard::Queued(seq, queue) => match inner.items.get(seq) {
+                Some(item) if item.queue == *queue && item.tenant == *tenant => Ok(()),
+                _ => Err(RowKey::new("queue", seq.to_string())),
+            },
         }
     }
 
@@ -184,6 +188,13 @@ impl MemoryStore {
             Op::Delivered { number, target } => {
                 if let Some(event) = inner.events.get_mut(&number) {
                     event.targets.retain(|t| *t != target);
+                }
+            }
+            Op::Redeliver { number, target } => {
+                if let Some(event) = inner.events.get_mut(&number)
+                    && !event.targets.contains(&target)
+                {
+                    event.targets.push(target);
                 }
             }
             Op::Remember { space, id, value, expires } => {

@@ -62,6 +62,7 @@ struct Ears {
     outbound: Mutex<VecDeque<Item>>,
     work: Mutex<VecDeque<Item>>,
     events: Arc<Mutex<Vec<Event>>>,
+    redelivered: Mutex<Vec<Event>>,
 }
 
 impl Workers for Ears {
@@ -75,6 +76,10 @@ impl Workers for Ears {
 
     fn events(&self, events: Vec<Event>) {
         self.events.lock().unwrap().extend(events);
+    }
+
+    fn redeliver(&self, events: Vec<Event>) {
+        self.redelivered.lock().unwrap().extend(events);
     }
 }
 
@@ -153,6 +158,11 @@ impl Party {
             event.topic = format!("(seen) {}", event.topic);
         }
         events
+    }
+
+    /// Takes the events that a target is to get again.
+    pub fn take_redelivered(&self) -> Vec<Event> {
+        self.ears.redelivered.lock().unwrap().drain(..).collect()
     }
 
     /// The payloads of one topic so far.

@@ -1,0 +1,243 @@
+use serde_json::json;
+
+use super::{
+    Content, DeadLetter, Events, GivenUp, Letter, Page, TOPIC, Webhook, dead_letters, discard, events,
+    give_up, outbox, retry,
+};
+use crate::engine::{AgentError, Kind, Outbound, Scope, Target, Work};
+use crate::ports::Store as _;
+use crate::ports::store::{Op, Queue, Seq};
+use crate::testing::{Party, World, now};
+use crate::transact;
+
+fn world() -> World {
+    World::new(&["issuer"], Vec::new)
+}
+
+fn message() -> Outbound {
+    Outbound {
+        message: json!({"@type": "https://didcomm.org/basicmessage/1.0/message", "@id": "m1", "content": "secret"}),
+        target: Target {
+            recipient_keys: vec!["key".into()],
+            routing_keys: Vec::new(),
+            endpoint: Some("http://holder.example".into()),
+            sender_key: None,
+        },
+        connection_id: Some("c1".into()),
+        thread_id: "m1".into(),
+        scope: Scope::Thread,
+    }
+}
+
+fn letter(party: &Party, content: Content) -> Letter {
+    Letter {
+        content,
+        endpoint: Some("http://holder.example".into()),
+        reason: "answered 500".into(),
+        attempts: 3,
+        since: party.agent.clock().now(),
+    }
+}
+
+/// A queued message, and its number.
+fn queued(party: &Party) -> Seq {
+    now(async {
+        transact!(party.agent, &party.tenant, |unit| {
+            unit.queue(message());
+            Ok::<_, AgentError>(())
+        })
+    })
+    .unwrap();
+    party.take_outbound()[0].seq
+}
+
+fn dead_message(party: &Party) -> Seq {
+    let row = Some(queued(party));
+    let given_up = GivenUp { letter: letter(party, Content::Message(message())), row };
+    now(give_up(&party.agent, &party.tenant, given_up)).unwrap().unwrap()
+}
+
+/// An event that its target got or not, given up for it.
+fn dead_webhook(party: &Party, topic: &'static str) -> (Option<Seq>, i64) {
+    now(async {
+        transact!(party.agent, &party.tenant, |unit| {
+            unit.notify(topic, "r1", &json!({"state": "done"}));
+            Ok::<_, AgentError>(())
+        })
+    })
+    .unwrap();
+    let event = now(party.store.events(None, 0, None, true, 100)).unwrap().pop().unwrap();
+    let webhook = Webhook {
+        event: event.number,
+        id: event.id,
+        topic: event.topic,
+        record: event.record,
+        target: "test".into(),
+    };
+    let given_up = GivenUp { letter: letter(party, Content::Webhook(webhook)), row: None };
+    (now(give_up(&party.agent, &party.tenant, given_up)).unwrap(), event.number)
+}
+
+fn listed(party: &Party) -> Vec<serde_json::Value> {
+    let list = now(dead_letters(&party.agent, &party.tenant, Page::default())).unwrap();
+    list["results"].as_array().unwrap().clone()
+}
+
+fn pending(party: &Party, number: i64) -> bool {
+    now(party.store.events(None, 0, None, true, 100))
+        .unwrap()
+        .iter()
+        .any(|e| e.number == number && !e.targets.is_empty())
+}
+
+#[test]
+fn what_waits_is_shown_without_what_it_says() {
+    let world = world();
+    let party = world.party("issuer");
+    let first = queued(party);
+    let second = queued(party);
+    let page = |after, limit| now(outbox(&party.agent, &party.tenant, Page { after, limit })).unwrap();
+    let all = page(None, None);
+    assert!(!all.to_string().contains("secret"));
+    assert_eq!(all["results"][0]["seq"], first);
+    assert_eq!(all["results"][0]["type"], "https://didcomm.org/basicmessage/1.0/message");
+    assert_eq!(all["results"][0]["endpoint"], "http://holder.example");
+    assert_eq!((&all["results"][0]["thread_id"], &all["results"][0]["attempts"]), (&json!("m1"), &json!(0)));
+    assert_eq!(page(Some(first), None)["results"][0]["seq"], second);
+    assert_eq!(page(None, Some(1))["results"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_message_given_up_is_a_letter_that_the_controller_hears_of() {
+    let world = world();
+    let party = world.party("issuer");
+    let seq = dead_message(party);
+    assert_eq!(now(outbox(&party.agent, &party.tenant, Page::default())).unwrap()["results"], json!([]));
+    let letters = listed(party);
+    assert_eq!(letters.len(), 1);
+    assert_eq!((&letters[0]["seq"], &letters[0]["kind"]), (&json!(seq), &json!("message")));
+    assert_eq!((&letters[0]["reason"], &letters[0]["attempts"]), (&json!("answered 500"), &json!(3)));
+    assert!(!letters[0].to_string().contains("secret"));
+    let told = party.events_of(TOPIC);
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["seq"], &told[0]["thread_id"]), (&json!(seq), &json!("m1")));
+    assert!(!told[0].to_string().contains("secret"));
+}
+
+#[test]
+fn a_message_is_sent_again_once() {
+    let world = world();
+    let party = world.party("issuer");
+    let seq = dead_message(party);
+    assert_eq!(now(retry(&party.agent, &party.tenant, DeadLetter { seq })).unwrap(), json!({}));
+    assert!(listed(party).is_empty());
+    let sent = party.take_outbound();
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].attempts, sent[0].queue), (0, Queue::Outbound));
+    let outbound: Outbound = serde_json::from_slice(&sent[0].value).unwrap();
+    assert_eq!(outbound.message, message().message);
+    let again = now(retry(&party.agent, &party.tenant, DeadLetter { seq })).unwrap_err();
+    assert_eq!(again.kind, Kind::NotFound);
+    assert!(party.take_outbound().is_empty());
+}
+
+#[test]
+fn of_two_retries_at_once_one_sends() {
+    let world = world();
+    let party = world.party("issuer");
+    let seq = dead_message(party);
+    let tenant = party.tenant.clone();
+    party.store.before_next_commit(move |store| {
+        let commit = crate::ports::store::Commit { guards: Vec::new(), ops: vec![Op::Dequeue(seq)] };
+        now(store.commit(&tenant, commit)).unwrap();
+    });
+    let late = now(retry(&party.agent, &party.tenant, DeadLetter { seq })).unwrap_err();
+    assert_eq!(late.kind, Kind::NotFound);
+    assert!(party.take_outbound().is_empty());
+}
+
+#[test]
+fn an_event_waits_for_its_target_again_under_its_old_number() {
+    let world = world();
+    let party = world.party("issuer");
+    let (seq, number) = dead_webhook(party, "connections");
+    assert!(!pending(party, number), "given up");
+    let letters = listed(party);
+    assert_eq!((&letters[0]["kind"], &letters[0]["topic"]), (&json!("webhook"), &json!("connections")));
+    let seq = seq.unwrap();
+    now(retry(&party.agent, &party.tenant, DeadLetter { seq })).unwrap();
+    assert!(pending(party, number));
+    let again = party.take_redelivered();
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].number, &again[0].targets[..]), (number, &["test".to_owned()][..]));
+    assert!(listed(party).is_empty());
+}
+
+#[test]
+fn an_event_for_a_target_that_is_gone_stays_a_letter() {
+    let world = world();
+    let party = world.party("issuer");
+    let (seq, _) = dead_webhook(party, "connections");
+    party.agent.change_settings(&party.tenant, |settings| settings.webhook_targets.clear());
+    let refused = now(retry(&party.agent, &party.tenant, DeadLetter { seq: seq.unwrap() })).unwrap_err();
+    assert_eq!((refused.kind, refused.code), (Kind::BadRequest, "letter-not-deliverable"));
+    assert_eq!(listed(party).len(), 1);
+    assert!(party.take_redelivered().is_empty());
+}
+
+#[test]
+fn letters_about_letters_are_dropped() {
+    let world = world();
+    let party = world.party("issuer");
+    let (seq, number) = dead_webhook(party, TOPIC);
+    assert_eq!(seq, None);
+    assert!(!pending(party, number));
+    assert!(listed(party).is_empty());
+    assert_eq!(party.events_of(TOPIC).len(), 1, "only the one that was given up");
+}
+
+#[test]
+fn work_is_done_again_and_letters_can_be_discarded() {
+    let world = world();
+    let party = world.party("issuer");
+    let work = Content::Work(Work { protocol: "issue-credential".into(), detail: json!({"x": 1}) });
+    let bury = || {
+        let given_up = GivenUp { letter: letter(party, work.clone()), row: None };
+        now(give_up(&party.agent, &party.tenant, given_up)).unwrap().unwrap()
+    };
+    let seq = bury();
+    now(retry(&party.agent, &party.tenant, DeadLetter { seq })).unwrap();
+    assert_eq!(now(party.store.items(Queue::Work, 0, 9)).unwrap().len(), 1);
+    let seq = bury();
+    assert_eq!(now(discard(&party.agent, &party.tenant, DeadLetter { seq })).unwrap(), json!({}));
+    assert!(listed(party).is_empty());
+    let gone = now(discard(&party.agent, &party.tenant, DeadLetter { seq })).unwrap_err();
+    assert_eq!(gone.kind, Kind::NotFound);
+    // A row of another queue is no letter.
+    let waiting = queued(party);
+    assert!(now(discard(&party.agent, &party.tenant, DeadLetter { seq: waiting })).is_err());
+}
+
+#[test]
+fn events_by_cursor() {
+    let world = world();
+    let party = world.party("issuer");
+    for topic in ["connections", "ping", "connections"] {
+        now(async {
+            transact!(party.agent, &party.tenant, |unit| {
+                unit.notify(topic, "r1", &json!({"state": "done"}));
+                Ok::<_, AgentError>(())
+            })
+        })
+        .unwrap();
+    }
+    let ask = |which| now(events(&party.agent, &party.tenant, which)).unwrap();
+    let first = ask(Events { limit: Some(1), ..Events::default() });
+    assert_eq!(first["results"][0]["topic"], "connections");
+    assert_eq!(first["results"][0]["payload"], json!({"state": "done"}));
+    let after = first["next"].as_i64();
+    let next = ask(Events { after, topic: Some("connections".into()), ..Events::default() });
+    assert_eq!(next["results"].as_array().unwrap().len(), 1);
+    let end = ask(Events { after: next["next"].as_i64(), ..Events::default() });
+    assert_eq!((&end["results"], &end["next"]), (&json!([]), &next["next"]));
+}

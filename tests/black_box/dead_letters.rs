@@ -1,0 +1,96 @@
+//! What can't be delivered is seen, and can be delivered again.
+
+use serde_json::{Value, json};
+
+use crate::support::{AUTOMATIC, Agent, Event, Events, Pair, offer};
+
+const TOPIC: &str = "chancery_dead_letter";
+
+async fn letters(agent: &Agent) -> Vec<Value> {
+    agent.get("/chancery/dead-letters").await["results"].as_array().unwrap().clone()
+}
+
+async fn retry(agent: &Agent, seq: &Value) -> u16 {
+    agent.try_post(&format!("/chancery/dead-letters/{seq}/retry"), json!({})).await.0
+}
+
+#[tokio::test]
+async fn a_message_given_up_is_delivered_once_its_peer_is_back() {
+    // One repeat.
+    let impatient: Vec<&str> = AUTOMATIC.iter().copied().chain(["--max-outbound-retry", "1"]).collect();
+    let mut pair = Pair::connected(&impatient, AUTOMATIC).await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.holder.kill();
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    let about = |e: &Event| e.topic == TOPIC && e.body["thread_id"] == sent["thread_id"];
+    let told = pair.issuer.controller.event("a dead letter", about).await.body;
+    let listed = letters(&pair.issuer).await;
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    for member in
+        ["seq", "kind", "reason", "endpoint", "attempts", "created", "type", "message_id", "connection_id"]
+    {
+        assert_eq!(listed[0][member], told[member], "{member}");
+    }
+    assert_eq!((&told["kind"], &told["attempts"]), (&json!("message"), &json!(2)));
+    assert_eq!(told["endpoint"], pair.holder.endpoint);
+    assert!(!listed[0].to_string().contains("Lovelace"), "what it says is not shown");
+    // Not even a crash loses the letter.
+    pair.issuer.kill();
+    pair.issuer.spawn().await;
+    pair.holder.spawn().await;
+    assert_eq!(retry(&pair.issuer, &told["seq"]).await, 200);
+    assert_eq!(retry(&pair.issuer, &told["seq"]).await, 404, "only once");
+    assert!(letters(&pair.issuer).await.is_empty());
+    let done = |e: &Event| e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"];
+    pair.holder.controller.event("the holder's exchange done", done).await;
+    pair.issuer.controller.event("the issuer's exchange done", done).await;
+    assert_eq!(pair.issuer.get("/chancery/outbox").await["results"], json!([]));
+}
+
+#[tokio::test]
+async fn what_waits_is_in_the_outbox_and_a_letter_can_be_discarded() {
+    let mut pair = Pair::automatic().await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.holder.kill();
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    let waiting = pair.issuer.get("/chancery/outbox").await["results"].clone();
+    let offer = waiting.as_array().unwrap().iter().find(|m| m["thread_id"] == sent["thread_id"]).unwrap();
+    assert!(offer["type"].as_str().unwrap().ends_with("offer-credential"));
+    assert_eq!(
+        (&offer["connection_id"], &offer["endpoint"]),
+        (&json!(pair.to_holder), &json!(pair.holder.endpoint))
+    );
+    assert!(!waiting.to_string().contains("Lovelace"));
+    let nothing = pair.issuer.try_get("/chancery/dead-letters").await;
+    assert_eq!(nothing, (200, json!({"results": []})));
+    // A message that waits is no dead letter.
+    let path = format!("{}/chancery/dead-letters/{}", pair.issuer.admin, offer["seq"]);
+    assert_eq!(pair.issuer.http.delete(path).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_webhook_given_up_comes_again_with_its_id() {
+    let pair = Pair::manual().await;
+    let mut stream = Events::open(&pair.issuer, 0).await;
+    // Five refusals.
+    pair.issuer.controller.answer(400);
+    let did = pair.issuer.did("ed25519").await;
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    let about_exchange = |e: &Value| e["topic"] == TOPIC && e["payload"]["record"] == sent["cred_ex_id"];
+    let told = stream.until(about_exchange).await["payload"].clone();
+    pair.issuer.controller.answer(200);
+    assert_eq!((&told["kind"], &told["attempts"]), (&json!("webhook"), &json!(5)));
+    assert_eq!(told["topic"], "issue_credential_v2_0");
+    let refused = pair.issuer.controller.turned_away();
+    assert_eq!(refused.iter().filter(|e| told["event_id"] == *e.id).count(), 5);
+    assert!(letters(&pair.issuer).await.iter().any(|l| l["seq"] == told["seq"]));
+    assert_eq!(retry(&pair.issuer, &told["seq"]).await, 200);
+    let again = pair.issuer.controller.event("the event again", |e| told["event_id"] == *e.id).await;
+    assert_eq!((&again.body["thread_id"], &json!(again.sequence)), (&sent["thread_id"], &told["event"]));
+    assert!(letters(&pair.issuer).await.iter().all(|l| l["seq"] != told["seq"]));
+    // The controller was told of the letter too, once it took webhooks again.
+    pair.issuer.controller.event("the letter", |e| e.topic == TOPIC && e.body["seq"] == told["seq"]).await;
+}
