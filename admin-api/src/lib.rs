@@ -8,6 +8,7 @@ mod auth;
 mod cors;
 mod failure;
 mod groups;
+mod idempotency;
 mod input;
 mod lacking;
 mod openapi;

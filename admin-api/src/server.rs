@@ -21,7 +21,7 @@ use crate::groups::{self, Entry, Paths};
 use crate::input::{gather, read_body};
 use crate::operation::{Call, Operation};
 use crate::state::{AdminApi, State};
-use crate::{cors, page, socket, texts};
+use crate::{cors, idempotency, page, socket, texts};
 
 /// Header that carries the request id, in requests and answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -154,10 +154,11 @@ async fn attempt(
     let content_type = request.headers().get("content-type").and_then(|v| v.to_str().ok());
     let path = path_parameters(operation, request);
     let input = gather(operation, content_type, &body, request.query_string(), path)?;
-    drop(body);
     state.api.auth.check(operation.access, request.headers())?;
+    let key = idempotency::key(request, &body)?;
+    drop(body);
     let tenant = state.api.agent.default_tenant().clone();
-    let call = Call { state, tenant, input };
+    let call = Call { state: state.clone(), tenant: tenant.clone(), input };
     if let Some(stream) = operation.stream.filter(|_| accepts_events(request.headers())) {
         return stream(call, request);
     }
@@ -166,14 +167,21 @@ async fn attempt(
     let task = actix_web::rt::spawn(
         async move {
             let _place = place;
-            work.await
+            match key {
+                None => work.await.map(|answer| (answer, false)),
+                Some(key) => idempotency::once(&key, &state.api.agent, &tenant, &state.run, work).await,
+            }
         }
         .in_current_span(),
     );
-    let answer =
+    let (answer, replayed) =
         task.await.unwrap_or_else(|error| Err(Failure::internal("command-broke", error.to_string())))?;
     let body = encode(&answer)?;
-    Ok(HttpResponse::build(operation.success).content_type("application/json; charset=utf-8").body(body))
+    let mut response = HttpResponse::build(operation.success);
+    if replayed {
+        response.insert_header(("idempotency-replayed", "true"));
+    }
+    Ok(response.content_type("application/json; charset=utf-8").body(body))
 }
 
 /// Whether the caller names the media type of Server-Sent Events.

@@ -30,6 +30,8 @@ pub struct AdminApi {
 pub(crate) struct State {
     pub(crate) api: AdminApi,
     pub(crate) assets: Assets,
+    /// Tells this process from those before and after it.
+    pub(crate) run: String,
     requests: Arc<AtomicUsize>,
     sockets: Arc<AtomicUsize>,
 }
@@ -46,7 +48,8 @@ impl Drop for Place {
 impl State {
     pub(crate) fn new(api: AdminApi) -> Self {
         let assets = Assets::new(&api.version);
-        Self { api, assets, requests: Arc::default(), sockets: Arc::default() }
+        let run = api.agent.new_id();
+        Self { api, assets, run, requests: Arc::default(), sockets: Arc::default() }
     }
 
     /// A place for a request; `None` when all are taken.

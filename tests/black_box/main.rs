@@ -5,6 +5,7 @@ mod dead_letters;
 mod edges;
 mod events;
 mod flows;
+mod idempotency;
 mod races;
 mod restart;
 mod small_protocols;

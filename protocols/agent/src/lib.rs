@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod did_exchange;
 pub mod engine;
 mod facets;
+pub mod idempotency;
 pub mod introduction;
 pub mod issue_credential_v2;
 pub mod out_of_band;
