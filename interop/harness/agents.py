@@ -97,6 +97,7 @@ class Agent:
         self.name = name
         self.receiver = receiver
         self.options = list(options)
+        self.admin_protection = ["--admin-insecure-mode"]
         self.transport = transport
         self.derivation = derivation
         self.home = pathlib.Path(out) / name
@@ -123,7 +124,7 @@ class Agent:
         given = ["--label", self.name, "--endpoint", self.endpoint]
         given += ["--inbound-transport", self.transport, "127.0.0.1", str(self.port)]
         given += ["--outbound-transport", "http", "--outbound-transport", "ws"]
-        given += ["--admin", "127.0.0.1", str(self.admin_port), "--admin-insecure-mode"]
+        given += ["--admin", "127.0.0.1", str(self.admin_port), *self.admin_protection]
         given += ["--no-ledger", "--auto-provision", "--wallet-type", "askar"]
         given += ["--wallet-name", self.name, "--wallet-key", raw_key("interop")]
         given += ["--wallet-key-derivation-method", self.derivation, "--wallet-allow-insecure-seed"]

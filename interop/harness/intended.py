@@ -31,7 +31,7 @@ class Intended:
     @property
     def is_stale(self):
         """A race does not always go the same way; every other listed difference has to occur."""
-        return not self.uses and self.who != "racy"
+        return not self.uses and "racy" not in self.who
 
     def covers(self, difference):
         """A place is `file:step` or `file:number`; both may have wildcards."""
@@ -48,8 +48,9 @@ def read(path, kind):
         if not line.startswith("| R"):
             continue
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-        if len(cells) != 5 or cells[1] not in ("any", "chancery", "acapy", "racy"):
-            raise SystemExit(f"{path}:{number}: a line has five cells, the second of which is any, chancery, acapy or racy")
-        if cells[1] in ("any", "racy", kind):
+        words = set(cells[1].split()) if len(cells) == 5 else set()
+        if not words or not words <= {"any", "chancery", "acapy", "racy"}:
+            raise SystemExit(f"{path}:{number}: a line has five cells, the second of which is any, chancery or acapy, perhaps racy")
+        if words & {"any", kind}:
             listed.append(Intended(*cells))
     return listed

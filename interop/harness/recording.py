@@ -7,9 +7,6 @@ from .agents import INTEROP
 
 FOLDER = INTEROP / "golden"
 
-# Runs of the recorder, each with its agents' options; the files of a run in the order in which they were recorded.
-MANUAL = ["03", "04", "05", "06", "07", "08", "10", "11", "13", "14", "15", "16", "17"]
-AUTOMATIC = ["31", "30"]
 AUTOMATIC_OPTIONS = [
     "--auto-accept-invites",
     "--auto-accept-requests",
@@ -30,14 +27,25 @@ NOT_OURS = [
     "--auto-verify-presentation",
 ]
 
-SEEDS = [
-    ("issuer", "golden-vectors-issuer-seed-00001", "ed25519"),
-    ("issuer", "golden-vectors-bbsbls-seed-00001", "bls12381g2"),
-    ("holder", "golden-vectors-holder-seed-00001", "ed25519"),
-    ("holder", "golden-vectors-hldbbs-seed-00001", "bls12381g2"),
+
+class Run:
+    """Files that the recorder made with one pair of agents, in their order, and those agents' options."""
+
+    def __init__(self, files, options=(), is_new_wallet=False, api_key=None):
+        self.files = files
+        self.options = list(options)
+        self.is_new_wallet = is_new_wallet
+        self.api_key = api_key
+
+
+RUNS = [
+    Run("01 03 04 05 06 07 08 10 11 13 14 15 16 17".split(), is_new_wallet=True),
+    Run(["31", "30"], AUTOMATIC_OPTIONS),
+    Run(["29"], ["--debug-webhooks"]),
+    Run(["40"], is_new_wallet=True, api_key="golden-api-key"),
+    Run(["41"], is_new_wallet=True),
 ]
-# A did:sov that a file which is not replayed has made.
-RECORDED_SOV = "PiyrYM5uWrwsbcLyd9oyoB"
+
 # Where the recorder's agents lived: (DIDComm, admin).
 RECORDED_PORTS = {"issuer": (8030, 8031), "holder": (8040, 8041)}
 

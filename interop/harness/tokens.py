@@ -17,8 +17,10 @@ SHAPES = [
     ("did:peer:3", rf"did:peer:3zQm{BASE58}{{44}}"),
     ("did:peer:2", r"did:peer:2(?:\.[AEVID]z[A-Za-z0-9]+|\.S[A-Za-z0-9_-]+)+"),
     ("jws", r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{80,}"),
+    ("BLS multikey", rf"\bzUC7{BASE58}{{120,}}"),
     ("proof", rf"\bz{BASE58}{{80,}}"),
     ("multikey", rf"\bz6(?:Mk|LS){BASE58}{{44}}"),
+    ("P-256 multikey", rf"\bzDna{BASE58}{{45}}\b"),
     ("uuid", r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"),
     ("hex", r"\b[0-9a-f]{32}\b"),
     ("microseconds", r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"),
@@ -26,7 +28,8 @@ SHAPES = [
     ("seconds with offset", r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"),
     ("seconds", r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
     ("endpoint", r"\b127\.0\.0\.1:\d+\b"),
-    ("key", rf"\b{BASE58}{{43,44}}\b"),
+    ("key", rf"\b{BASE58}{{43,45}}\b"),
+    ("BLS key", rf"\b{BASE58}{{120,140}}\b"),
     ("nym", rf"\b{BASE58}{{21,22}}\b"),
 ]
 TOKEN = re.compile("|".join(f"(?P<s{i}>{shape})" for i, (_, shape) in enumerate(SHAPES)))
