@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_agent::ports::Store;
 use chancery_agent::ports::operations::{Conductor, Operations};
+use chancery_agent::ports::store::{Item, Queue};
+use chancery_agent::ports::{Clock, Store};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
@@ -14,7 +15,20 @@ use crate::config::{AdminAccess, Config};
 use crate::delivery::Dispatcher;
 use crate::inbound::Endpoint;
 use crate::outbound::Letter;
+use crate::telemetry::metrics::{self, Page};
 use crate::webhooks::Notice;
+
+/// What else is measured.
+pub struct Meters {
+    /// Queued work.
+    pub work: Dispatcher<Item>,
+    /// Committed events.
+    pub events: Arc<metrics::Events>,
+    /// The store's commits.
+    pub commits: Arc<metrics::Commits>,
+    /// The time, for ages.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// The process.
 pub struct Process {
@@ -24,6 +38,7 @@ pub struct Process {
     endpoint: Arc<Endpoint>,
     outbound: Dispatcher<Letter>,
     webhooks: Dispatcher<Notice>,
+    meters: Meters,
     stopping: Arc<AtomicBool>,
     stop: Notify,
     /// Counters at the last reset: done, failed.
@@ -38,6 +53,7 @@ impl Process {
         endpoint: Arc<Endpoint>,
         outbound: Dispatcher<Letter>,
         webhooks: Dispatcher<Notice>,
+        meters: Meters,
         stopping: Arc<AtomicBool>,
     ) -> Self {
         let mut warnings = Vec::new();
@@ -57,6 +73,7 @@ impl Process {
             endpoint,
             outbound,
             webhooks,
+            meters,
             stopping,
             stop: Notify::new(),
             reset: Default::default(),
@@ -71,6 +88,71 @@ impl Process {
     /// From now on inbound messages and calls are answered 503.
     pub fn stop_accepting(&self) {
         self.stopping.store(true, Ordering::Release);
+    }
+
+    fn inbound(&self, page: &mut Page) {
+        let figures = &self.endpoint.figures;
+        page.family("chancery_inbound_total", "counter", "DIDComm messages by what became of them");
+        for (outcome, counter) in [
+            ("accepted", &figures.accepted),
+            ("not-opened", &figures.not_opened),
+            ("not-understood", &figures.not_understood),
+            ("not-accepted", &figures.not_accepted),
+            ("turned-away", &figures.turned_away),
+        ] {
+            let labels = [("outcome", outcome)];
+            page.value("chancery_inbound_total", &labels, counter.load(Ordering::Relaxed));
+        }
+        page.gauge(
+            "chancery_inbound_handling",
+            "DIDComm messages being handled",
+            self.endpoint.handling.load(Ordering::Relaxed),
+        );
+    }
+
+    fn deliveries(&self, page: &mut Page) {
+        let workers = [
+            ("outbound", self.outbound.figures()),
+            ("webhooks", self.webhooks.figures()),
+            ("work", self.meters.work.figures()),
+        ];
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        page.family("chancery_delivery_tries_total", "counter", "Tries by worker and outcome");
+        for (worker, figures) in workers {
+            for (outcome, counter) in
+                [("delivered", &figures.delivered), ("failed", &figures.failed), ("dead", &figures.dead)]
+            {
+                let labels = [("worker", worker), ("outcome", outcome)];
+                page.value("chancery_delivery_tries_total", &labels, read(counter));
+            }
+        }
+        page.family(
+            "chancery_delivery_waiting",
+            "gauge",
+            "What waits for a worker, tries under way included",
+        );
+        for (worker, figures) in workers {
+            page.value("chancery_delivery_waiting", &[("worker", worker)], read(&figures.waiting));
+        }
+        page.family("chancery_delivery_in_flight", "gauge", "Tries under way");
+        for (worker, figures) in workers {
+            page.value("chancery_delivery_in_flight", &[("worker", worker)], read(&figures.in_flight));
+        }
+    }
+
+    /// The age of the oldest row of each queue; a store that can't be read has none.
+    async fn queues(&self, page: &mut Page) {
+        let now = self.meters.clock.now().0;
+        page.family("chancery_queue_oldest_seconds", "gauge", "Age of the oldest row; 0 without any");
+        for queue in [Queue::Outbound, Queue::Work, Queue::Parked, Queue::Dead] {
+            let Ok(items) = self.store.items(queue, 0, 1).await else { continue };
+            let age = items.first().map_or(0, |item| now.saturating_sub(item.created.0).max(0));
+            let labels = [("queue", queue.as_str())];
+            page.value("chancery_queue_oldest_seconds", &labels, age as f64 / 1e6);
+        }
+        let Ok(events) = self.store.events(None, 0, None, true, 1).await else { return };
+        let age = events.first().map_or(0, |event| now.saturating_sub(event.created.0).max(0));
+        page.value("chancery_queue_oldest_seconds", &[("queue", "webhooks")], age as f64 / 1e6);
     }
 
     fn done_and_failed(&self) -> [u64; 2] {
@@ -124,7 +206,35 @@ impl Operations for Process {
             Ok(Err(error)) => reasons.push(error.to_string()),
             Err(_) => reasons.push("the store did not answer within 5 s".to_owned()),
         }
+        let workers = async {
+            let answers = (
+                self.outbound.answers().await,
+                self.webhooks.answers().await,
+                self.meters.work.answers().await,
+            );
+            [("outbound", answers.0), ("webhooks", answers.1), ("work", answers.2)]
+        };
+        match tokio::time::timeout(Duration::from_secs(5), workers).await {
+            // A drained worker has ended as it should.
+            Ok(_) if self.stopping() => {}
+            Ok(workers) => {
+                let dead = workers.into_iter().filter(|(_, answers)| !answers);
+                reasons.extend(dead.map(|(name, _)| format!("the delivery worker for {name} has ended")));
+            }
+            Err(_) => reasons.push("the delivery workers did not answer within 5 s".to_owned()),
+        }
         reasons
+    }
+
+    async fn metrics(&self) -> String {
+        let mut page = Page::default();
+        self.meters.events.write(&mut page);
+        self.inbound(&mut page);
+        self.deliveries(&mut page);
+        self.queues(&mut page).await;
+        self.meters.commits.write(&mut page);
+        metrics::process(&mut page);
+        page.finish()
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -18,7 +18,7 @@ use crate::config::{self, AdminAccess, Config, Scheme, Storage, WalletType};
 use crate::delivery::{Backoff, Burial, Dispatcher};
 use crate::inbound::{self, Endpoint};
 use crate::live::Live;
-use crate::operations::Process;
+use crate::operations::{Meters, Process};
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
 use crate::resolve::{Fetcher, Reach, guarded_client};
 use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place, SqliteStore};
@@ -77,6 +77,7 @@ pub fn client_builder() -> reqwest::ClientBuilder {
 #[derive(Default)]
 struct Crew {
     live: Arc<Live>,
+    counts: Arc<telemetry::metrics::Events>,
     outbound: OnceLock<(Arc<Carrier>, Dispatcher<Letter>)>,
     webhooks: OnceLock<(Arc<Notifier>, Dispatcher<Notice>)>,
     work: OnceLock<Dispatcher<Item>>,
@@ -97,6 +98,7 @@ impl Workers for Crew {
 
     fn events(&self, events: Vec<Event>) {
         self.live.publish(&events);
+        self.counts.count(&events);
         self.carry(events, false);
     }
 
@@ -317,6 +319,12 @@ pub async fn start(config: Config) -> Result<(), StartError> {
         endpoint.clone(),
         delivery.outbound.clone(),
         delivery.webhooks.clone(),
+        Meters {
+            work: delivery.work.clone(),
+            events: crew.counts.clone(),
+            commits: store.commits(),
+            clock: clock.clone(),
+        },
         stopping,
     ));
     let servers = start_servers(&config, &agent, &endpoint, &process)?;

@@ -74,14 +74,15 @@ fn responses(operation: &Operation, components: &mut Components) -> Value {
     let schema = match operation.answer {
         Answer::Empty => json!({ "type": "object", "maxProperties": 0 }),
         Answer::Free => json!({ "type": "object" }),
+        Answer::Text => json!({ "type": "string" }),
         Answer::One(schema) => components.reference(schema),
         Answer::Results(schema) => {
             let results = json!({ "type": "array", "items": components.reference(schema) });
             json!({ "type": "object", "properties": { "results": results } })
         }
     };
-    let success =
-        json!({ "description": "Success", "content": { "application/json": { "schema": schema } } });
+    let media = if matches!(operation.answer, Answer::Text) { "text/plain" } else { "application/json" };
+    let success = json!({ "description": "Success", "content": { media: { "schema": schema } } });
     let mut responses = Map::from_iter([(operation.success.as_str().to_owned(), success)]);
     let mut expect = vec!["503"];
     if operation.access != Access::Open {

@@ -79,6 +79,8 @@ pub(crate) enum Answer {
     Results(&'static Schema),
     /// An object that is not described further.
     Free,
+    /// A text: the command's value is one, and is sent as it is.
+    Text,
 }
 
 impl Operation {

@@ -19,7 +19,7 @@ use crate::auth::Access;
 use crate::failure::Failure;
 use crate::groups::{self, Entry, Paths};
 use crate::input::{gather, read_body};
-use crate::operation::{Call, Operation};
+use crate::operation::{Answer, Call, Operation};
 use crate::state::{AdminApi, State};
 use crate::{cors, idempotency, page, socket, texts};
 
@@ -176,6 +176,9 @@ async fn attempt(
     );
     let (answer, replayed) =
         task.await.unwrap_or_else(|error| Err(Failure::internal("command-broke", error.to_string())))?;
+    if let (Answer::Text, Value::String(text)) = (operation.answer, &answer) {
+        return Ok(HttpResponse::build(operation.success).content_type(texts::PLAIN).body(text.clone()));
+    }
     let body = encode(&answer)?;
     let mut response = HttpResponse::build(operation.success);
     if replayed {

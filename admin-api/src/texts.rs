@@ -1,6 +1,9 @@
 //! Every text that a controller may compare, in one place: the words are ACA-Py 1.7's (recorded traces `17_errors`,
 //! `40_api_key`, `16`, `08`).
 
+/// Media type of texts that are a success.
+pub(crate) const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// Validation (422): texts of the error tree.
 pub(crate) mod invalid {
     /// A required member is absent.

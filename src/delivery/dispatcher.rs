@@ -133,6 +133,7 @@ enum Event<T> {
     Jobs(Vec<Job<T>>),
     Tried(i64, (String, String), Outcome),
     Drain(tokio::sync::oneshot::Sender<()>),
+    Ping(tokio::sync::oneshot::Sender<()>),
 }
 
 /// A handle to the task. Cheap to clone.
@@ -185,6 +186,12 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
     /// Figures for status and metrics.
     pub fn figures(&self) -> &Figures {
         &self.figures
+    }
+
+    /// Whether the task is alive and gets round to what it is told; it may take a while to find out.
+    pub async fn answers(&self) -> bool {
+        let (pong, answered) = tokio::sync::oneshot::channel();
+        self.events.send(Event::Ping(pong)).is_ok() && answered.await.is_ok()
     }
 
     /// Starts nothing new from now on; resolves when nothing is in flight. What waits is still in the store.
@@ -244,6 +251,9 @@ impl<C: Courier> Board<C> {
                 Some(Event::Jobs(jobs)) => self.take(jobs),
                 Some(Event::Tried(id, lane, outcome)) => self.tried(id, lane, outcome),
                 Some(Event::Drain(done)) => self.draining = Some(done),
+                Some(Event::Ping(pong)) => {
+                    let _ = pong.send(());
+                }
             }
             if self.draining.is_some()
                 && self.endpoints.values().all(|e| e.in_flight == 0)

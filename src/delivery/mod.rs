@@ -7,4 +7,4 @@ mod dispatcher;
 
 pub use backoff::Backoff;
 pub use burial::Burial;
-pub use dispatcher::{Courier, Dispatcher, Job, Outcome, Settled};
+pub use dispatcher::{Courier, Dispatcher, Figures, Job, Outcome, Settled};

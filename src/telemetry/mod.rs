@@ -1,4 +1,6 @@
-//! Log lines.
+//! Log lines and figures.
+
+pub mod metrics;
 
 use std::fs::OpenOptions;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ mod edges;
 mod events;
 mod flows;
 mod idempotency;
+mod metrics;
 mod races;
 mod restart;
 mod small_protocols;

@@ -3,6 +3,7 @@
 mod config;
 mod get;
 mod live;
+mod metrics;
 mod plugins;
 mod ready;
 mod reset;
@@ -24,5 +25,6 @@ pub(crate) static GROUP: Group = Group {
         &config::OPERATION,
         &plugins::OPERATION,
         &shutdown::OPERATION,
+        &metrics::OPERATION,
     ],
 };

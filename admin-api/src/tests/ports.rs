@@ -97,6 +97,10 @@ impl Operations for Process {
         self.warnings.lock().unwrap().clone()
     }
 
+    async fn metrics(&self) -> String {
+        "up 1\n".to_owned()
+    }
+
     fn shutdown(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }

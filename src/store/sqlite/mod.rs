@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
@@ -45,6 +46,7 @@ use chancery_agent::ports::{Clock, Entropy, Tenant};
 use super::prepared::{Prepared, Preparer};
 use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
 use super::{CreateMode, FacetSource, OpenError, OpenOptions, Place};
+use crate::telemetry::metrics::{Commits, Ended};
 use readers::{Read, Readers};
 use refusal::{changed, closed, conflict, guarded, store_error};
 use writer::{Died, Job, Refused};
@@ -75,6 +77,7 @@ struct Shared {
     facets: FacetSource,
     /// Every record with facets has its row in the index table.
     indexed: Arc<AtomicBool>,
+    commits: Arc<Commits>,
 }
 
 impl SqliteStore {
@@ -179,8 +182,14 @@ impl SqliteStore {
             entropy: Arc::clone(&options.entropy),
             facets: options.facets,
             indexed,
+            commits: Arc::default(),
         };
         Ok(Self { shared: Arc::new(shared), jobs, died, long_reads: Semaphore::new(LONG_READS) })
+    }
+
+    /// Counts and times of commits.
+    pub fn commits(&self) -> Arc<Commits> {
+        Arc::clone(&self.shared.commits)
     }
 
     /// Waits until the writer thread has died, and says so. Whoever runs the process must end it then: nothing can be
@@ -344,11 +353,19 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {
+        let began = Instant::now();
         let profile = self.profile(tenant)?;
         let prepared = self.preparer(profile).commit(&commit)?;
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Commit(Box::new(prepared), answer)).map_err(|_| closed())?;
-        match answered.await {
+        let answer = answered.await;
+        let ended = match &answer {
+            Ok(Ok(_)) => Ended::Done,
+            Ok(Err(Refused::Guard(_) | Refused::Change(_))) => Ended::Conflict,
+            _ => Ended::Failed,
+        };
+        self.shared.commits.count(ended, began.elapsed());
+        match answer {
             Ok(Ok(committed)) => Ok(committed),
             Ok(Err(Refused::Guard(position))) => Err(conflict(profile, guarded(&commit.guards[position]))),
             Ok(Err(Refused::Change(position))) => Err(conflict(profile, changed(&commit.ops[position]))),

@@ -33,6 +33,8 @@ pub trait Operations: Send + Sync {
     fn config(&self) -> Map<String, Value>;
     /// Why the agent is not ready (one sentence each); empty when it is. A real round trip.
     async fn not_ready(&self) -> Vec<String>;
+    /// Figures in Prometheus' text format 0.0.4.
+    async fn metrics(&self) -> String;
     /// Remarks for readiness, e.g. that the admin API is open off loopback.
     fn warnings(&self) -> Vec<String>;
     /// Begins a graceful stop.
