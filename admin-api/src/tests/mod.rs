@@ -2,6 +2,7 @@
 
 mod answers;
 mod limits;
+mod own;
 mod parity;
 mod ports;
 mod refusals;
