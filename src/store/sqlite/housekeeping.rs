@@ -17,7 +17,7 @@ const PAGES: i64 = 512;
 pub struct Keep {
     /// Events that all targets have got, in milliseconds.
     pub delivered_events: i64,
-    /// Dead letters, counted from when they were first to be sent, in milliseconds.
+    /// Dead letters, counted from when they were given up, in milliseconds.
     pub dead_letters: i64,
 }
 

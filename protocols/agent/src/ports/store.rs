@@ -210,7 +210,7 @@ pub enum Queue {
     Work,
     /// Envelopes parked until their connection is ready.
     Parked,
-    /// Outbound messages given up.
+    /// What was given up (value: JSON of `delivery::Letter`).
     Dead,
 }
 
