@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import random
 import socket
 import subprocess
 import time
@@ -59,9 +60,15 @@ def find_chancery(given):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range from which the system takes ports for outgoing connections: one of those could take it first."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def base58(data):
