@@ -3,10 +3,10 @@
 import hashlib
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
-import random
 import socket
 import subprocess
 import time

@@ -5,6 +5,7 @@ import signal
 
 from .connections import connect
 from .flows import (
+    VARIANTS,
     away,
     both_ways,
     burst,
@@ -17,6 +18,7 @@ from .flows import (
     proposal_automatic,
     proposal_by_hand,
     reuse,
+    unusual,
 )
 from .issuance import issue_automatically, issue_by_hand
 from .wallets import one_wallet_two_programs
@@ -100,6 +102,7 @@ def all_scenarios(self_check=False):
             on_pair("ping", side, "manual", both_ways(ping)),
             on_pair("basic-message", side, "manual", both_ways(message)),
             on_pair("reuse-of-a-connection", side, "automatic", reuse),
+            *(on_pair(f"unusual-credential/{name}", side, "manual", unusual(name)) for name in VARIANTS),
             on_pair("burst", side, "automatic", burst),
             on_pair("websocket", side, "websocket", over_websocket),
             restarted(side, signal.SIGTERM),
