@@ -5,7 +5,7 @@ import signal
 
 from .connections import connect
 from .flows import (
-    VARIANTS,
+    after_strange_messages,
     away,
     both_ways,
     burst,
@@ -18,9 +18,9 @@ from .flows import (
     proposal_automatic,
     proposal_by_hand,
     reuse,
-    unusual,
 )
 from .issuance import issue_automatically, issue_by_hand
+from .unusual import VARIANTS, unusual
 from .wallets import one_wallet_two_programs
 from .world import restarter
 
@@ -103,6 +103,7 @@ def all_scenarios(self_check=False):
             on_pair("basic-message", side, "manual", both_ways(message)),
             on_pair("reuse-of-a-connection", side, "automatic", reuse),
             *(on_pair(f"unusual-credential/{name}", side, "manual", unusual(name)) for name in VARIANTS),
+            on_pair("after-strange-messages", side, "manual", after_strange_messages),
             on_pair("burst", side, "automatic", burst),
             on_pair("websocket", side, "websocket", over_websocket),
             restarted(side, signal.SIGTERM),
