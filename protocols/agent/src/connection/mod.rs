@@ -5,6 +5,7 @@ mod directory;
 mod exchange;
 mod handshake;
 mod oob_record;
+mod oob_state;
 mod record;
 mod rows;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use directory::{Directory, has_transport, inline_target, services, target_of
 pub use exchange::{send_in_exchange, service_of};
 pub use handshake::{Accept, accept_invitation};
 pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};
+pub use oob_state::{OobInput, OobRole, OobState};
 pub use record::{Connection, INVITEE, INVITER, TOPIC, short_form};
 pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};
 pub use their_did::{record_did, record_document, record_expansion, record_key};

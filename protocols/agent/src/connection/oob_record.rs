@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Connection;
+use super::oob_state::{self, OobInput, OobRefusal, OobRole, OobState, OobStep};
 use crate::engine::{AgentError, Record, Unit};
 use crate::ports::store::{Query, Tag};
 
@@ -75,13 +76,13 @@ impl Record for OobRecord {
 }
 
 impl OobRecord {
-    /// A new record of this moment. `role`: `sender` or `receiver`.
-    pub fn new(unit: &Unit<'_>, state: &str, role: &str, invitation: &Value) -> Self {
+    /// A new record of this moment.
+    pub fn new(unit: &Unit<'_>, state: OobState, role: OobRole, invitation: &Value) -> Self {
         let now = unit.now().to_text();
         Self {
             oob_id: unit.new_id(),
-            state: state.to_owned(),
-            role: role.to_owned(),
+            state: state.word().to_owned(),
+            role: role.word().to_owned(),
             invi_msg_id: invitation["@id"].as_str().unwrap_or_default().to_owned(),
             invitation: invitation.clone(),
             created_at: now.clone(),
@@ -119,10 +120,30 @@ impl OobRecord {
         unit.notify(OOB_TOPIC, &self.oob_id, &self.view());
     }
 
-    /// Goes over to a state and tells the controller. Saving is the caller's.
-    pub fn enter(&mut self, unit: &mut Unit<'_>, state: &str) {
-        self.state = state.to_owned();
-        self.notify(unit);
+    /// Whether an input fits the record now.
+    pub fn takes(&self, input: OobInput) -> bool {
+        self.next(input).is_ok()
+    }
+
+    fn next(&self, input: OobInput) -> Result<OobStep, OobRefusal> {
+        oob_state::step(OobRole::of(&self.role), OobState::of(&self.state), input, self.multi_use)
+    }
+
+    /// Carries out a step: tells the controller of each state, and removes the record if it is not kept. Saving a record that
+    /// is kept is the caller's.
+    ///
+    /// Errors: the input does not fit.
+    pub fn advance(&mut self, unit: &mut Unit<'_>, input: OobInput) -> Result<(), AgentError> {
+        let step = self.next(input).map_err(|e| AgentError::internal("oob-state", e.to_string()))?;
+        for state in step.told {
+            self.state = state.word().to_owned();
+            self.notify(unit);
+        }
+        match step.kept {
+            Some(state) => self.state = state.word().to_owned(),
+            None => unit.remove(self.key()),
+        }
+        Ok(())
     }
 
     /// Saves a change that the controller isn't told of.
@@ -131,22 +152,20 @@ impl OobRecord {
         unit.save(self)
     }
 
-    /// Removes the record, and tells the controller.
-    pub fn delete(&mut self, unit: &mut Unit<'_>) {
-        self.enter(unit, "deleted");
-        unit.remove(self.key());
-    }
-
     /// It has led to `connection_id`: tells the controller, and removes it unless others may still use it.
-    pub fn finish(&mut self, unit: &mut Unit<'_>, connection_id: &str) {
+    pub fn finish(
+        &mut self,
+        unit: &mut Unit<'_>,
+        connection_id: &str,
+        input: OobInput,
+    ) -> Result<(), AgentError> {
+        // What is kept for others names no connection that came of it.
+        let own = self.connection_id.replace(connection_id.to_owned());
+        self.advance(unit, input)?;
         if self.multi_use {
-            let mut told = self.clone();
-            told.enter(unit, "done");
-            return;
+            self.connection_id = own;
         }
-        self.connection_id = Some(connection_id.to_owned());
-        self.enter(unit, "done");
-        self.delete(unit);
+        Ok(())
     }
 
     /// The messages attached to the invitation, those inline only.
@@ -193,8 +212,8 @@ pub async fn invitation_used(
     connection: &Connection,
 ) -> Result<(), AgentError> {
     for mut record in oob_of_invitation(unit, invi_msg_id).await? {
-        if record.role == "sender" && !record.has_attachments() {
-            record.finish(unit, &connection.connection_id);
+        if record.takes(OobInput::Connected) && record.role == "sender" && !record.has_attachments() {
+            record.finish(unit, &connection.connection_id, OobInput::Connected)?;
         }
     }
     Ok(())

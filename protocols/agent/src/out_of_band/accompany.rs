@@ -3,7 +3,7 @@
 use chancery_did::PublicKey;
 use serde_json::json;
 
-use crate::connection::{Connection, OobRecord, oob_of_invitation};
+use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
 use crate::engine::{AgentError, HandlerError, Received, Unit};
 use crate::ports::store::Query;
 
@@ -59,7 +59,7 @@ async fn over_connection(
     let other = record.connection_id.clone().filter(|id| *id != connection.connection_id);
     if let Some(other) = other {
         // Only while nobody has answered may the exchange come over another connection than the invitation's.
-        if record.state != "await-response" {
+        if !record.takes(OobInput::Connected) {
             return Ok(());
         }
         if let Some(stale) = unit.load::<Connection>(&other).await?
@@ -71,8 +71,7 @@ async fn over_connection(
     }
     record.attach_thread_id = Some(thread.to_owned());
     received.oob_id = Some(record.oob_id.clone());
-    record.finish(unit, &connection.connection_id);
-    Ok(())
+    record.finish(unit, &connection.connection_id, OobInput::Connected)
 }
 
 fn connectionless(
@@ -85,6 +84,9 @@ fn connectionless(
     let kind = message.message_type();
     if matches!(kind.name(), "propose-credential" | "propose-presentation" | "problem-report") {
         return Ok(());
+    }
+    if !record.takes(OobInput::Message) {
+        return refuse("the invitation does not await a message");
     }
     let thread = message.thread_id().unwrap_or_default();
     if !record.is_attached_thread(thread) {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{create, receive};
-use crate::connection::{Connection, OobRecord, oob_of_invitation};
+use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
 use crate::engine::{Agent, AgentError, Record};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
@@ -188,7 +188,7 @@ pub async fn delete_invitation(
             connection.delete(&mut unit).await?;
         }
         for mut record in oob_of_invitation(&mut unit, id).await? {
-            record.delete(&mut unit);
+            record.advance(&mut unit, OobInput::Removed)?;
         }
         Ok::<_, AgentError>(json!({}))
     }

@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::commands::{AttachmentRef, CreateInvitation};
 use super::invitation::{self, PROTOCOL, handshake_protocol};
-use crate::connection::{self, Connection, INVITEE, OobRecord, attach_invitation, service_of, set_metadata};
+use crate::connection::{
+    self, Connection, INVITEE, OobInput, OobRecord, OobRole, OobState, attach_invitation, service_of,
+    set_metadata,
+};
 use crate::engine::{AgentError, Kind, Unit};
 use crate::wallet::{self, OwnDid, Purpose};
 
@@ -26,7 +29,7 @@ pub async fn create(unit: &mut Unit<'_>, command: &CreateInvitation) -> Result<V
     let here = here(unit, command).await?;
     let invitation = message(unit, command, &protocols, &id, attachments, &here)?;
 
-    let mut record = OobRecord::new(unit, "await-response", "sender", &invitation);
+    let mut record = OobRecord::new(unit, OobState::Initial, OobRole::Sender, &invitation);
     record.our_recipient_key = Some(here.key.clone());
     record.multi_use = command.multi_use;
     if protocols.is_empty() {
@@ -36,8 +39,8 @@ pub async fn create(unit: &mut Unit<'_>, command: &CreateInvitation) -> Result<V
         attach_invitation(unit, &connection.connection_id, &invitation).await?;
         record.connection_id = Some(connection.connection_id);
     }
+    record.advance(unit, OobInput::Invited)?;
     unit.insert(&record)?;
-    record.notify(unit);
 
     Ok(json!({
         "state": "initial",

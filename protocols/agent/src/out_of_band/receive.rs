@@ -12,8 +12,8 @@ use super::commands::ReceiveInvitation;
 use super::invitation::{self, InvitedService};
 use super::reuse;
 use crate::connection::{
-    self, Connection, INVITER, OOB_TOPIC, OobRecord, TOPIC, attach_invitation, record_expansion, service_of,
-    short_form,
+    self, Connection, INVITER, OOB_TOPIC, OobInput, OobRecord, OobRole, OobState, TOPIC, attach_invitation,
+    record_expansion, service_of, short_form,
 };
 use crate::engine::{Agent, AgentError, HandlerError, Received, Unit};
 use crate::ports::Tenant;
@@ -137,7 +137,7 @@ impl Invited {
     }
 
     async fn begin(&self, unit: &mut Unit<'_>) -> Result<Begun, AgentError> {
-        let mut record = OobRecord::new(unit, "initial", "receiver", &self.invitation);
+        let mut record = OobRecord::new(unit, OobState::Initial, OobRole::Receiver, &self.invitation);
         let handshake =
             self.invitation["handshake_protocols"].as_array().is_some_and(|list| !list.is_empty());
         if let Some(connection) = self.existing(unit).await? {
@@ -205,11 +205,7 @@ impl Invited {
         mut record: OobRecord,
         connection_id: String,
     ) -> Result<Begun, AgentError> {
-        if record.state == "initial" {
-            record.notify(unit);
-        }
-        record.enter(unit, "done");
-        record.delete(unit);
+        record.advance(unit, OobInput::Connected)?;
         let view = record.view();
         if record.has_attachments() {
             attached_message(unit, &record)?;
@@ -223,7 +219,7 @@ impl Invited {
         let Some(mut record) = unit.load::<OobRecord>(oob_id).await? else {
             return Err(AgentError::internal("oob-state", "the invitation was taken or removed meanwhile"));
         };
-        if record.state == "await-response" {
+        if record.takes(OobInput::ReuseRefused) {
             reuse::not_accepted(unit, &mut record)?;
         }
         self.connect(unit, record).await
@@ -234,7 +230,7 @@ impl Invited {
         let their = invitation::as_service(&self.service.target(unit).await?)?;
         let message = attached_message(unit, &record)?;
         let key = wallet::new_key(unit).public();
-        record.enter(unit, "prepare-response");
+        record.advance(unit, OobInput::AnsweredInline)?;
         record.attach_thread_id = message.thread_id().map(str::to_owned);
         record.our_recipient_key = Some(key.base58());
         record.our_service = Some(json!(service_of(unit, key.as_base58())?));
@@ -259,7 +255,7 @@ impl Invited {
             AgentError::internal("connection-not-ready", "Connection not ready to process attach message")
                 .hint("accept the invitation and the request, then receive the invitation again")
         })?;
-        let record = OobRecord::new(unit, "done", "receiver", &self.invitation);
+        let record = OobRecord::new(unit, OobState::Done, OobRole::Receiver, &self.invitation);
         let target = unit.agent().directory().target(unit, &connection).await?;
         let key = |text: &str| PublicKey::from_base58(KeyType::Ed25519, text).ok();
         let received = Received {

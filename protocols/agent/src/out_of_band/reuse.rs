@@ -4,7 +4,7 @@ use chancery_didcomm::message::{Message, MessageType, Thread, Version};
 use serde_json::{Value, json};
 
 use super::invitation::{self, PROTOCOL};
-use crate::connection::{Connection, OobRecord, oob_of_invitation};
+use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
 use crate::engine::{AgentError, HandlerError, Received, Scope, Unit};
 use crate::ports::store::{Guard, Space};
 
@@ -40,14 +40,14 @@ pub async fn begin(
         .finish();
     send(unit, connection, &reuse).await?;
     record.reuse_msg_id = Some(id);
-    record.enter(unit, "await-response");
+    record.advance(unit, OobInput::ReuseSent)?;
     unit.insert(&record)?;
     Ok(record.oob_id)
 }
 
 /// The inviter did not accept, or did not answer.
 pub fn not_accepted(unit: &mut Unit<'_>, record: &mut OobRecord) -> Result<(), AgentError> {
-    record.enter(unit, "reuse-not-accepted");
+    record.advance(unit, OobInput::ReuseRefused)?;
     record.store(unit)?;
     tell(unit, record, "rejected");
     Ok(())
@@ -109,22 +109,17 @@ async fn accept(
     pthid: &str,
 ) -> Result<bool, AgentError> {
     let records = oob_of_invitation(unit, pthid).await?;
-    let awaiting = |r: &OobRecord| r.role == "sender" && r.state == "await-response";
+    let awaiting = |r: &OobRecord| r.takes(OobInput::ReuseAsked);
     let Some(mut record) = records.into_iter().find(awaiting) else { return Ok(false) };
     let id = &known.connection_id;
-    if record.multi_use {
-        let mut told = record.clone();
-        told.connection_id = Some(id.clone());
-        told.enter(unit, "done");
-    } else {
-        let stale = record.connection_id.clone().filter(|stale| stale != id);
-        record.finish(unit, id);
-        if let Some(stale) = stale
-            && let Some(stale) = unit.load::<Connection>(&stale).await?
-            && stale.state == "invitation"
-        {
-            stale.delete(unit).await?;
-        }
+    let multi_use = record.multi_use;
+    let stale = record.connection_id.clone().filter(|stale| stale != id);
+    record.finish(unit, id, OobInput::ReuseAsked)?;
+    if let Some(stale) = stale.filter(|_| !multi_use)
+        && let Some(stale) = unit.load::<Connection>(&stale).await?
+        && stale.state == "invitation"
+    {
+        stale.delete(unit).await?;
     }
     if let Some(mut connection) = unit.load::<Connection>(id).await? {
         connection.invitation_msg_id = Some(pthid.to_owned());
@@ -158,8 +153,7 @@ async fn waiting(unit: &mut Unit<'_>, received: &Received) -> Result<OobRecord, 
     let pthid = received.message.parent_thread_id().unwrap_or_default();
     let records = oob_of_invitation(unit, pthid).await?;
     let record = records.into_iter().find(|r| {
-        r.role == "receiver"
-            && r.state == "await-response"
+        r.takes(OobInput::ReuseAccepted)
             && r.reuse_msg_id.as_deref() == thid
             && r.connection_id.as_deref() == received.connection_id()
     });
@@ -171,8 +165,7 @@ async fn waiting(unit: &mut Unit<'_>, received: &Received) -> Result<OobRecord, 
 /// Receiver: takes a `handshake-reuse-accepted`.
 pub async fn receive_accepted(unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
     let mut record = waiting(unit, received).await?;
-    record.enter(unit, "reuse-accepted");
-    record.delete(unit);
+    record.advance(unit, OobInput::ReuseAccepted)?;
     tell(unit, &record, "accepted");
     Ok(())
 }
