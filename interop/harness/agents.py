@@ -59,16 +59,25 @@ def find_chancery(given):
     return max(built, key=lambda p: p.stat().st_mtime)
 
 
+GIVEN_PORTS = set()
+
+
 def free_port():
-    """Below the range from which the system takes ports for outgoing connections: one of those could take it first."""
+    """A port that nobody listens on and that was not given out before.
+
+    Below the range from which the system takes ports for outgoing connections: one of those could take it first.
+    """
     while True:
         port = random.randrange(20_000, 32_000)
+        if port in GIVEN_PORTS:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        GIVEN_PORTS.add(port)
+        return port
 
 
 def base58(data):
@@ -163,6 +172,10 @@ class Agent:
             if time.monotonic() > end:
                 raise Mismatch(f"{self.name} was not ready after {START_DEADLINE} s: {self.tail()}")
             time.sleep(0.02)
+
+        # ACA-Py says that it is ready without its DIDComm port, too.
+        if "address already in use" in self.tail(200):
+            raise Mismatch(f"{self.name}: somebody else has taken port {self.port}; run again")
 
     def start(self):
         self.launch()
