@@ -17,7 +17,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::route().guard(guard::Post()).to(post))
                 .route(web::route().guard(guard::Get()).to(get))
                 .route(web::route().guard(guard::Head()).to(HttpResponse::Ok))
-                .default_service(web::to(|| async { status_text(StatusCode::METHOD_NOT_ALLOWED) })),
+                .default_service(web::to(|| async {
+                    let mut answer = status_text(StatusCode::METHOD_NOT_ALLOWED);
+                    answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET,HEAD,POST"));
+                    answer
+                })),
         )
         .default_service(web::to(|| async { status_text(StatusCode::NOT_FOUND) }));
 }

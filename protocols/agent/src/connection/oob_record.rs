@@ -152,18 +152,22 @@ impl OobRecord {
         unit.save(self)
     }
 
-    /// It has led to `connection_id`: tells the controller, and removes it unless others may still use it.
+    /// It has led to `connection_id`: tells the controller, and removes it unless others may still use it. What is kept for
+    /// others goes on naming the connection that it waits with; the controller is shown the other one only when that one is
+    /// used again.
     pub fn finish(
         &mut self,
         unit: &mut Unit<'_>,
         connection_id: &str,
         input: OobInput,
     ) -> Result<(), AgentError> {
-        // What is kept for others names no connection that came of it.
-        let own = self.connection_id.replace(connection_id.to_owned());
+        let waits_with = self.connection_id.clone();
+        if !self.multi_use || input == OobInput::ReuseAsked {
+            self.connection_id = Some(connection_id.to_owned());
+        }
         self.advance(unit, input)?;
         if self.multi_use {
-            self.connection_id = own;
+            self.connection_id = waits_with;
         }
         Ok(())
     }
