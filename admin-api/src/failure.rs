@@ -162,7 +162,10 @@ impl Failure {
             Form::Numbered => format!("{}: {}", self.status.as_u16(), self.reason),
             Form::Bare => self.reason.clone(),
             Form::Hidden => texts::INTERNAL.to_owned(),
-            Form::Message => return response.json(json!({ "message": self.reason })),
+            Form::Message => {
+                let body = json!({ "message": self.reason }).to_string();
+                return response.content_type("application/json; charset=utf-8").body(body);
+            }
         };
         response.content_type("text/plain; charset=utf-8").body(text)
     }

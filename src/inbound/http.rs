@@ -19,7 +19,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::route().guard(guard::Head()).to(HttpResponse::Ok))
                 .default_service(web::to(|| async {
                     let mut answer = status_text(StatusCode::METHOD_NOT_ALLOWED);
-                    answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET,HEAD,POST"));
+                    answer
+                        .headers_mut()
+                        .insert(header::ALLOW, header::HeaderValue::from_static("GET,HEAD,POST"));
                     answer
                 })),
         )
