@@ -33,14 +33,19 @@ AUTOMATIC = [
 TROUBLE = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback \(most recent|panicked at|Unclosed ")
 # ACA-Py calls an ordinary close frame an error, between two ACA-Pys too.
 HARMLESS = re.compile(r"Unexpected Websocket message type received: 8: 1000")
+# What it says to a message that comes a second time, with its traceback.
+REPEATED = re.compile(r"ERROR Error receiving RFC 23 connection request\nTraceback (?:.*\n)+?.*Cannot accept connection response for .* active\n")
 
 
 def find_acapy():
-    """Path of `aca-py`: that of the virtual environment in $ACAPY, else of `interop/.venv`."""
-    venv = pathlib.Path(os.environ.get("ACAPY") or INTEROP / ".venv")
-    program = venv / "bin" / "aca-py"
+    """Path of `aca-py`: that of the virtual environment in $ACAPY, else of `interop/.venv`, which interop/acapy makes where
+    there is none (it says what it does)."""
+    named = os.environ.get("ACAPY")
+    program = pathlib.Path(named or INTEROP / ".venv") / "bin" / "aca-py"
+    if not program.exists() and not named:
+        subprocess.run([str(INTEROP / "acapy")], check=True)
     if not program.exists():
-        raise SystemExit(f"no ACA-Py at {program}: run interop/acapy first, or set ACAPY to a virtual environment that has it")
+        raise SystemExit(f"no ACA-Py at {program}: set ACAPY to a virtual environment that has it, or unset it")
     return program
 
 
@@ -215,7 +220,7 @@ class Agent:
         log = bytearray(self.log_path.read_bytes())
         for begun, ended in self.endings:
             log[begun:ended] = b"\n" * (ended - begun)
-        lines = log[offset:].decode("utf-8", "replace").splitlines()
+        lines = REPEATED.sub("", log[offset:].decode("utf-8", "replace")).splitlines()
         return [line for line in lines if TROUBLE.search(line) and not HARMLESS.search(line)]
 
     def tail(self, lines=12):
