@@ -215,12 +215,13 @@ class Agent:
     def log_size(self):
         return self.log_path.stat().st_size
 
-    def trouble_since(self, offset):
-        """Error lines and tracebacks that the agent has logged after `offset`."""
+    def trouble_since(self, offset, with_repeats=False):
+        """Error lines and tracebacks that the agent has logged after `offset`. `with_repeats`: its peer was killed."""
         log = bytearray(self.log_path.read_bytes())
         for begun, ended in self.endings:
             log[begun:ended] = b"\n" * (ended - begun)
-        lines = REPEATED.sub("", log[offset:].decode("utf-8", "replace")).splitlines()
+        said = log[offset:].decode("utf-8", "replace")
+        lines = (REPEATED.sub("", said) if with_repeats else said).splitlines()
         return [line for line in lines if TROUBLE.search(line) and not HARMLESS.search(line)]
 
     def tail(self, lines=12):
