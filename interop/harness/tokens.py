@@ -18,7 +18,7 @@ SHAPES = [
     ("did:peer:2", r"did:peer:2(?:\.[AEVID]z[A-Za-z0-9]+|\.S[A-Za-z0-9_-]+)+"),
     ("jws", r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{80,}"),
     ("BLS multikey", rf"\bzUC7{BASE58}{{120,}}"),
-    ("proof", rf"\bz{BASE58}{{80,}}"),
+    ("proof", rf"\bz{BASE58}{{80,90}}\b"),
     ("multikey", rf"\bz6(?:Mk|LS){BASE58}{{44}}"),
     ("P-256 multikey", rf"\bzDna{BASE58}{{45}}\b"),
     ("uuid", r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"),

@@ -31,6 +31,10 @@ class Comparing(unittest.TestCase):
     def test_two_ids_do_not_become_one(self):
         self.assertEqual(self.paths([ONE, TWO], [LIVE_ONE, LIVE_ONE]), ["$[1]"])
 
+    def test_a_bls_key_is_one_whatever_it_begins_with(self):
+        self.assertEqual(self.paths({"verkey": "2" * 131}, {"verkey": "z" + "K" * 130}), [])
+        self.assertEqual(self.paths({"verkey": "2" * 131}, {"verkey": "z" + "K" * 87}), ["$.verkey"])
+
     def test_an_id_inside_a_text_is_followed(self):
         self.tokens.bind(ONE, LIVE_ONE)
         text = "400: Record not found: connection/{}."
