@@ -86,7 +86,7 @@ struct Crew {
 impl Workers for Crew {
     fn outbound(&self, items: Vec<Item>) {
         if let Some((carrier, dispatcher)) = self.outbound.get() {
-            dispatcher.add(items.into_iter().filter_map(|item| carrier.job(item)).collect());
+            dispatcher.add(items.into_iter().filter_map(|item| carrier.job(item, false)).collect());
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Schedule {
 pub struct Letter {
     item: Item,
     outbound: Outbound,
+    /// An earlier run left it: it may have arrived.
+    left_over: bool,
 }
 
 /// Carries messages.
@@ -84,8 +86,9 @@ impl Carrier {
         let _ = self.agent.set(agent);
     }
 
-    /// The job of a committed row; `None` when the row can't be read (it becomes a dead letter).
-    pub fn job(&self, item: Item) -> Option<Job<Letter>> {
+    /// The job of a committed row, `left_over` by an earlier run or new; `None` when the row can't be read (it becomes a
+    /// dead letter).
+    pub fn job(&self, item: Item, left_over: bool) -> Option<Job<Letter>> {
         match Agent::read_outbound(&item) {
             Ok(outbound) => Some(Job {
                 id: item.seq,
@@ -93,7 +96,7 @@ impl Carrier {
                 lane: lane(&outbound),
                 thread: (outbound.scope == Scope::Thread).then(|| outbound.thread_id.clone()),
                 attempts: item.attempts,
-                content: Arc::new(Letter { item, outbound }),
+                content: Arc::new(Letter { item, outbound, left_over }),
             }),
             Err(error) => {
                 tracing::error!(%error, seq = item.seq, "an outbound message can't be read");
@@ -134,6 +137,11 @@ impl Courier for Carrier {
     async fn deliver(&self, job: &Job<Letter>) -> Outcome {
         let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
         let letter = &*job.content;
+        let repeat = job.attempts > 0 || letter.left_over;
+        if repeat && agent.answered(&letter.item, &letter.outbound).await.unwrap_or(false) {
+            tracing::debug!(tenant = %letter.item.tenant, thread = %letter.outbound.thread_id, "already answered, not sent again");
+            return Outcome::Delivered;
+        }
         let moved = if job.attempts > 0 { self.target_now(agent, letter).await } else { None };
         let outbound = moved.as_ref().unwrap_or(&letter.outbound);
         let Some(endpoint) = &outbound.target.endpoint else {
@@ -223,7 +231,7 @@ pub async fn resume(
         let mut jobs = Vec::with_capacity(items.len());
         for item in items {
             let (tenant, seq, created) = (item.tenant.clone(), item.seq, item.created);
-            match carrier.job(item) {
+            match carrier.job(item, true) {
                 Some(job) if job.endpoint.is_empty() && created.0 < oldest => {
                     carrier.store.lazily(&tenant, vec![Op::Dequeue(seq)]);
                 }

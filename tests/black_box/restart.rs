@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Event, Pair, offer};
+use crate::support::{AUTOMATIC, Agent, Event, Pair, connect, offer};
 
 const TOPIC: &str = "issue_credential_v2_0";
 
@@ -46,6 +46,59 @@ async fn a_message_to_a_peer_that_is_down_arrives_once_it_is_back() {
         |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"];
     pair.holder.controller.event("the holder's exchange done", done).await;
     pair.issuer.controller.event("the issuer's exchange done", done).await;
+}
+
+#[tokio::test]
+async fn a_message_that_was_answered_is_not_sent_again_after_a_kill() {
+    let (issuer, relay) = Agent::start_behind("issuer", AUTOMATIC).await;
+    let mut holder = Agent::start("holder", AUTOMATIC).await;
+    let (to_holder, _) = connect(&issuer, &holder).await;
+    let did = issuer.did("ed25519").await;
+    // The request arrives and is answered, but the holder never hears that it arrived.
+    relay.silent(true);
+    let sent = issuer
+        .post("/issue-credential-2.0/send-offer", offer(&to_holder, &did, "Ed25519Signature2020"))
+        .await;
+    let done =
+        |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"];
+    holder.controller.event("the holder's exchange done", done).await;
+    let before = relay.passed();
+    assert_eq!(
+        holder.get("/chancery/outbox").await["results"].as_array().unwrap().len(),
+        2,
+        "request and ack"
+    );
+    holder.kill();
+    relay.silent(false);
+    holder.spawn().await;
+    issuer.controller.event("the issuer's exchange done", done).await;
+    assert_eq!(relay.passed() - before, 1, "the acknowledgement, and not the request again");
+    nothing_waits(&holder).await;
+}
+
+/// Returns once the outbox is empty, without any further step.
+async fn nothing_waits(agent: &Agent) {
+    while agent.get("/chancery/outbox").await["results"] != json!([]) {}
+}
+
+#[tokio::test]
+async fn what_was_delivered_is_not_sent_again_after_a_kill() {
+    let (issuer, relay) = Agent::start_behind("issuer", AUTOMATIC).await;
+    let mut holder = Agent::start("holder", AUTOMATIC).await;
+    let (to_holder, _) = connect(&issuer, &holder).await;
+    let did = issuer.did("ed25519").await;
+    let sent = issuer
+        .post("/issue-credential-2.0/send-offer", offer(&to_holder, &did, "Ed25519Signature2020"))
+        .await;
+    let done =
+        |e: &Event| e.topic == TOPIC && e.body["state"] == "done" && e.body["thread_id"] == sent["thread_id"];
+    issuer.controller.event("the issuer's exchange done", done).await;
+    nothing_waits(&holder).await;
+    let before = relay.passed();
+    holder.kill();
+    holder.spawn().await;
+    connect(&issuer, &holder).await;
+    assert_eq!(relay.passed() - before, 2, "the new connection's request and complete");
 }
 
 #[tokio::test]

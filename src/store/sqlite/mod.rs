@@ -171,6 +171,7 @@ impl SqliteStore {
             clock: Arc::clone(&options.clock),
             reindex,
             keep,
+            durable: folder.is_none(),
             folder,
         })
         .map_err(|error| OpenError::Io { path: path.clone(), error })?;

@@ -25,8 +25,8 @@ use super::store_error;
 const BATCH: usize = 64;
 /// Most lazy changes in one transaction.
 const LAZY_BATCH: usize = 1_024;
-/// How long lazy changes wait for a commit to ride with.
-const LAZY: Duration = Duration::from_millis(100);
+/// How long lazy changes wait for a commit to ride with. Short: a process that is killed meanwhile repeats what they tell of.
+const LAZY: Duration = Duration::from_millis(2);
 /// Pause after which the write-ahead log is copied into the file. Not after every commit: with one caller the queue is
 /// empty each time, and a checkpoint costs more than the commit.
 const QUIET: Duration = Duration::from_millis(300);
@@ -65,6 +65,8 @@ pub(super) struct Writer {
     pub clock: Arc<dyn Clock>,
     pub reindex: Reindex,
     pub keep: Keep,
+    /// Commits are synced to the disk.
+    pub durable: bool,
     /// Removed at the end (a wallet in memory).
     pub folder: Option<std::path::PathBuf>,
 }
@@ -129,6 +131,9 @@ enum Next {
 
 struct Thread {
     conn: Connection,
+    durable: bool,
+    /// The connection does not sync at present.
+    relaxed: bool,
     lock: FileLock,
     inbox: Receiver<Job>,
     rows: KnownRows,
@@ -145,6 +150,8 @@ impl Thread {
     fn new(writer: Writer, inbox: Receiver<Job>) -> Self {
         Self {
             conn: writer.conn,
+            durable: writer.durable,
+            relaxed: false,
             lock: writer.lock,
             inbox,
             rows: KnownRows::default(),
@@ -357,6 +364,7 @@ impl Thread {
 
     fn transaction(&mut self, batch: &[Waiting]) -> Result<Vec<Result<Committed, Refused>>, Failed> {
         let outside = |error| Failed { at: None, halt: Halt::Sql(error) };
+        self.relax(batch.iter().all(|waiting| waiting.answer.is_none())).map_err(outside)?;
         execute(&self.conn, "BEGIN IMMEDIATE").map_err(outside)?;
         let mut applier = Applier { conn: &self.conn, rows: &mut self.rows };
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -369,6 +377,15 @@ impl Thread {
         }
         execute(&self.conn, "COMMIT").map_err(outside)?;
         Ok(outcomes)
+    }
+
+    /// Lazy changes alone are not synced: they outlive the process without, and a system that fails may repeat them.
+    fn relax(&mut self, relaxed: bool) -> rusqlite::Result<()> {
+        if self.durable && self.relaxed != relaxed {
+            self.conn.pragma_update(None, "synchronous", if relaxed { "NORMAL" } else { "FULL" })?;
+            self.relaxed = relaxed;
+        }
+        Ok(())
     }
 
     /// Back to no transaction and no assumptions.

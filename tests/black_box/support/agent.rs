@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Controller;
+use super::{Controller, Relay};
 
 /// A raw key: opening costs milliseconds; the derivation has tests of its own.
 const RAW_KEY: &str = "CwNJroKHTSSj3XvE7ZAnuKiTn2C4QkFvxEqfm5rzhNrb";
@@ -42,11 +42,28 @@ impl Agent {
         Self::start_at(name, admin, didcomm, options).await
     }
 
+    /// Reached through a relay.
+    pub async fn start_behind(name: &str, options: &[&str]) -> (Self, Relay) {
+        let (admin, didcomm) = (free_port(), free_port());
+        let relay = Relay::start(&format!("http://127.0.0.1:{didcomm}"));
+        (Self::start_announcing(name, admin, didcomm, &relay.url, options).await, relay)
+    }
+
     pub async fn start_at(name: &str, admin: u16, didcomm: u16, options: &[&str]) -> Self {
+        let endpoint = format!("http://127.0.0.1:{didcomm}");
+        Self::start_announcing(name, admin, didcomm, &endpoint, options).await
+    }
+
+    async fn start_announcing(
+        name: &str,
+        admin: u16,
+        didcomm: u16,
+        endpoint: &str,
+        options: &[&str],
+    ) -> Self {
         let home = std::env::temp_dir().join(format!("chancery-test-{}-{name}-{admin}", std::process::id()));
         std::fs::create_dir_all(&home).unwrap();
         let controller = Controller::start();
-        let endpoint = format!("http://127.0.0.1:{didcomm}");
         let fixed = format!(
             "start --label {name} -it http 127.0.0.1 {didcomm} -ot http -ot ws -e {endpoint} --admin 127.0.0.1 {admin} \
              --admin-insecure-mode --no-ledger --auto-provision --wallet-type askar --wallet-name {name} --wallet-key {RAW_KEY} \
@@ -59,7 +76,7 @@ impl Agent {
         let mut agent = Self {
             controller,
             admin: format!("http://127.0.0.1:{admin}"),
-            endpoint,
+            endpoint: endpoint.to_owned(),
             home,
             http,
             args,

@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 
 use super::messages::PROTOCOL;
+use super::state::State;
 use super::{report, requester, responder};
 use crate::connection::{Accept, Connection};
-use crate::engine::{AgentError, HandlerError, Protocol, Received, Spoken, Unit, Work};
+use crate::engine::{AgentError, HandlerError, Outbound, Protocol, Received, Spoken, Unit, Work};
+use crate::ports::Timestamp;
 
 /// The handler.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,30 @@ impl Protocol for Handler {
                 }
             },
         }
+    }
+
+    async fn answered(
+        &self,
+        unit: &mut Unit<'_>,
+        sent: &Outbound,
+        since: Timestamp,
+    ) -> Result<bool, AgentError> {
+        let Some(id) = &sent.connection_id else { return Ok(false) };
+        let Some(connection) = unit.peek::<Connection>(id).await? else { return Ok(false) };
+        if connection.updated_at <= since.to_text() {
+            return Ok(false);
+        }
+        let (they_asked, state) = (connection.they_were_invited(), State::of(&connection.state));
+        let name = sent.message["@type"].as_str().and_then(|kind| kind.rsplit('/').next());
+        Ok(match name {
+            Some("request") => {
+                !they_asked
+                    && connection.request_id.as_deref() == sent.message["@id"].as_str()
+                    && matches!(state, State::Response | State::Completed)
+            }
+            Some("response") => they_asked && state == State::Completed,
+            _ => false,
+        })
     }
 
     async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {

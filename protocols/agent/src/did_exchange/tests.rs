@@ -300,6 +300,30 @@ fn reject_changes_only_the_own_record() {
     assert_eq!(only_connection(holder)["state"], "request");
 }
 
+#[test]
+fn a_handshake_message_counts_as_answered_once_the_answer_was_taken() {
+    let world = World::new(&["issuer", "holder"], protocols);
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    let answered = |party: &Party, item: &crate::ports::store::Item| {
+        let outbound = crate::engine::Agent::read_outbound(item).unwrap();
+        crate::testing::now(party.agent.answered(item, &outbound)).unwrap()
+    };
+    let deliver = |from: &Party, item: &crate::ports::store::Item, to: &Party| {
+        to.receive(&from.pack(&crate::engine::Agent::read_outbound(item).unwrap()))
+    };
+    let invitation = invite(issuer, handshake(&["didexchange/1.1"], true));
+    receive(&world, holder, &invitation, true);
+    let request = holder.take_outbound().remove(0);
+    deliver(holder, &request, issuer);
+    assert!(!answered(holder, &request));
+    let response = issuer.take_outbound().remove(0);
+    deliver(issuer, &response, holder);
+    assert!(answered(holder, &request) && !answered(issuer, &response));
+    let complete = holder.take_outbound().remove(0);
+    deliver(holder, &complete, issuer);
+    assert!(answered(issuer, &response) && !answered(holder, &complete));
+}
+
 /// A second delivery of any message of the handshake changes nothing; a response that was lost is sent again.
 #[test]
 fn repeats_do_no_harm() {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chancery_did::SecretKey;
+use chancery_didcomm::message::MessageType;
 use chancery_didcomm::v1::SharedSecrets;
 use chancery_jsonld::Processor;
 
@@ -228,6 +229,21 @@ impl Agent {
         }
         for verkey in unpark {
             self.take_parked(tenant, &verkey).await;
+        }
+    }
+
+    /// Whether a queued message has been answered by the other side: what was delivered just before a crash, or timed out
+    /// although it arrived, need not be sent again.
+    ///
+    /// Errors: those of the store.
+    pub async fn answered(&self, item: &Item, outbound: &Outbound) -> Result<bool, AgentError> {
+        let kind = outbound.message.get("@type").and_then(serde_json::Value::as_str);
+        let Some(Ok(kind)) = kind.map(MessageType::parse) else { return Ok(false) };
+        match self.protocol(kind.protocol(), kind.version().major) {
+            Some((protocol, _)) => {
+                protocol.answered(&mut self.unit(&item.tenant), outbound, item.created).await
+            }
+            None => Ok(false),
         }
     }
 

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chancery_didcomm::message::Message;
 use serde_json::Value;
 
-use super::{Agent, AgentError, Received, Unit, Work};
-use crate::ports::Tenant;
+use super::{Agent, AgentError, Outbound, Received, Unit, Work};
+use crate::ports::{Tenant, Timestamp};
 
 /// One protocol version that is spoken, for dispatch and for feature discovery.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +81,16 @@ pub trait Protocol: Send + Sync {
         _agent: &Agent,
         _tenant: &Tenant,
         _invitation: &Value,
+    ) -> Result<bool, AgentError> {
+        Ok(false)
+    }
+    /// Whether the other side's answer to a message of this protocol, queued at `since`, has been taken. Only what the
+    /// records prove counts: a message that was answered isn't sent again.
+    async fn answered(
+        &self,
+        _unit: &mut Unit<'_>,
+        _sent: &Outbound,
+        _since: Timestamp,
     ) -> Result<bool, AgentError> {
         Ok(false)
     }

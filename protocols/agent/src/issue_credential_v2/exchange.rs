@@ -15,6 +15,9 @@ use crate::ports::store::{NewRow, Query, RowKey, Space, Tag};
 /// What the other side is told when an exchange fails.
 pub(super) const ABANDONED: &str = "issuance-abandoned";
 
+/// How a tombstone calls an exchange that ended well.
+pub(super) const DONE: &str = "done";
+
 /// Codes of failures that end the exchange when they happen in an automatic answer.
 const FATAL: [&str; 2] = ["no-supported-format", "exchange-state"];
 
@@ -303,7 +306,7 @@ pub(super) async fn apply(
             }
             Effect::Notify => notify(unit, &record),
             Effect::Remove => {
-                let outcome = if record.state == State::Done { "done" } else { "failed" };
+                let outcome = if record.state == State::Done { DONE } else { "failed" };
                 remove(unit, &record, outcome).await?;
             }
         }

@@ -5,13 +5,14 @@ use chancery_credentials::format;
 use chancery_didcomm::message::Message;
 use serde_json::Map;
 
-use super::exchange::{self, ABANDONED, fail, go_on, tombstone};
+use super::exchange::{self, ABANDONED, DONE, fail, go_on, tombstone};
 use super::messages::{self, Body, Kind, PROTOCOL};
 use super::record::{Exchange, Initiator, Role, State};
 use super::state::{self, Input};
 use crate::connection::send_in_exchange;
 use crate::credential::{Reach, refusal};
-use crate::engine::{AgentError, HandlerError, Protocol, Received, Record, Spoken, Unit, Work};
+use crate::engine::{AgentError, HandlerError, Outbound, Protocol, Received, Record, Spoken, Unit, Work};
+use crate::ports::Timestamp;
 use crate::ports::store::Query;
 
 /// Name for queued work.
@@ -81,6 +82,28 @@ impl Protocol for Handler {
         Message::from_json(offer.into())
             .map(Some)
             .map_err(|e| AgentError::internal("message-unreadable", e.to_string()))
+    }
+
+    async fn answered(
+        &self,
+        unit: &mut Unit<'_>,
+        sent: &Outbound,
+        since: Timestamp,
+    ) -> Result<bool, AgentError> {
+        let message = Message::from_json(sent.message.clone());
+        let message = message.map_err(|e| AgentError::internal("message-unreadable", e.to_string()))?;
+        let Some(kind) = Kind::of(message.message_type().name()) else { return Ok(false) };
+        let role = match kind {
+            Kind::Proposal | Kind::Request => Role::Holder,
+            Kind::Offer | Kind::Issue => Role::Issuer,
+        };
+        let connection_id = sent.connection_id.as_deref();
+        let context = Context { connection_id, thread_id: &sent.thread_id, message: &message };
+        match find(unit, &context, Some(role)).await? {
+            // What was queued after the record last moved answers a repeat of the other side's.
+            Some(record) => Ok(record.updated_at > since.to_text() && state::answered(&record, kind)),
+            None => Ok(tombstone(unit, role, connection_id, &sent.thread_id).await?.as_deref() == Some(DONE)),
+        }
     }
 
     async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {

@@ -29,6 +29,11 @@ impl Kind {
     /// All, in the order of an exchange.
     pub const ALL: [Self; 4] = [Self::Proposal, Self::Offer, Self::Request, Self::Issue];
 
+    /// The one of this name in the message type.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// Name in the message type.
     pub fn name(self) -> &'static str {
         match self {

@@ -182,6 +182,21 @@ pub fn may_store(record: &Exchange) -> Result<(), Refusal> {
     }
 }
 
+/// Whether the record shows that the other side has answered a message of ours.
+pub fn answered(record: &Exchange, kind: Kind) -> bool {
+    use State::{CredentialIssued, CredentialReceived, CredentialRevoked, Done};
+    match kind {
+        Kind::Proposal => {
+            matches!(record.state, State::OfferReceived | State::RequestSent | CredentialReceived | Done)
+        }
+        Kind::Offer => {
+            matches!(record.state, State::RequestReceived | CredentialIssued | Done | CredentialRevoked)
+        }
+        Kind::Request => matches!(record.state, CredentialReceived | Done),
+        Kind::Issue => matches!(record.state, Done | CredentialRevoked),
+    }
+}
+
 /// Applies an input to a record ([`State::Start`]: a new one).
 pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
     use Effect::{Notify, Remove, Save, Send, SendAck, SendReport};

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::world::{Kind, Pair, content};
-use crate::engine::{Rejection, Settings};
+use crate::engine::{Agent, Rejection, Settings};
 use crate::issue_credential_v2 as issue;
 use crate::ports::Store;
-use crate::ports::store::{Commit, NewRow, Op, RowKey};
+use crate::ports::store::{Commit, Item, NewRow, Op, Queue, RowKey};
 use crate::testing::now;
 
 fn kept(_: &str, settings: &mut Settings) {
@@ -344,4 +344,42 @@ fn offers_of_unknown_formats_are_carried_and_cannot_be_requested() {
     assert_eq!(record("indy")["state"], "offer-received");
     assert!(record("indy")["error_msg"].as_str().unwrap().contains("\"indy\""));
     assert_eq!(record("indy")["by_format"]["cred_offer"]["indy"], json!({"x": 1}));
+}
+
+#[test]
+fn a_message_counts_as_answered_once_the_answer_was_taken() {
+    for keep in [true, false] {
+        let pair = Pair::with(|_, settings| settings.preserve_exchange_records = keep);
+        let queued = |party: &str| now(pair.world.party(party).store.items(Queue::Outbound, 0, 9)).unwrap();
+        let answered = |party: &str, item: &Item| {
+            let outbound = Agent::read_outbound(item).unwrap();
+            now(pair.world.party(party).agent.answered(item, &outbound)).unwrap()
+        };
+        pair.send_offer(json!({}));
+        let mut sent = vec![("issuer", queued("issuer").remove(0))];
+        pair.world.settle();
+        assert!(!answered("issuer", &sent[0].1), "received, not answered");
+        for (party, operation) in [("holder", "send-request"), ("issuer", "issue"), ("holder", "store")] {
+            pair.on_record(party, operation, &pair.id(party), json!({})).unwrap();
+            let (asker, item) = sent.pop().unwrap();
+            assert!(!answered(asker, &item), "{operation} is under way");
+            sent.push((party, queued(party).remove(0)));
+            pair.world.settle();
+            assert!(answered(asker, &item), "{operation} arrived, kept: {keep}");
+        }
+        let (asker, ack) = sent.pop().unwrap();
+        assert!(!answered(asker, &ack), "nothing answers an acknowledgement");
+    }
+}
+
+#[test]
+fn what_answers_a_repeat_is_sent_though_the_record_is_further() {
+    let pair = Pair::with(kept);
+    exchange(&pair, "");
+    let request = stored(&pair, "holder", "cred_request");
+    pair.deliver("holder", request);
+    let again = pair.issuer().take_outbound().remove(0);
+    let outbound = Agent::read_outbound(&again).unwrap();
+    assert_eq!(outbound.message, stored(&pair, "issuer", "cred_issue"));
+    assert!(!now(pair.issuer().agent.answered(&again, &outbound)).unwrap());
 }
