@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod inbound;
+pub mod limits;
 pub mod live;
 pub mod operations;
 pub mod outbound;

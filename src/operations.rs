@@ -15,7 +15,7 @@ use crate::config::{AdminAccess, Config};
 use crate::delivery::Dispatcher;
 use crate::inbound::Endpoint;
 use crate::outbound::Letter;
-use crate::telemetry::metrics::{self, Page};
+use crate::telemetry::metrics::{self, Page, Port};
 use crate::webhooks::Notice;
 
 /// What else is measured.
@@ -66,6 +66,10 @@ impl Process {
             tracing::warn!("{warning}: give it a key with ACAPY_ADMIN_API_KEY");
             warnings.push(warning);
         }
+        if let Some(warning) = crate::limits::open_files(config) {
+            tracing::warn!("{warning}");
+            warnings.push(warning);
+        }
         Self {
             config: config.status_config(),
             warnings,
@@ -106,8 +110,9 @@ impl Process {
         page.gauge(
             "chancery_inbound_handling",
             "DIDComm messages being handled",
-            self.endpoint.handling.load(Ordering::Relaxed),
+            self.endpoint.gate.handling(),
         );
+        self.endpoint.rejected.write(page);
     }
 
     fn deliveries(&self, page: &mut Page) {
@@ -178,7 +183,7 @@ impl Operations for Process {
             in_sessions: self.endpoint.figures.sessions.load(Ordering::Relaxed),
             out_encode: 0,
             out_deliver: out.in_flight.load(Ordering::Relaxed),
-            task_active: self.endpoint.handling.load(Ordering::Relaxed) as u64,
+            task_active: self.endpoint.gate.handling() as u64,
             task_done: since(0, done),
             task_failed: since(1, failed),
             task_pending: out.waiting.load(Ordering::Relaxed)
@@ -224,6 +229,10 @@ impl Operations for Process {
             Err(_) => reasons.push("the delivery workers did not answer within 5 s".to_owned()),
         }
         reasons
+    }
+
+    fn rejected(&self, reason: &'static str) {
+        self.endpoint.rejected.count(Port::Admin, reason);
     }
 
     async fn metrics(&self) -> String {

@@ -17,6 +17,7 @@ use chancery_jsonld::{Documents, Processor};
 use crate::config::{self, AdminAccess, Config, Scheme, Storage, WalletType};
 use crate::delivery::{Backoff, Burial, Dispatcher};
 use crate::inbound::{self, Endpoint};
+use crate::limits;
 use crate::live::Live;
 use crate::operations::{Meters, Process};
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
@@ -265,6 +266,7 @@ async fn build_agent(
         workers: crew.clone(),
         watch: crew.live.clone(),
         jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
+        edge: limits::edge(config),
         settings: settings(config, targets),
         tenant: tenant.clone(),
     };
@@ -305,13 +307,12 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     let stopping = Arc::new(AtomicBool::new(false));
     let endpoint = Arc::new(Endpoint {
         agent: agent.clone(),
-        max_message_bytes: config.transport.max_message_bytes,
-        max_concurrent: config.concurrency.didcomm,
+        gate: limits::gate(&config, clock.clone()),
         heartbeat: config.transport.ws_heartbeat,
         ws_timeout: config.transport.ws_timeout,
         stopping: stopping.clone(),
         figures: Arc::default(),
-        handling: 0.into(),
+        rejected: Arc::default(),
     });
     let process = Arc::new(Process::new(
         &config,
@@ -452,7 +453,9 @@ fn start_servers(
             Scheme::Ws => inbound::Kind::Ws,
         };
         tracing::info!(?kind, host = %transport.host, port = transport.port, "DIDComm");
-        servers.push(inbound::serve(kind, endpoint.clone(), listener, workers).map_err(io)?);
+        servers.push(
+            inbound::serve(kind, endpoint.clone(), listener, limits::didcomm(config, workers)).map_err(io)?,
+        );
     }
     if let Some(admin) = &config.admin {
         let listener = listen(&admin.host, admin.port)?;
@@ -465,8 +468,7 @@ fn start_servers(
             operations: process.clone(),
             auth,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            max_request_bytes: admin.max_request_bytes,
-            max_concurrent: config.concurrency.admin,
+            limits: limits::admin(config),
         };
         tracing::info!(host = %admin.host, port = admin.port, "admin API");
         servers.push(chancery_admin_api::serve(api, listener, workers).map_err(io)?);

@@ -1,6 +1,7 @@
 //! Answers that are not a success: ACA-Py's text, or RFC 9457 for callers that ask for it.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
@@ -49,7 +50,8 @@ pub(crate) struct Details {
     /// The faults of the input by member.
     faults: Option<Value>,
     form: Form,
-    retry_after: bool,
+    /// Seconds in `Retry-After`.
+    retry_after: Option<u64>,
 }
 
 /// How ACA-Py writes the body.
@@ -76,7 +78,7 @@ impl Failure {
             hint: None,
             faults: None,
             form: Form::Numbered,
-            retry_after: false,
+            retry_after: None,
         }))
     }
 
@@ -117,7 +119,15 @@ impl Failure {
     pub(crate) fn busy(reason: impl Into<String>) -> Self {
         let mut failure =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", reason).hint("send the request again later");
-        failure.retry_after = true;
+        failure.retry_after = Some(1);
+        failure
+    }
+
+    /// 429 with `Retry-After`.
+    pub(crate) fn too_many(reason: &'static str, wait: Duration) -> Self {
+        let hint = "send fewer requests, or raise the limit that the reason names";
+        let mut failure = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", reason).hint(hint);
+        failure.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u64);
         failure
     }
 
@@ -152,8 +162,8 @@ impl Failure {
     pub(crate) fn answer(&self, headers: &HeaderMap, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-        if self.retry_after {
-            response.insert_header((header::RETRY_AFTER, "1"));
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         if wants_problem(headers) {
             return self.problem(response, request_id);
@@ -216,7 +226,7 @@ impl From<AgentError> for Failure {
         let mut failure = Self::new(status, error.code, reason);
         failure.field = error.field;
         failure.hint = error.hint;
-        failure.retry_after = error.kind == Kind::Unavailable;
+        failure.retry_after = (error.kind == Kind::Unavailable).then_some(1);
         if error.kind == Kind::Internal && error.fault == Fault::Ours {
             failure.form = Form::Hidden;
         }

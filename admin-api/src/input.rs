@@ -7,6 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::rt::time::timeout;
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
+use chancery_agent::edge::Shape;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
@@ -14,18 +15,16 @@ use crate::failure::Failure;
 use crate::operation::{Body, Operation};
 use crate::schema::{Field, Kind, check_members};
 
-/// How long a caller may take to send its body.
-const BODY_TIME: Duration = Duration::from_secs(30);
-
 /// So many times the limit is read and thrown away, so that a caller who sends too much sees the answer and not a reset
 /// connection.
 const PATIENCE: usize = 8;
 
-/// The whole body, up to the limit.
+/// The whole body, up to the limit, within the time.
 pub(crate) async fn read_body(
     request: &HttpRequest,
     mut payload: Payload,
     limit: usize,
+    time: Duration,
 ) -> Result<Bytes, Failure> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     let reading = async {
@@ -50,9 +49,9 @@ pub(crate) async fn read_body(
         }
         Ok(body.freeze())
     };
-    timeout(BODY_TIME, reading).await.unwrap_or_else(|_| {
+    timeout(time, reading).await.unwrap_or_else(|_| {
         Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "Request Timeout")
-            .hint("send the whole body within 30 seconds"))
+            .hint("send the whole body within --request-body-timeout"))
     })
 }
 
@@ -77,9 +76,10 @@ pub(crate) fn gather(
     body: &[u8],
     query: &str,
     path: Map<String, Value>,
+    shape: Shape,
 ) -> Result<Map<String, Value>, Failure> {
     let mut input = match &operation.body {
-        Some(declared) => members(declared, content_type, body)?,
+        Some(declared) => members(declared, content_type, body, shape)?,
         None => Map::new(),
     };
     if !operation.query.is_empty() {
@@ -96,13 +96,22 @@ pub(crate) fn gather(
     Ok(input)
 }
 
-fn members(declared: &Body, content_type: Option<&str>, body: &[u8]) -> Result<Map<String, Value>, Failure> {
+fn members(
+    declared: &Body,
+    content_type: Option<&str>,
+    body: &[u8],
+    shape: Shape,
+) -> Result<Map<String, Value>, Failure> {
     let schema = declared.schema;
     // What is not called JSON counts as `{}` where that is refused; elsewhere the body is read whatever it is called.
     let counts = content_type.is_some_and(is_json) || !schema.requires_something();
     let mut value = if body.is_empty() || !counts {
         Value::Object(Map::new())
     } else {
+        shape.check(body).map_err(|misshapen| {
+            Failure::not_json()
+                .hint(format!("the body is {misshapen}: see --max-json-depth and --max-json-values"))
+        })?;
         serde_json::from_slice(body).map_err(|_| Failure::not_json())?
     };
     schema.check(&mut value).map_err(|tree| Failure::invalid("json", tree))?;

@@ -227,9 +227,10 @@ impl Call {
     /// The command, out of the input.
     pub(crate) fn command<C: DeserializeOwned>(&mut self) -> Result<C, Failure> {
         let input = Value::Object(std::mem::take(&mut self.input));
-        serde_json::from_value(input).map_err(|error| {
-            // The schema let through what the command doesn't take. The message may repeat values: not for the caller.
-            tracing::debug!(%error, "the input does not fit the command");
+        serde_json::from_value(input).map_err(|_| {
+            // The schema let through what the command doesn't take. The error may repeat values: neither for the caller
+            // nor for the log.
+            tracing::debug!("the input does not fit the command");
             Failure::invalid("json", Tree::whole(invalid::NOT_AN_OBJECT))
         })
     }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
@@ -21,10 +21,16 @@ use crate::groups::{self, Entry, Paths};
 use crate::input::{gather, read_body};
 use crate::operation::{Answer, Call, Operation};
 use crate::state::{AdminApi, State};
-use crate::{cors, idempotency, page, socket, texts};
+use crate::{cors, idempotency, page, rate, socket, texts};
+
+/// The code of a refusal, in the extensions of its answer.
+struct Refused(&'static str);
 
 /// Header that carries the request id, in requests and answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Largest body of a caller without the key, bytes.
+const UNKNOWN_CALLER_BYTES: usize = 64 * 1024;
 
 /// The id of a request, in its extensions.
 #[derive(Clone)]
@@ -39,6 +45,8 @@ struct RequestId(String);
 /// When the listener can't be used.
 pub fn serve(api: AdminApi, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
     let state = Arc::new(State::new(api));
+    let limits = &state.api.limits;
+    let (connections, header_time, idle_time) = (limits.connections, limits.header_time, limits.idle_time);
     let factory = move || {
         let edge_state = state.clone();
         let routes_state = state.clone();
@@ -52,8 +60,9 @@ pub fn serve(api: AdminApi, listener: TcpListener, workers: usize) -> std::io::R
         .workers(workers)
         .disable_signals()
         .shutdown_timeout(30)
-        .keep_alive(Duration::from_secs(75))
-        .client_request_timeout(Duration::from_secs(10))
+        .max_connections(connections.div_ceil(workers))
+        .keep_alive(idle_time)
+        .client_request_timeout(header_time)
         .listen(listener)?
         .run();
     Ok(server)
@@ -140,20 +149,27 @@ async fn attempt(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Failure> {
-    let mut place = None;
-    if operation.access != Access::Open {
-        if state.api.operations.stopping() {
-            return Err(Failure::busy(texts::STOPPING));
-        }
-        place = Some(state.request_place().ok_or_else(|| Failure::busy("Too many requests at once"))?);
+    if operation.access != Access::Open && state.api.operations.stopping() {
+        return Err(Failure::busy(texts::STOPPING));
     }
+    let limits = &state.api.limits;
     let body = match operation.body {
-        Some(_) => read_body(request, payload, state.api.max_request_bytes).await?,
+        // Who may not call at all is told what is wrong with a small body first, as by ACA-Py, but costs little memory.
+        Some(_) if state.api.auth.check(operation.access, request.headers()).is_err() => {
+            let most = limits.max_request_bytes.min(UNKNOWN_CALLER_BYTES);
+            read_body(request, payload, most, limits.body_time).await?
+        }
+        Some(_) => read_body(request, payload, limits.max_request_bytes, limits.body_time).await?,
         None => bytes::Bytes::new(),
     };
+    // After the body: slow callers take no place from those who are ready.
+    let mut place = None;
+    if operation.access != Access::Open {
+        place = Some(state.request_place().ok_or_else(|| Failure::busy("Too many requests at once"))?);
+    }
     let content_type = request.headers().get("content-type").and_then(|v| v.to_str().ok());
     let path = path_parameters(operation, request);
-    let input = gather(operation, content_type, &body, request.query_string(), path)?;
+    let input = gather(operation, content_type, &body, request.query_string(), path, limits.shape)?;
     state.api.auth.check(operation.access, request.headers())?;
     let key = idempotency::key(request, &body)?;
     drop(body);
@@ -211,7 +227,9 @@ pub(crate) fn refuse(request: &HttpRequest, failure: &Failure) -> HttpResponse {
     }
     let extensions = request.extensions();
     let id = extensions.get::<RequestId>().map_or("", |id| id.0.as_str());
-    failure.answer(request.headers(), id)
+    let mut answer = failure.answer(request.headers(), id);
+    answer.extensions_mut().insert(Refused(failure.code));
+    answer
 }
 
 /// What happens to every request: its id, its span, CORS, the log line. Metrics belong here too.
@@ -226,7 +244,16 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
     let origin = request.headers().get(actix_web::http::header::ORIGIN).cloned();
     let span =
         tracing::info_span!("admin", request_id = %id, method = %request.method(), path = request.path());
-    let mut response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
+    let mut response = match rate::check(&state, &request) {
+        Ok(()) => next.call(request).instrument(span.clone()).await?.map_into_boxed_body(),
+        Err(failure) => {
+            let answer = refuse(request.request(), &failure);
+            request.into_response(answer)
+        }
+    };
+    if let Some(Refused(code)) = response.response().extensions().get() {
+        state.api.operations.rejected(code);
+    }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);

@@ -2,12 +2,39 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use chancery_agent::Agent;
+use chancery_agent::edge::{Limiter, Shape};
 use chancery_agent::ports::Operations;
 
 use crate::auth::Auth;
 use crate::page::Assets;
+
+/// What is taken from outside.
+#[derive(Debug)]
+pub struct Limits {
+    /// Largest request body in bytes (`--admin-client-max-request-size`); more is answered with 413.
+    pub max_request_bytes: usize,
+    /// Most requests carried out at once, and most WebSockets open at once; more are answered with 503 and `Retry-After`.
+    pub max_concurrent: usize,
+    /// Most connections open at once; more wait to be accepted.
+    pub connections: usize,
+    /// Time for the header of a request.
+    pub header_time: Duration,
+    /// Time for the body of a request; 408 after it.
+    pub body_time: Duration,
+    /// Time that a connection may be without a request.
+    pub idle_time: Duration,
+    /// JSON that is parsed.
+    pub shape: Shape,
+    /// Requests of one address; more are answered with 429 and `Retry-After`.
+    pub rate_per_address: Option<Limiter>,
+    /// Requests with one key.
+    pub rate_per_key: Option<Limiter>,
+    /// Header in which the operator's proxy names the client.
+    pub address_header: Option<String>,
+}
 
 /// The admin API with what it works on.
 pub struct AdminApi {
@@ -17,11 +44,8 @@ pub struct AdminApi {
     pub operations: Arc<dyn Operations>,
     /// Who may call.
     pub auth: Auth,
-    /// Largest request body in bytes (`--admin-client-max-request-size`); more is answered with 413.
-    pub max_request_bytes: usize,
-    /// Most requests carried out at once, and most WebSockets open at once; more are answered with 503 and
-    /// `Retry-After`. The status probes are never held up.
-    pub max_concurrent: usize,
+    /// What is taken from outside. The status probes are never held up.
+    pub limits: Limits,
     /// What `GET /status` and the API description say.
     pub version: String,
 }
@@ -66,6 +90,6 @@ impl State {
         let place = Place(counter.clone());
         // The place counts itself; when it is one too many, dropping it takes it off again.
         let taken = counter.fetch_add(1, Ordering::Relaxed);
-        (taken < self.api.max_concurrent).then_some(place)
+        (taken < self.api.limits.max_concurrent).then_some(place)
     }
 }

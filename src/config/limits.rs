@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chancery_agent::edge::{Rate, Shape};
+
 use super::error::ConfigError;
 use super::given::Given;
 
@@ -46,19 +48,103 @@ impl Retention {
     }
 }
 
-/// Requests served at once; beyond that callers are answered 503.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Concurrency {
-    /// At the DIDComm endpoints, together.
+/// What is taken from outside, at once and in a time. `None`: any number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// DIDComm requests at once; beyond that senders are answered 503.
     pub didcomm: usize,
-    /// At the admin API.
+    /// Admin requests at once.
     pub admin: usize,
+    /// DIDComm requests of one address at once.
+    pub per_address: Option<usize>,
+    /// DIDComm messages of one sender key at once.
+    pub per_sender: Option<usize>,
+    /// DIDComm messages of one address.
+    pub rate_per_address: Option<Rate>,
+    /// DIDComm messages of one sender key.
+    pub rate_per_sender: Option<Rate>,
+    /// Admin requests of one address.
+    pub admin_rate_per_address: Option<Rate>,
+    /// Admin requests with one key.
+    pub admin_rate_per_key: Option<Rate>,
+    /// Header in which the operator's proxy names the client, in lower case.
+    pub address_header: Option<String>,
+    /// Open connections on each DIDComm port.
+    pub didcomm_connections: usize,
+    /// Open connections on the admin port.
+    pub admin_connections: usize,
+    /// Open DIDComm WebSockets.
+    pub websockets: usize,
+    /// Time for the header of a request.
+    pub header_time: Duration,
+    /// Time for the body of a request.
+    pub body_time: Duration,
+    /// Time that a connection may be without a request.
+    pub idle_time: Duration,
+    /// JSON that is parsed.
+    pub shape: Shape,
 }
 
-impl Concurrency {
+impl Limits {
     pub(super) fn read(given: &Given) -> Result<Self, ConfigError> {
-        let limit = |option| Ok(given.integer(option, 1..=65_535)?.unwrap_or(256));
-        Ok(Self { didcomm: limit("--max-concurrent-didcomm")?, admin: limit("--max-concurrent-admin")? })
+        let count = |option, most, default| Ok(given.integer(option, 1..=most)?.unwrap_or(default));
+        Ok(Self {
+            didcomm: count("--max-concurrent-didcomm", 65_535, 256)?,
+            admin: count("--max-concurrent-admin", 65_535, 256)?,
+            per_address: unless_off(given, "--max-concurrent-per-address")?,
+            per_sender: unless_off(given, "--max-concurrent-per-sender")?,
+            rate_per_address: read_rate(given, "--max-rate-per-address")?,
+            rate_per_sender: read_rate(given, "--max-rate-per-sender")?,
+            admin_rate_per_address: read_rate(given, "--max-admin-rate-per-address")?,
+            admin_rate_per_key: read_rate(given, "--max-admin-rate-per-key")?,
+            address_header: header_name(given, "--client-address-header")?,
+            didcomm_connections: count("--max-connections-didcomm", 1_000_000, 4096)?,
+            admin_connections: count("--max-connections-admin", 1_000_000, 1024)?,
+            websockets: count("--max-websockets-didcomm", 1_000_000, 1024)?,
+            header_time: read_duration(given, "--request-header-timeout")?,
+            body_time: read_duration(given, "--request-body-timeout")?,
+            idle_time: read_duration(given, "--idle-connection-timeout")?,
+            shape: Shape {
+                // serde_json itself goes no deeper than 127.
+                depth: count("--max-json-depth", 127, 64)?,
+                values: count("--max-json-values", 100_000_000, 100_000)?,
+            },
+        })
+    }
+}
+
+fn unless_off(given: &Given, option: &str) -> Result<Option<usize>, ConfigError> {
+    match given.text(option) {
+        None | Some("off") => Ok(None),
+        Some(_) => given.integer(option, 1..=65_535),
+    }
+}
+
+fn header_name(given: &Given, option: &str) -> Result<Option<String>, ConfigError> {
+    let Some(name) = given.string(option).map(|name| name.to_ascii_lowercase()) else { return Ok(None) };
+    let fits =
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    fits.then(|| Some(name))
+        .ok_or_else(|| given.invalid(option, "that is no name of a header, such as X-Forwarded-For"))
+}
+
+/// A number in a second, a minute or an hour, such as `20/s`, `600/m`, `9000/h`; `None`: `off`.
+fn read_rate(given: &Given, option: &str) -> Result<Option<Rate>, ConfigError> {
+    let text = match given.text(option) {
+        None | Some("off") => return Ok(None),
+        Some(text) => text,
+    };
+    let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let per = match unit {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3_600),
+        _ => None,
+    };
+    let count = count.parse::<u32>().ok().filter(|count| (1..=1_000_000).contains(count));
+    match (count, per) {
+        (Some(count), Some(per)) => Ok(Some(Rate { count, per: Duration::from_secs(per) })),
+        _ => Err(given.invalid(option, format!("`{text}` is no rate, such as 20/s, 600/m, 9000/h or off"))),
     }
 }
 

@@ -33,7 +33,7 @@ pub use arguments::parse as parse_arguments;
 pub use error::ConfigError;
 pub use given::Sources;
 pub use help::{help, write_options};
-pub use limits::{Concurrency, Contexts, Retention};
+pub use limits::{Contexts, Limits, Retention};
 pub use logging::{LogFormat, LogLevel, Logging};
 pub use protocol::{Automation, Protocol};
 pub use secret::Secret;
@@ -78,8 +78,8 @@ pub struct Config {
     pub contexts: Contexts,
     /// How long finished things are kept.
     pub retention: Retention,
-    /// How much is served at once.
-    pub concurrency: Concurrency,
+    /// How much is taken from outside.
+    pub limits: Limits,
     /// Sentences for the log, once it is open: options without effect, secrets in sight.
     pub notices: Vec<String>,
     status: serde_json::Map<String, serde_json::Value>,
@@ -125,7 +125,7 @@ impl Config {
             logging: Logging::read(&given, sources.environment)?,
             contexts: Contexts::read(&given)?,
             retention: Retention::read(&given)?,
-            concurrency: Concurrency::read(&given)?,
+            limits: Limits::read(&given)?,
             agent,
             notices,
             status,

@@ -1,10 +1,10 @@
 //! `POST /` (`spec/didcomm-v1.md` section 4).
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, guard, web};
-use chancery_agent::engine::ReceiveError;
+use actix_web::{HttpRequest, HttpResponse, guard, web};
 use futures_util::StreamExt;
 
 use super::reply::Reply;
@@ -45,24 +45,30 @@ async fn get(query: web::Query<HashMap<String, String>>) -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
-fn later(reason: &str) -> HttpResponse {
-    HttpResponse::ServiceUnavailable()
-        .insert_header((header::RETRY_AFTER, "1"))
+/// 429 or 503, with `Retry-After`.
+pub(super) fn busy(busy: Busy) -> HttpResponse {
+    let (status, reason, wait) = match busy {
+        Busy::Us(reason, _) => (StatusCode::SERVICE_UNAVAILABLE, reason, Duration::from_secs(1)),
+        Busy::You(reason, wait) => (StatusCode::TOO_MANY_REQUESTS, reason, wait),
+    };
+    HttpResponse::build(status)
+        .insert_header((header::RETRY_AFTER, wait.as_secs_f64().ceil().max(1.0).to_string()))
         .content_type("text/plain; charset=utf-8")
-        .body(format!("503: {reason}"))
+        .body(format!("{}: {reason}", status.as_u16()))
 }
 
-async fn post(endpoint: web::Data<Endpoint>, payload: web::Payload) -> HttpResponse {
-    let _turn = match endpoint.turn() {
-        Ok(turn) => turn,
-        Err(Busy(reason)) => {
-            endpoint.figures.turned_away.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            return later(reason);
-        }
-    };
-    let body = match read(payload, endpoint.max_message_bytes).await {
+async fn post(endpoint: web::Data<Endpoint>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let body = match take_in(&endpoint, &request, payload).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
+    };
+    let turn = endpoint.gate.handle();
+    let _turn = match turn {
+        Ok(turn) => turn,
+        Err(reason) => {
+            endpoint.turned_away(reason);
+            return busy(reason);
+        }
     };
     match endpoint.agent.receive(&body, true).await {
         Ok(receipt) => {
@@ -72,26 +78,62 @@ async fn post(endpoint: web::Data<Endpoint>, payload: web::Payload) -> HttpRespo
                 None => HttpResponse::Ok().finish(),
             }
         }
-        Err(ReceiveError::Body(error)) => {
-            endpoint.figures.not_understood.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            HttpResponse::BadRequest().content_type("text/plain; charset=utf-8").body(format!("400: {error}"))
-        }
-        Err(ReceiveError::Unavailable(reason)) => {
-            endpoint.figures.turned_away.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            tracing::warn!(reason, "a message was not taken");
-            later("the agent can't store messages at present")
+        Err(error) => match endpoint.refused(&error) {
+            Ok(reason) => busy(reason),
+            Err(text) => HttpResponse::BadRequest()
+                .content_type("text/plain; charset=utf-8")
+                .body(format!("400: {text}")),
+        },
+    }
+}
+
+/// The body, if the client may send one now.
+async fn take_in(
+    endpoint: &Endpoint,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Vec<u8>, HttpResponse> {
+    let gate = &endpoint.gate;
+    let turned_away = |reason| {
+        endpoint.turned_away(reason);
+        busy(reason)
+    };
+    endpoint.open().map_err(turned_away)?;
+    let address = gate.address(request);
+    gate.count(address.as_ref()).map_err(turned_away)?;
+    let _place = gate.place(address.as_ref()).map_err(turned_away)?;
+    let _turn = gate.read().map_err(turned_away)?;
+    match tokio::time::timeout(gate.limits.body_time, read(endpoint, payload)).await {
+        Ok(body) => body,
+        Err(_) => {
+            endpoint.no_message("slow-body");
+            // Who has not sent it by now would go on sending it into the next request.
+            Err(HttpResponse::RequestTimeout()
+                .force_close()
+                .content_type("text/plain; charset=utf-8")
+                .body("408: Request Timeout"))
         }
     }
 }
 
-async fn read(mut payload: web::Payload, most: usize) -> Result<Vec<u8>, HttpResponse> {
+async fn read(endpoint: &Endpoint, mut payload: web::Payload) -> Result<Vec<u8>, HttpResponse> {
+    let most = endpoint.gate.limits.max_message_bytes;
+    let mut buffered = endpoint.gate.buffer();
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| status_text(StatusCode::BAD_REQUEST))?;
+        let Ok(chunk) = chunk else {
+            endpoint.no_message("broken-off");
+            return Err(status_text(StatusCode::BAD_REQUEST));
+        };
         if body.len() + chunk.len() > most {
+            endpoint.no_message("too-large");
             return Err(HttpResponse::PayloadTooLarge()
                 .content_type("text/plain; charset=utf-8")
                 .body(format!("Maximum request body size {most} exceeded.")));
+        }
+        if let Err(reason) = buffered.grow(body.len() + chunk.len()) {
+            endpoint.turned_away(reason);
+            return Err(busy(reason));
         }
         body.extend_from_slice(&chunk);
     }

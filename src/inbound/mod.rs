@@ -1,18 +1,22 @@
 //! Inbound DIDComm transports. 2xx is answered only once the message's effects are committed.
 
+mod gate;
 mod http;
 mod reply;
 mod ws;
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 use chancery_agent::Agent;
-use chancery_agent::engine::{Receipt, Rejection};
+use chancery_agent::engine::{Receipt, ReceiveError, Rejection};
+pub use gate::{Busy, Gate, Limits};
+
+use crate::telemetry::metrics::{Port, Rejected};
 
 /// Which transport a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub struct Figures {
     pub not_understood: AtomicU64,
     /// Understood, but refused.
     pub not_accepted: AtomicU64,
-    /// Answered 503: a fault of ours or too busy.
+    /// Answered 429 or 503: too much at once, or a fault of ours.
     pub turned_away: AtomicU64,
 }
 
@@ -44,10 +48,8 @@ pub struct Figures {
 pub struct Endpoint {
     /// Takes the messages.
     pub agent: Arc<Agent>,
-    /// `--max-message-size`, bytes.
-    pub max_message_bytes: usize,
-    /// Messages handled at once; beyond, 503 with `Retry-After`.
-    pub max_concurrent: usize,
+    /// Who may come in now.
+    pub gate: Gate,
     /// `--ws-heartbeat-interval`.
     pub heartbeat: Duration,
     /// `--ws-timeout-interval`.
@@ -56,32 +58,66 @@ pub struct Endpoint {
     pub stopping: Arc<AtomicBool>,
     /// Counters.
     pub figures: Arc<Figures>,
-    /// Messages being handled now.
-    pub handling: AtomicUsize,
+    /// What was not taken, by reason.
+    pub rejected: Arc<Rejected>,
 }
 
-/// A message that isn't taken now: the sender should try again.
-struct Busy(&'static str);
-
-/// Counts a message as being handled, as long as it lives.
-struct Turn<'a>(&'a Endpoint);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.handling.fetch_sub(1, Ordering::AcqRel);
-    }
+/// How the transports are served.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving {
+    /// Threads.
+    pub workers: usize,
+    /// Connections that are open at once; more wait to be accepted.
+    pub connections: usize,
+    /// Time for the header of a request.
+    pub header_time: Duration,
+    /// Time that a connection may be without a request.
+    pub idle_time: Duration,
 }
 
 impl Endpoint {
-    fn turn(&self) -> Result<Turn<'_>, Busy> {
-        if self.stopping.load(Ordering::Acquire) {
-            return Err(Busy("the agent is stopping"));
+    fn open(&self) -> Result<(), Busy> {
+        match self.stopping.load(Ordering::Acquire) {
+            true => Err(Busy::Us("the agent is stopping", "stopping")),
+            false => Ok(()),
         }
-        let turn = Turn(self);
-        if self.handling.fetch_add(1, Ordering::AcqRel) >= self.max_concurrent {
-            return Err(Busy("too many messages at once"));
-        }
-        Ok(turn)
+    }
+
+    /// Counts a message that was turned away.
+    fn turned_away(&self, busy: Busy) {
+        self.figures.turned_away.fetch_add(1, Ordering::Relaxed);
+        let reason = match busy {
+            Busy::Us(_, reason) => reason,
+            Busy::You(..) => "too-many-of-one",
+        };
+        self.rejected.count(Port::DidComm, reason);
+    }
+
+    /// Counts a request that never became a message.
+    fn no_message(&self, reason: &'static str) {
+        self.figures.not_understood.fetch_add(1, Ordering::Relaxed);
+        self.rejected.count(Port::DidComm, reason);
+    }
+
+    /// Why a message was not taken: to be turned away, or 400 with the text.
+    fn refused(&self, error: &ReceiveError) -> Result<Busy, String> {
+        let busy = match error {
+            ReceiveError::Body(_) => {
+                self.no_message("not-json");
+                return Err(error.to_string());
+            }
+            ReceiveError::Misshapen(misshapen) => {
+                self.no_message(misshapen.reason());
+                return Err(error.to_string());
+            }
+            ReceiveError::TooMany(wait) => Busy::You("too many messages of one sender", *wait),
+            ReceiveError::Unavailable(reason) => {
+                tracing::warn!(reason, "a message was not taken");
+                Busy::Us("the agent can't store messages at present", "unavailable")
+            }
+        };
+        self.turned_away(busy);
+        Ok(busy)
     }
 
     fn record(&self, receipt: &Receipt) {
@@ -97,6 +133,7 @@ impl Endpoint {
             Some(Rejection::NotAccepted(reason, detail)) => (&self.figures.not_accepted, *reason, detail),
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        self.rejected.count(Port::DidComm, reason);
         tracing::info!(reason, detail, "a message had no effect");
     }
 }
@@ -108,7 +145,7 @@ pub fn serve(
     kind: Kind,
     endpoint: Arc<Endpoint>,
     listener: TcpListener,
-    workers: usize,
+    serving: Serving,
 ) -> std::io::Result<Server> {
     let server = HttpServer::new(move || {
         let app = App::new().app_data(web::Data::from(endpoint.clone()));
@@ -118,9 +155,10 @@ pub fn serve(
         }
     });
     Ok(server
-        .workers(workers)
-        .client_request_timeout(Duration::from_secs(30))
-        .keep_alive(Duration::from_secs(75))
+        .workers(serving.workers)
+        .max_connections(serving.connections.div_ceil(serving.workers))
+        .client_request_timeout(serving.header_time)
+        .keep_alive(serving.idle_time)
         .disable_signals()
         .shutdown_timeout(10)
         .listen(listener)?

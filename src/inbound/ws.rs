@@ -5,9 +5,10 @@ use std::time::Instant;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session};
-use chancery_agent::engine::ReceiveError;
+use chancery_agent::edge::Client;
 use futures_util::StreamExt;
 
+use super::http::busy;
 use super::reply::Reply;
 use super::{Busy, Endpoint};
 
@@ -24,12 +25,29 @@ async fn open(
     request: HttpRequest,
     body: web::Payload,
 ) -> actix_web::Result<HttpResponse> {
+    let address = endpoint.gate.address(&request);
+    let place = match endpoint.open().and_then(|()| endpoint.gate.place(address.as_ref())) {
+        Ok(place) => place,
+        Err(reason) => {
+            endpoint.turned_away(reason);
+            return Ok(busy(reason));
+        }
+    };
+    // Seen again by the socket itself, which needs a turn as long as it lives.
+    if let Err(reason) = endpoint.gate.socket() {
+        endpoint.turned_away(reason);
+        return Ok(busy(reason));
+    }
     let (response, session, stream) = actix_ws::handle(&request, body)?;
-    let stream = stream.max_frame_size(endpoint.max_message_bytes).aggregate_continuations();
-    let stream = stream.max_continuation_size(endpoint.max_message_bytes);
+    let most = endpoint.gate.limits.max_message_bytes;
+    let stream = stream.max_frame_size(most).aggregate_continuations().max_continuation_size(most);
     actix_web::rt::spawn(async move {
+        let _place = place;
         endpoint.figures.sessions.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let reason = run(&endpoint, session.clone(), stream).await;
+        let reason = match endpoint.gate.socket() {
+            Ok(_turn) => run(&endpoint, address, session.clone(), stream).await,
+            Err(reason) => Some(again(reason)),
+        };
         endpoint.figures.sessions.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         // The other side may already be gone.
         let _ = session.close(reason).await;
@@ -39,6 +57,7 @@ async fn open(
 
 async fn run(
     endpoint: &Endpoint,
+    address: Option<Client>,
     mut session: Session,
     mut stream: actix_ws::AggregatedMessageStream,
 ) -> Option<CloseReason> {
@@ -56,8 +75,8 @@ async fn run(
         };
         heard = Instant::now();
         let outcome = match message {
-            Ok(AggregatedMessage::Text(text)) => take(endpoint, &mut session, text.as_bytes()).await,
-            Ok(AggregatedMessage::Binary(bytes)) => take(endpoint, &mut session, &bytes).await,
+            Ok(AggregatedMessage::Text(text)) => take(endpoint, address, &mut session, text.as_bytes()).await,
+            Ok(AggregatedMessage::Binary(bytes)) => take(endpoint, address, &mut session, &bytes).await,
             Ok(AggregatedMessage::Ping(bytes)) => {
                 let _ = session.pong(&bytes).await;
                 Ok(())
@@ -65,6 +84,7 @@ async fn run(
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
             Ok(AggregatedMessage::Close(reason)) => return reason,
             Err(error) => {
+                endpoint.no_message("broken-off");
                 Err(CloseReason { code: CloseCode::Protocol, description: Some(error.to_string()) })
             }
         };
@@ -74,9 +94,20 @@ async fn run(
     }
 }
 
-async fn take(endpoint: &Endpoint, session: &mut Session, body: &[u8]) -> Result<(), CloseReason> {
-    let again = |text: &str| CloseReason { code: CloseCode::Again, description: Some(text.to_owned()) };
-    let _turn = endpoint.turn().map_err(|Busy(reason)| again(reason))?;
+async fn take(
+    endpoint: &Endpoint,
+    address: Option<Client>,
+    session: &mut Session,
+    body: &[u8],
+) -> Result<(), CloseReason> {
+    let turn = endpoint.open().and_then(|()| {
+        endpoint.gate.count(address.as_ref())?;
+        endpoint.gate.handle()
+    });
+    let _turn = turn.map_err(|reason| {
+        endpoint.turned_away(reason);
+        again(reason)
+    })?;
     match endpoint.agent.receive(body, true).await {
         Ok(receipt) => {
             endpoint.record(&receipt);
@@ -87,12 +118,15 @@ async fn take(endpoint: &Endpoint, session: &mut Session, body: &[u8]) -> Result
             }
             Ok(())
         }
-        Err(ReceiveError::Body(error)) => {
-            Err(CloseReason { code: CloseCode::Unsupported, description: Some(error.to_string()) })
-        }
-        Err(ReceiveError::Unavailable(reason)) => {
-            tracing::warn!(reason, "a message was not taken");
-            Err(again("the agent can't store messages at present"))
-        }
+        Err(error) => Err(match endpoint.refused(&error) {
+            Ok(reason) => again(reason),
+            Err(text) => CloseReason { code: CloseCode::Unsupported, description: Some(text) },
+        }),
     }
+}
+
+/// The sender should come again later (DECISIONS 11).
+fn again(busy: Busy) -> CloseReason {
+    let (Busy::Us(reason, _) | Busy::You(reason, _)) = busy;
+    CloseReason { code: CloseCode::Again, description: Some(reason.to_owned()) }
 }

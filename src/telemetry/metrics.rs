@@ -52,6 +52,41 @@ impl Events {
     }
 }
 
+/// Which port a request came in at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Port {
+    /// A DIDComm endpoint.
+    DidComm,
+    /// The admin API.
+    Admin,
+}
+
+/// What was not taken, by reason. Reasons are fixed texts of the program, so that nobody outside can make up more of them;
+/// the lock is taken for what is refused only.
+#[derive(Debug, Default)]
+pub struct Rejected(Mutex<BTreeMap<(Port, &'static str), u64>>);
+
+impl Rejected {
+    /// Counts one.
+    pub fn count(&self, port: Port, reason: &'static str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((port, reason)).or_default() += 1;
+    }
+
+    /// Writes the counter.
+    pub fn write(&self, page: &mut Page) {
+        page.family("chancery_rejected_total", "counter", "Input that was not taken, by port and reason");
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for ((port, reason), count) in counts {
+            let port = match port {
+                Port::DidComm => "didcomm",
+                Port::Admin => "admin",
+            };
+            page.value("chancery_rejected_total", &[("port", port), ("reason", reason)], count);
+        }
+    }
+}
+
 /// Commits since the start.
 #[derive(Debug, Default)]
 pub struct Commits {

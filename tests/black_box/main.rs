@@ -6,6 +6,7 @@ mod edges;
 mod events;
 mod flows;
 mod idempotency;
+mod limits;
 mod metrics;
 mod races;
 mod restart;

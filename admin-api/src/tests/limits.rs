@@ -1,15 +1,17 @@
 //! Bad input costs the sender, not us.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::rt;
+use chancery_agent::edge::{Limiter, Rate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::ports::Process;
-use super::{Auth, LONG, api, ask, ask_all, get, post};
+use super::{Auth, KEY, LONG, api, ask, ask_all, get, post, with_key};
 use crate::serve;
 
 #[actix_web::test]
@@ -128,4 +130,72 @@ async fn too_many_requests_are_turned_away_but_probes_are_not() {
         assert!(finish(stream).await.starts_with("HTTP/1.1 404"));
     }
     handle.stop(true).await;
+}
+
+#[actix_web::test]
+async fn a_caller_is_slowed_down_but_probes_are_not() {
+    let process = Arc::new(Process::default());
+    let rate = Rate { count: 2, per: Duration::from_secs(3600) };
+    for (of_address, header) in [(true, ("x-forwarded-for", "192.0.2.1")), (false, ("x-api-key", KEY))] {
+        let mut api = api(&process, with_key());
+        api.limits.address_header = Some("x-forwarded-for".to_owned());
+        let limiter = Some(Limiter::new(rate));
+        match of_address {
+            true => api.limits.rate_per_address = limiter,
+            false => api.limits.rate_per_key = limiter,
+        }
+        let mut asks: Vec<_> = (0..4).map(|_| get("/settings").header(header.0, header.1)).collect();
+        asks.push(get("/status/live").header(header.0, header.1));
+        // Another client; nobody's key.
+        asks.push(get("/settings").header("x-forwarded-for", "192.0.2.2"));
+        let answers = ask_all(api, asks).await;
+        let allowed = if of_address { 401 } else { 200 };
+        let statuses: Vec<u16> = answers.iter().map(|a| a.status).collect();
+        assert_eq!(statuses, [allowed, allowed, 429, 429, 200, 401]);
+        assert_eq!(answers[2].header("retry-after"), Some("1800"));
+        assert!(answers[2].header("x-request-id").is_some());
+    }
+    assert!(process.rejections.lock().unwrap().contains(&"too-many-requests"));
+}
+
+#[actix_web::test]
+async fn json_that_would_take_much_memory_is_not_parsed() {
+    let deep = format!("{{\"comment\": {}1{}}}", "[".repeat(70), "]".repeat(70));
+    let many = format!("{{\"comment\": [{}1]}}", "1,".repeat(200_000));
+    for body in [deep, many] {
+        let answer = ask(post("/issue-credential-2.0/send-offer", &body)).await;
+        assert_eq!((answer.status, answer.body.as_str()), (400, "400: Bad Request"));
+    }
+}
+
+#[actix_web::test]
+async fn a_large_body_of_who_may_not_call_is_not_read() {
+    let large = format!("{{\"comment\": \"{}\"}}", "x".repeat(100_000));
+    let answers =
+        ask_all(api(&Arc::new(Process::default()), with_key()), vec![post("/wallet/did/create", &large)])
+            .await;
+    assert_eq!(answers[0].status, 413);
+}
+
+#[actix_web::test]
+async fn slow_callers_are_cut_off_and_hold_up_nobody() {
+    let (port, handle) = start(&Arc::new(Process::default()));
+    let mut slow = Vec::new();
+    // More than may be carried out at once.
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let head = "POST /wallet/did/create HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                    content-type: application/json\r\ncontent-length: 100\r\n\r\n{\"";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    assert!(finish(begin(port, "/settings").await).await.starts_with("HTTP/1.1 200"));
+    for stream in slow {
+        assert!(finish(stream).await.starts_with("HTTP/1.1 408"));
+    }
+    // A header that never ends.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(b"GET /settings HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    assert!(finish(stream).await.starts_with("HTTP/1.1 408"));
+    handle.stop(false).await;
 }

@@ -15,11 +15,12 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, test};
+use chancery_agent::edge::Shape;
 use serde_json::Value;
 
 use crate::server::{edge, routes};
 use crate::state::State;
-use crate::{AdminApi, ApiKey, Auth};
+use crate::{AdminApi, ApiKey, Auth, Limits};
 use ports::Process;
 
 /// The recorded traces' admin key.
@@ -31,9 +32,24 @@ fn api(process: &Arc<Process>, auth: Auth) -> AdminApi {
         agent: Arc::new(process.agent()),
         operations: process.clone(),
         auth,
+        limits: limits(),
+        version: "1.7.0".to_owned(),
+    }
+}
+
+/// Small ones.
+fn limits() -> Limits {
+    Limits {
         max_request_bytes: 1 << 20,
         max_concurrent: 4,
-        version: "1.7.0".to_owned(),
+        connections: 1024,
+        header_time: Duration::from_secs(1),
+        body_time: Duration::from_secs(1),
+        idle_time: Duration::from_secs(75),
+        shape: Shape::default(),
+        rate_per_address: None,
+        rate_per_key: None,
+        address_header: None,
     }
 }
 

@@ -25,7 +25,7 @@ async fn streams_need_the_key_and_a_place() {
     let answer = ask_all(api(&process, with_key()), vec![events()]).await.remove(0);
     assert_eq!(answer.status, 401);
     let mut none_left = api(&process, Auth::Insecure);
-    none_left.max_concurrent = 0;
+    none_left.limits.max_concurrent = 0;
     assert_eq!(ask_all(none_left, vec![events()]).await[0].status, 503);
     // Without the media type: a list.
     let list = ask(get("/chancery/events")).await;

@@ -33,6 +33,8 @@ pub(super) struct Process {
     pub(super) live: Live,
     /// Told when so much time has passed that a socket should send a ping.
     pub(super) silence: Arc<Notify>,
+    /// Codes of refused requests.
+    pub(super) rejections: Mutex<Vec<&'static str>>,
     /// When set, reading the store takes until told.
     pub(super) slow: Arc<Mutex<Option<Arc<Notify>>>>,
 }
@@ -46,6 +48,7 @@ impl Default for Process {
             resets: AtomicU64::default(),
             live: broadcast::channel(16).0,
             silence: Arc::default(),
+            rejections: Mutex::default(),
             slow: Arc::default(),
         }
     }
@@ -68,6 +71,7 @@ impl Process {
             workers: Arc::new(Idle),
             watch: Arc::new(Watching { live: self.live.clone(), silence: self.silence.clone() }),
             jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
+            edge: Default::default(),
             settings,
             tenant: Tenant::new("test"),
         };
@@ -95,6 +99,10 @@ impl Operations for Process {
 
     fn warnings(&self) -> Vec<String> {
         self.warnings.lock().unwrap().clone()
+    }
+
+    fn rejected(&self, reason: &'static str) {
+        self.rejections.lock().unwrap().push(reason);
     }
 
     async fn metrics(&self) -> String {

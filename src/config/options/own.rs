@@ -41,6 +41,110 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("256"),
     option(
+        "--max-concurrent-per-address",
+        Some("CHANCERY_MAX_CONCURRENT_PER_ADDRESS"),
+        "REQUESTS|off",
+        "DIDComm requests and WebSockets of one address at once, the rest is answered 429",
+    )
+    .default_value("off"),
+    option(
+        "--max-concurrent-per-sender",
+        Some("CHANCERY_MAX_CONCURRENT_PER_SENDER"),
+        "MESSAGES|off",
+        "DIDComm messages of one sender key at once, the rest is answered 429",
+    )
+    .default_value("off"),
+    option(
+        "--max-rate-per-address",
+        Some("CHANCERY_MAX_RATE_PER_ADDRESS"),
+        "RATE|off",
+        "DIDComm messages of one address in a time (20/s, 600/m, 9000/h), the rest is answered 429",
+    )
+    .default_value("off"),
+    option(
+        "--max-rate-per-sender",
+        Some("CHANCERY_MAX_RATE_PER_SENDER"),
+        "RATE|off",
+        "DIDComm messages of one sender key in a time, the rest is answered 429",
+    )
+    .default_value("off"),
+    option(
+        "--max-admin-rate-per-address",
+        Some("CHANCERY_MAX_ADMIN_RATE_PER_ADDRESS"),
+        "RATE|off",
+        "Admin requests of one address in a time, the rest is answered 429; probes are not counted",
+    )
+    .default_value("off"),
+    option(
+        "--max-admin-rate-per-key",
+        Some("CHANCERY_MAX_ADMIN_RATE_PER_KEY"),
+        "RATE|off",
+        "Admin requests with one admin key in a time, the rest is answered 429",
+    )
+    .default_value("off"),
+    option(
+        "--client-address-header",
+        Some("CHANCERY_CLIENT_ADDRESS_HEADER"),
+        "NAME",
+        "Header in which your own proxy names the client (X-Forwarded-For: the last address counts)",
+    ),
+    option(
+        "--max-connections-didcomm",
+        Some("CHANCERY_MAX_CONNECTIONS_DIDCOMM"),
+        "CONNECTIONS",
+        "Connections open at once on each DIDComm port; more wait to be accepted",
+    )
+    .default_value("4096"),
+    option(
+        "--max-connections-admin",
+        Some("CHANCERY_MAX_CONNECTIONS_ADMIN"),
+        "CONNECTIONS",
+        "Connections open at once on the admin port; more wait to be accepted",
+    )
+    .default_value("1024"),
+    option(
+        "--max-websockets-didcomm",
+        Some("CHANCERY_MAX_WEBSOCKETS_DIDCOMM"),
+        "SOCKETS",
+        "DIDComm WebSockets open at once, the rest is answered 503",
+    )
+    .default_value("1024"),
+    option(
+        "--request-header-timeout",
+        Some("CHANCERY_REQUEST_HEADER_TIMEOUT"),
+        "DURATION",
+        "A client has this long to send the header of a request, on both ports",
+    )
+    .default_value("10s"),
+    option(
+        "--request-body-timeout",
+        Some("CHANCERY_REQUEST_BODY_TIMEOUT"),
+        "DURATION",
+        "A client has this long to send the body of a request, on both ports",
+    )
+    .default_value("30s"),
+    option(
+        "--idle-connection-timeout",
+        Some("CHANCERY_IDLE_CONNECTION_TIMEOUT"),
+        "DURATION",
+        "A connection without a request is closed after this time, on both ports",
+    )
+    .default_value("75s"),
+    option(
+        "--max-json-depth",
+        Some("CHANCERY_MAX_JSON_DEPTH"),
+        "LEVELS",
+        "Deepest nesting of JSON that is parsed, on both ports",
+    )
+    .default_value("64"),
+    option(
+        "--max-json-values",
+        Some("CHANCERY_MAX_JSON_VALUES"),
+        "VALUES",
+        "Most values of one JSON text that is parsed, on both ports",
+    )
+    .default_value("100000"),
+    option(
         "--event-retention",
         Some("CHANCERY_EVENT_RETENTION"),
         "DURATION",

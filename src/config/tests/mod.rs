@@ -104,7 +104,10 @@ fn the_minimum_of_a_ledgerless_agent_starts() {
     assert_eq!((admin.host.as_str(), admin.port, admin.max_request_bytes), ("127.0.0.1", 8031, 1 << 20));
     assert_eq!(config.delivery, Delivery { max_age: Duration::from_secs(86_400), max_attempts: None });
     assert_eq!(config.retention.dead_letters, Duration::from_secs(30 * 86_400));
-    assert_eq!(config.concurrency, Concurrency { didcomm: 256, admin: 256 });
+    assert_eq!(
+        (config.limits.didcomm, config.limits.admin, config.limits.rate_per_address),
+        (256, 256, None)
+    );
     assert_eq!(config.automation, Automation::default());
     assert_eq!(config.protocol, Protocol::default());
     assert!(config.contexts.fetch_remote);

@@ -9,5 +9,5 @@ mod relay;
 pub use agent::{Agent, free_port};
 pub use controller::{Controller, Event};
 pub use events::Events;
-pub use pair::{AUTOMATIC, Pair, connect, credential, offer};
+pub use pair::{AUTOMATIC, MANUAL, Pair, connect, credential, offer};
 pub use relay::Relay;

@@ -10,6 +10,7 @@ use chancery_jsonld::Processor;
 
 use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
 use crate::connection::Directory;
+use crate::edge::Edge;
 use crate::ports::store::{Event, Item, Queue};
 use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Timestamp, Watch, Workers};
 
@@ -31,6 +32,8 @@ pub struct Parts {
     pub watch: Arc<dyn Watch>,
     /// JSON-LD with the bundled contexts.
     pub jsonld: Arc<Processor>,
+    /// What is checked of each message first.
+    pub edge: Edge,
     /// Settings of the default tenant.
     pub settings: Settings,
     /// The default tenant.
@@ -93,6 +96,11 @@ impl Agent {
     /// JSON-LD.
     pub fn jsonld(&self) -> &Processor {
         &self.parts.jsonld
+    }
+
+    /// What is checked of each message first.
+    pub(super) fn edge(&self) -> &Edge {
+        &self.parts.edge
     }
 
     /// Cached X25519 shared secrets.

@@ -1,11 +1,14 @@
 //! A DIDComm message from its bytes to its commit.
 
+use std::time::Duration;
+
 use chancery_did::{KeyType, PublicKey};
 use chancery_didcomm::message::{Message, MessageType, ReturnRoute, Thread, Version};
 use chancery_didcomm::{self as didcomm, BodyError, Unpacked};
 use serde_json::{Value, json};
 
 use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Target, Unit};
+use crate::edge::{Misshapen, Place};
 use crate::ports::Tenant;
 use crate::ports::store::{CommitError, Item, NewItem, Op, Queue};
 
@@ -39,6 +42,12 @@ pub enum ReceiveError {
     /// 400 with this text.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// 400: JSON that would take too much memory.
+    #[error("Message JSON parsing failed")]
+    Misshapen(#[from] Misshapen),
+    /// 429: the sender has used up what it may send at present; it should try again after this time.
+    #[error("too many messages of one sender")]
+    TooMany(Duration),
     /// 503: a transient fault of ours; nothing was changed, the sender should try again.
     #[error("{0}")]
     Unavailable(String),
@@ -53,6 +62,7 @@ struct Opened {
 impl Agent {
     /// Takes one message from a transport. `session`: the transport can carry an answer back to the sender.
     pub async fn receive(&self, body: &[u8], session: bool) -> Result<Receipt, ReceiveError> {
+        self.edge().shape.check(body)?;
         let tenant = self.default_tenant().clone();
         let opened = match self.open(&tenant, body).await? {
             Ok(mut opened) => {
@@ -61,12 +71,29 @@ impl Agent {
             }
             Err(rejection) => return Ok(Receipt { rejection: Some(rejection), ..Receipt::default() }),
         };
+        let _place = self.admit(&opened)?;
         let mut receipt = self.handle(&tenant, body, opened, session).await?;
         if receipt.replies.len() > 1 {
             let others = receipt.replies.split_off(1);
             self.release(others);
         }
         Ok(receipt)
+    }
+
+    /// Whether the sender may send now; its place among those at work, where places are counted.
+    fn admit(&self, opened: &Opened) -> Result<Option<Place>, ReceiveError> {
+        let edge = self.edge();
+        let Some(sender) = &opened.sender else { return Ok(None) };
+        if let Some(limiter) = &edge.sender_rate {
+            limiter.admit(sender.bytes(), self.clock().now()).map_err(ReceiveError::TooMany)?;
+        }
+        match &edge.sender_places {
+            None => Ok(None),
+            Some(places) => {
+                let place = places.take(sender.bytes());
+                place.map(Some).ok_or(ReceiveError::TooMany(Duration::from_secs(1)))
+            }
+        }
     }
 
     async fn open(&self, tenant: &Tenant, body: &[u8]) -> Result<Result<Opened, Rejection>, ReceiveError> {
@@ -97,6 +124,9 @@ impl Agent {
                 }
             }
         };
+        if let Err(misshapen) = self.edge().shape.check(&plaintext) {
+            return Ok(Err(Rejection::NotUnderstood(misshapen.to_string())));
+        }
         Ok(Message::parse(&plaintext)
             .map(|message| Opened { message, sender, recipient: Some(recipient) })
             .map_err(|e| Rejection::NotUnderstood(e.to_string())))

@@ -35,6 +35,8 @@ pub trait Operations: Send + Sync {
     async fn not_ready(&self) -> Vec<String>;
     /// Figures in Prometheus' text format 0.0.4.
     async fn metrics(&self) -> String;
+    /// Counts a request that was refused, by its error code.
+    fn rejected(&self, reason: &'static str);
     /// Remarks for readiness, e.g. that the admin API is open off loopback.
     fn warnings(&self) -> Vec<String>;
     /// Begins a graceful stop.

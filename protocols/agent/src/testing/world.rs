@@ -261,6 +261,7 @@ impl World {
                     workers: ears.clone(),
                     watch: watch.clone(),
                     jsonld: jsonld(),
+                    edge: Default::default(),
                     settings: settings.clone(),
                     tenant: tenant.clone(),
                 }

@@ -31,7 +31,8 @@ pub enum MessageError {
     #[error("Message does not contain '@type' parameter")]
     MissingType,
     /// `@type` has not the form `<doc uri>/<protocol>/<major>.<minor>/<name>`. ACA-Py drops such a message silently.
-    #[error("Invalid message type: {0}")]
+    /// What the sender wrote is not shown: it may be anything.
+    #[error("Invalid message type")]
     InvalidType(String),
     /// A decorator, attachment or other part of the message is malformed. The text is what ACA-Py reports: the name of
     /// the class, not the reason.

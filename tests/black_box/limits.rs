@@ -1,0 +1,142 @@
+//! What is taken from whom, at once and in a time.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Agent, Event, MANUAL, Pair};
+
+async fn raw(url: &str, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// What comes until the other side closes.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    tokio::time::timeout(Duration::from_secs(60), stream.read_to_string(&mut text)).await.unwrap().unwrap();
+    text
+}
+
+async fn metric(agent: &Agent, line: &str) -> f64 {
+    let text = agent.get("/metrics").await;
+    let found = text.as_str().unwrap().lines().find_map(|l| l.strip_prefix(line)?.trim().parse().ok());
+    found.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn an_address_that_sends_too_much_is_told_when_to_come_back() {
+    let options = ["--max-rate-per-address", "3/h", "--max-admin-rate-per-address", "1000/s"];
+    let agent = Agent::start("rated", &options).await;
+    for expected in [200, 200, 200, 429, 429] {
+        let answer = agent.http.post(&agent.endpoint).body("{}").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), expected);
+        if expected == 429 {
+            let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1000..=1200).contains(&wait), "{wait}");
+        }
+    }
+    let line = "chancery_rejected_total{port=\"didcomm\",reason=\"too-many-of-one\"}";
+    assert_eq!(metric(&agent, line).await, 2.0);
+    // The other port has a limit of its own.
+    assert_eq!(agent.get("/status/ready").await, json!({"ready": true}));
+}
+
+#[tokio::test]
+async fn a_sender_that_is_slowed_down_loses_nothing() {
+    let limited: Vec<&str> = MANUAL
+        .iter()
+        .copied()
+        .chain(["--max-rate-per-sender", "3/s", "--max-concurrent-per-sender", "2"])
+        .collect();
+    let pair = Pair::connected(&limited, MANUAL).await;
+    for n in 0..12 {
+        let path = format!("/connections/{}/send-message", pair.to_issuer);
+        pair.holder.post(&path, json!({"content": format!("message {n}")})).await;
+    }
+    for n in 0..12 {
+        let text = format!("message {n}");
+        let about = |e: &Event| e.topic == "basicmessages" && e.body["content"] == text;
+        pair.issuer.controller.event(&text, about).await;
+    }
+    let line = "chancery_rejected_total{port=\"didcomm\",reason=\"too-many-of-one\"}";
+    assert!(metric(&pair.issuer, line).await >= 1.0);
+    assert_eq!(pair.holder.get("/chancery/dead-letters").await["results"], json!([]));
+}
+
+#[tokio::test]
+async fn slow_senders_are_cut_off_and_hold_up_nobody() {
+    let options = [
+        "--max-concurrent-didcomm",
+        "2",
+        "--max-concurrent-per-address",
+        "8",
+        "--request-body-timeout",
+        "3s",
+        "--request-header-timeout",
+        "3s",
+    ];
+    let agent = Agent::start("patient", &options).await;
+    let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
+    let mut slow = Vec::new();
+    // More than are handled at once, one less than may come from here.
+    for _ in 0..7 {
+        slow.push(raw(&agent.endpoint, head).await);
+    }
+    let header = raw(&agent.endpoint, "POST / HTTP/1.1\r\nhost: x\r\n").await;
+    let answer = agent.http.post(&agent.endpoint).body("{}").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    slow.push(raw(&agent.endpoint, head).await);
+    // All places of this address are taken; which of the last two came first is not known.
+    loop {
+        let answer = agent.http.post(&agent.endpoint).body("{}").send().await.unwrap();
+        if answer.status() == 429 {
+            assert_eq!(answer.headers()["retry-after"], "1");
+            break;
+        }
+    }
+    for stream in slow {
+        assert!(rest(stream).await.starts_with("HTTP/1.1 408"));
+    }
+    assert!(rest(header).await.starts_with("HTTP/1.1 408"));
+    assert_eq!(metric(&agent, "chancery_rejected_total{port=\"didcomm\",reason=\"slow-body\"}").await, 8.0);
+    assert_eq!(agent.http.post(&agent.endpoint).body("{}").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_body_that_fails_to_parse_is_repeated_nowhere() {
+    let agent = Agent::start("discreet", &["--log-level", "debug"]).await;
+    let secret = "s3cret-of-the-sender";
+    let typed = "https://didcomm.org/issue-credential/2.0/offer-credential";
+    let mut said = String::new();
+    for body in [
+        format!("{{\"{secret}\": "),
+        format!("[\"{secret}\"]"),
+        format!("{secret}"),
+        format!(
+            "{{\"@type\": \"{typed}\", \"@id\": \"1\", \"formats\": \"{secret}\", \"offers~attach\": \"{secret}\"}}"
+        ),
+        format!(
+            "{{\"protected\": \"{secret}\", \"iv\": \"{secret}\", \"ciphertext\": 1, \"tag\": \"{secret}\"}}"
+        ),
+        format!("{{\"a\": {}\"{secret}\"{}}}", "[".repeat(100), "]".repeat(100)),
+    ] {
+        let answer = agent.http.post(&agent.endpoint).body(body.clone()).send().await.unwrap();
+        said += &answer.text().await.unwrap();
+        for path in
+            ["/issue-credential-2.0/send-offer", "/wallet/did/create", "/out-of-band/receive-invitation"]
+        {
+            let request = agent.http.post(format!("{}{path}", agent.admin));
+            let request = request.header("content-type", "application/json").body(body.clone());
+            said += &request.send().await.unwrap().text().await.unwrap();
+        }
+    }
+    assert!(!said.contains(secret), "{said}");
+    let log = agent.log_text();
+    assert!(!log.contains(secret), "{log}");
+    assert_eq!(metric(&agent, "chancery_rejected_total{port=\"didcomm\",reason=\"too-deep\"}").await, 1.0);
+    assert!(metric(&agent, "chancery_rejected_total{port=\"admin\",reason=\"not-json\"}").await >= 4.0);
+}
