@@ -124,7 +124,7 @@ fn header_name(given: &Given, option: &str) -> Result<Option<String>, ConfigErro
     let Some(name) = given.string(option).map(|name| name.to_ascii_lowercase()) else { return Ok(None) };
     let fits =
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    fits.then(|| Some(name))
+    fits.then_some(Some(name))
         .ok_or_else(|| given.invalid(option, "that is no name of a header, such as X-Forwarded-For"))
 }
 

@@ -115,7 +115,7 @@ async fn a_body_that_fails_to_parse_is_repeated_nowhere() {
     for body in [
         format!("{{\"{secret}\": "),
         format!("[\"{secret}\"]"),
-        format!("{secret}"),
+        secret.to_owned(),
         format!(
             "{{\"@type\": \"{typed}\", \"@id\": \"1\", \"formats\": \"{secret}\", \"offers~attach\": \"{secret}\"}}"
         ),
