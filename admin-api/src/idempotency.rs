@@ -2,17 +2,18 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::{Method, StatusCode};
-use chancery_agent::idempotency::Request;
-use chancery_agent::{Agent, Tenant};
+use chancery_agent::Tenant;
+use chancery_agent::idempotency::Claim;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::state::State;
 
 const HEADER: &str = "idempotency-key";
 
 /// The call by its key, if it is a POST that has one.
-pub(crate) fn key(request: &HttpRequest, body: &[u8]) -> Result<Option<Request>, Failure> {
+pub(crate) fn key(request: &HttpRequest, body: &[u8]) -> Result<Option<Claim>, Failure> {
     let Some(given) = request.headers().get(HEADER).filter(|_| request.method() == Method::POST) else {
         return Ok(None);
     };
@@ -22,33 +23,36 @@ pub(crate) fn key(request: &HttpRequest, body: &[u8]) -> Result<Option<Request>,
         return Err(Failure::new(StatusCode::BAD_REQUEST, "bad-idempotency-key", reason)
             .hint("send 1 to 255 visible ASCII characters, for instance a UUID"));
     };
-    Ok(Some(Request::new("POST", request.path(), key, request.query_string(), body)))
+    Ok(Some(Claim::new("POST", request.path(), key, request.query_string(), body)))
 }
 
-/// Carries the call out, unless it was before: then its answer, and `true`.
+/// Carries the call out, unless it was before: then its answer, and `true`. `work` must be on the claiming agent.
 pub(crate) async fn once(
-    request: &Request,
-    agent: &Agent,
+    claim: &Claim,
+    state: &State,
     tenant: &Tenant,
-    run: &str,
     work: LocalBoxFuture<'static, Result<Value, Failure>>,
 ) -> Result<(Value, bool), Failure> {
-    if let Some(answer) = request.begin(agent, tenant, run).await? {
+    let agent = &state.api.agent;
+    // Before the look at what is kept: whoever leaves has committed.
+    let _place = state.keyed.enter(tenant, claim)?;
+    if let Some(answer) = claim.answered(agent, tenant).await? {
         return Ok((answer, true));
     }
-    let answer = work.await;
-    let kept = match &answer {
-        Ok(answer) => request.finish(agent, tenant, answer).await,
-        // A command that is refused, or finds the store unable, has changed nothing.
-        Err(failure)
-            if failure.status.is_client_error() || failure.status == StatusCode::SERVICE_UNAVAILABLE =>
-        {
-            request.give_back(agent, tenant).await
+    let mut outcome = work.await;
+    if let Ok(answer) = &outcome
+        && let Err(error) = claim.keep(agent, tenant, answer).await
+    {
+        if claim.is_lost() {
+            outcome = Err(error.into());
+        } else {
+            tracing::warn!(%error, "the answer to a call with an Idempotency-Key can't be kept");
         }
-        Err(_) => request.interrupted(agent, tenant).await,
-    };
-    if let Err(error) = kept {
-        tracing::warn!(%error, "the outcome of a call with an Idempotency-Key can't be kept: repeats will be refused");
     }
-    answer.map(|answer| (answer, false))
+    if claim.is_lost()
+        && let Some(answer) = claim.answered(agent, tenant).await?
+    {
+        return Ok((answer, true));
+    }
+    outcome.map(|answer| (answer, false))
 }

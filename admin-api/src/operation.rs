@@ -212,6 +212,8 @@ impl Operation {
 pub(crate) struct Call {
     /// The agent and the rest of the process.
     pub(crate) state: Arc<State>,
+    /// The agent's view for this call, when it has a key.
+    pub(crate) claiming: Option<Agent>,
     /// Whose.
     pub(crate) tenant: Tenant,
     /// Path, query and body as one object.
@@ -221,7 +223,7 @@ pub(crate) struct Call {
 impl Call {
     /// The agent.
     pub(crate) fn agent(&self) -> &Agent {
-        &self.state.api.agent
+        self.claiming.as_ref().unwrap_or(&self.state.api.agent)
     }
 
     /// The command, out of the input.

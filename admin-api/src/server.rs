@@ -171,10 +171,11 @@ async fn attempt(
     let path = path_parameters(operation, request);
     let input = gather(operation, content_type, &body, request.query_string(), path, limits.shape)?;
     state.api.auth.check(operation.access, request.headers())?;
-    let key = idempotency::key(request, &body)?;
+    let claim = idempotency::key(request, &body)?.map(Arc::new);
     drop(body);
     let tenant = state.api.agent.default_tenant().clone();
-    let call = Call { state: state.clone(), tenant: tenant.clone(), input };
+    let claiming = claim.as_ref().map(|claim| state.api.agent.claiming(claim.clone()));
+    let call = Call { state: state.clone(), claiming, tenant: tenant.clone(), input };
     if let Some(stream) = operation.stream.filter(|_| accepts_events(request.headers())) {
         return stream(call, request);
     }
@@ -183,9 +184,9 @@ async fn attempt(
     let task = actix_web::rt::spawn(
         async move {
             let _place = place;
-            match key {
+            match claim {
                 None => work.await.map(|answer| (answer, false)),
-                Some(key) => idempotency::once(&key, &state.api.agent, &tenant, &state.run, work).await,
+                Some(claim) => idempotency::once(&claim, &state, &tenant, work).await,
             }
         }
         .in_current_span(),

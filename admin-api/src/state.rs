@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chancery_agent::Agent;
 use chancery_agent::edge::{Limiter, Shape};
+use chancery_agent::idempotency::InFlight;
 use chancery_agent::ports::Operations;
 
 use crate::auth::Auth;
@@ -54,8 +55,8 @@ pub struct AdminApi {
 pub(crate) struct State {
     pub(crate) api: AdminApi,
     pub(crate) assets: Assets,
-    /// Tells this process from those before and after it.
-    pub(crate) run: String,
+    /// Calls with an `Idempotency-Key`.
+    pub(crate) keyed: InFlight,
     requests: Arc<AtomicUsize>,
     sockets: Arc<AtomicUsize>,
 }
@@ -72,8 +73,7 @@ impl Drop for Place {
 impl State {
     pub(crate) fn new(api: AdminApi) -> Self {
         let assets = Assets::new(&api.version);
-        let run = api.agent.new_id();
-        Self { api, assets, run, requests: Arc::default(), sockets: Arc::default() }
+        Self { api, assets, keyed: InFlight::default(), requests: Arc::default(), sockets: Arc::default() }
     }
 
     /// A place for a request; `None` when all are taken.

@@ -4,13 +4,18 @@ use serde_json::{Value, json};
 
 use crate::support::{Agent, Pair, offer};
 
-async fn send(agent: &Agent, key: &str, body: &Value) -> (u16, bool, Value) {
-    let request = agent.http.post(format!("{}/issue-credential-2.0/send-offer", agent.admin)).json(body);
-    let response = request.header("idempotency-key", key).send().await.unwrap();
+/// Status, whether it is an answer given before, and the answer; `None`: the agent died meanwhile.
+async fn try_send(http: &reqwest::Client, url: &str, key: &str, body: &Value) -> Option<(u16, bool, Value)> {
+    let response = http.post(url).json(body).header("idempotency-key", key).send().await.ok()?;
     let (status, replayed) =
         (response.status().as_u16(), response.headers().contains_key("idempotency-replayed"));
-    let text = response.text().await.unwrap();
-    (status, replayed, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    let text = response.text().await.ok()?;
+    Some((status, replayed, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+}
+
+async fn send(agent: &Agent, key: &str, body: &Value) -> (u16, bool, Value) {
+    let url = format!("{}/issue-credential-2.0/send-offer", agent.admin);
+    try_send(&agent.http, &url, key, body).await.unwrap()
 }
 
 async fn exchanges(agent: &Agent) -> usize {
@@ -61,4 +66,53 @@ async fn a_refused_call_gives_its_key_back() {
     let right = offer(&pair.to_holder, &did, "Ed25519Signature2020");
     let (status, replayed, answer) = send(&pair.issuer, "key", &right).await;
     assert_eq!((status, replayed), (200, false), "{answer}");
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_a_call_takes_effect_once_and_is_answered_alike() {
+    const ROUNDS: usize = 24;
+    let mut pair = Pair::manual().await;
+    let did = pair.issuer.did("ed25519").await;
+    let mut answers = Vec::new();
+    for round in 0..ROUNDS {
+        let (path, body) = match round % 3 {
+            0 => ("/wallet/did/create", json!({"method": "key"})),
+            1 => ("/out-of-band/create-invitation", json!({"handshake_protocols": ["didexchange/1.1"]})),
+            _ => ("/issue-credential-2.0/send-offer", offer(&pair.to_holder, &did, "Ed25519Signature2020")),
+        };
+        let (url, key) = (format!("{}{path}", pair.issuer.admin), format!("key-{round}"));
+        let (http, call) = (pair.issuer.http.clone(), (url.clone(), key.clone(), body.clone()));
+        let first = tokio::spawn(async move { try_send(&http, &call.0, &call.1, &call.2).await });
+        // From before it arrives to after it was answered.
+        tokio::time::sleep(std::time::Duration::from_micros(400 * round as u64)).await;
+        pair.issuer.kill();
+        let first = first.await.unwrap();
+        pair.issuer.spawn().await;
+        let (status, replayed, answer) = try_send(&pair.issuer.http, &url, &key, &body).await.unwrap();
+        assert_eq!(status, 200, "round {round}: {answer}");
+        if let Some((200, _, heard)) = first {
+            assert!(replayed && heard == answer, "round {round}: {heard} and then {answer}");
+        }
+        let again = try_send(&pair.issuer.http, &url, &key, &body).await.unwrap();
+        assert_eq!(again, (200, true, answer.clone()), "round {round}");
+        answers.push(answer);
+    }
+    let count = async |path: &str, list: &str| pair.issuer.get(path).await[list].as_array().unwrap().len();
+    assert_eq!(count("/wallet/did?method=key", "results").await, 1 + ROUNDS / 3);
+    assert_eq!(exchanges(&pair.issuer).await, ROUNDS / 3);
+    // That of the pair itself stayed behind as a connection only.
+    assert_eq!(count("/out-of-band/records", "results").await, ROUNDS / 3);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_waited_for_is_kept_too() {
+    let pair = Pair::manual().await;
+    let made = pair
+        .issuer
+        .post("/out-of-band/create-invitation", json!({"handshake_protocols": ["didexchange/1.1"]}));
+    let invitation = made.await["invitation"].clone();
+    let url = format!("{}/out-of-band/receive-invitation?auto_accept=true", pair.holder.admin);
+    let (status, replayed, first) = try_send(&pair.holder.http, &url, "key", &invitation).await.unwrap();
+    assert_eq!((status, replayed), (200, false), "{first}");
+    assert_eq!(try_send(&pair.holder.http, &url, "key", &invitation).await.unwrap(), (200, true, first));
 }

@@ -6,10 +6,10 @@ use chancery_didcomm::message::{Message, MessageType, Thread, Version};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::answer;
 use crate::connection::{Connection, send_in_exchange};
 use crate::engine::{Agent, AgentError, HandlerError, Protocol, Received, Record, Spoken, Unit};
 use crate::ports::Tenant;
-use crate::transact;
 
 #[cfg(test)]
 mod tests;
@@ -131,7 +131,7 @@ pub struct SendMessage {
 /// 404 unknown.
 pub async fn send_message(agent: &Agent, tenant: &Tenant, command: SendMessage) -> Result<Value, AgentError> {
     let id = &command.conn_id;
-    transact!(agent, tenant, |unit| {
+    answer!(agent, tenant, |unit| {
         async {
         let connection = unit.peek::<Connection>(id).await?;
         let connection = connection.ok_or_else(|| AgentError::no_record(Connection::CATEGORY, id))?;

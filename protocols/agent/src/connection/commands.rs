@@ -9,8 +9,8 @@ use super::{Connection, INVITEE, INVITER, directory, record_document, rows};
 use crate::engine::{Agent, AgentError, Record, Unit};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
-use crate::transact;
 use crate::wallet;
+use crate::{answer, transact};
 
 /// Names a connection.
 #[derive(Clone, Debug, Deserialize)]
@@ -193,7 +193,7 @@ pub async fn metadata_get(agent: &Agent, tenant: &Tenant, command: MetadataGet) 
 
 /// `POST /connections/{conn_id}/metadata` -> `{"results": {all entries}}`. 404 unknown connection.
 pub async fn metadata_set(agent: &Agent, tenant: &Tenant, command: MetadataSet) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         peek(&mut unit, &command.conn_id).await?;
         for (key, value) in &command.metadata {
             rows::set_metadata(&mut unit, &command.conn_id, key, value).await?;
@@ -220,7 +220,7 @@ pub async fn create_static(
     tenant: &Tenant,
     command: CreateStatic,
 ) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| static_connection(&mut unit, &command).await)
+    answer!(agent, tenant, |unit| static_connection(&mut unit, &command).await)
 }
 
 async fn static_connection(unit: &mut Unit<'_>, command: &CreateStatic) -> Result<Value, AgentError> {

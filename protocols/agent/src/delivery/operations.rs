@@ -98,6 +98,7 @@ async fn take_up(unit: &mut Unit<'_>, seq: Seq) -> Result<Option<Event>, AgentEr
     let Some(letter) = Letter::read(&item) else {
         return Err(undeliverable("it can't be read"));
     };
+    unit.keep_answer(&json!({}));
     match letter.content {
         Content::Message(outbound) => unit.queue(outbound),
         Content::Work(work) => unit.later(work),

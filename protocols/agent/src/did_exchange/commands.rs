@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::messages::protocol_name;
 use super::state::{Input, Role, State, step};
 use super::{requester, responder};
+use crate::answer;
 use crate::connection::{Connection, INVITER, services, short_form};
 use crate::engine::{Agent, AgentError, HandlerError, Kind, Received, Unit};
 use crate::ports::Tenant;
-use crate::transact;
 use crate::wallet;
 
 /// `POST /didexchange/{conn_id}/accept-invitation`.
@@ -113,7 +113,7 @@ pub async fn accept_invitation(
         use_did_method: command.use_did_method,
         ..requester::Options::default()
     };
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let mut connection = unit.require::<Connection>(&command.conn_id).await?;
         requester::send_request(&mut unit, &mut connection, &options).await?;
         Ok::<_, AgentError>(connection.view())
@@ -132,7 +132,7 @@ pub async fn accept_request(
         my_endpoint: command.my_endpoint,
         use_public_did: command.use_public_did.unwrap_or(false),
     };
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let mut connection = unit.require::<Connection>(&command.conn_id).await?;
         responder::respond(&mut unit, &mut connection, &options).await?;
         Ok::<_, AgentError>(connection.view())
@@ -143,7 +143,7 @@ pub async fn accept_request(
 /// `POST /didexchange/{conn_id}/reject` -> the connection. The other side is not told: we have no DID for it yet.
 /// 404 unknown, 400 wrong state.
 pub async fn reject(agent: &Agent, tenant: &Tenant, command: Reject) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let mut connection = unit.require::<Connection>(&command.conn_id).await?;
         let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
         let next = step(role, State::of(&connection.state), Input::Reject).map_err(|_| {
@@ -185,7 +185,7 @@ pub async fn create_request(
         goal: command.goal,
     };
     let did = command.their_public_did;
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         if wallet::public(&mut unit).await?.is_some_and(|own| own.did == did || own.qualified() == did) {
             let text = "Cannot connect to yourself through public DID";
             return Err(AgentError::bad_request("own-did", text));
@@ -219,7 +219,7 @@ pub async fn receive_request(
     let mut message = Message::from_json(command.request).map_err(|e| refused(e.to_string()))?;
     let thid = message.ensure_id(|| agent.new_id());
     let thid = message.thread_id().map_or(thid, str::to_owned);
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let recipient = recipient_of(&mut unit, &message).await?;
         let received = Received {
             message: message.clone(),

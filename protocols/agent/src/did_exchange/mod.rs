@@ -17,7 +17,7 @@ mod requester;
 mod responder;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use commands::{
     AcceptInvitation, AcceptRequest, CreateRequest, ReceiveRequest, Reject, accept_invitation,

@@ -11,6 +11,7 @@ use chancery_jsonld::Processor;
 use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
 use crate::connection::Directory;
 use crate::edge::Edge;
+use crate::idempotency::Claim;
 use crate::ports::store::{Event, Item, Queue};
 use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Timestamp, Watch, Workers};
 
@@ -40,8 +41,13 @@ pub struct Parts {
     pub tenant: Tenant,
 }
 
-/// The agent.
+/// The agent. [`Agent::claiming`] gives one call's view of it.
 pub struct Agent {
+    whole: Arc<Whole>,
+    claim: Option<Arc<Claim>>,
+}
+
+struct Whole {
     parts: Parts,
     settings: RwLock<Arc<Settings>>,
     protocols: Vec<Box<dyn Protocol>>,
@@ -56,7 +62,7 @@ impl Agent {
     /// An agent that speaks the given protocols.
     pub fn new(parts: Parts, protocols: Vec<Box<dyn Protocol>>) -> Self {
         let settings = RwLock::new(Arc::new(parts.settings.clone()));
-        Self {
+        let whole = Whole {
             parts,
             settings,
             protocols,
@@ -65,72 +71,89 @@ impl Agent {
             directory: Directory::default(),
             parked: Mutex::default(),
             held: Mutex::default(),
-        }
+        };
+        Self { whole: Arc::new(whole), claim: None }
+    }
+
+    /// The same agent for a call that came with a key: its first commit claims the key, and the commit that its answer
+    /// follows from keeps the answer.
+    pub fn claiming(&self, claim: Arc<Claim>) -> Self {
+        Self { whole: self.whole.clone(), claim: Some(claim) }
+    }
+
+    /// The claim of the call that this is the view of.
+    pub(super) fn claim(&self) -> Option<&Arc<Claim>> {
+        self.claim.as_ref()
+    }
+
+    /// Whether the call that this is the view of was carried out by somebody else meanwhile: it must not be tried again.
+    pub fn claim_is_lost(&self) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.is_lost())
     }
 
     /// The wallet.
     pub fn store(&self) -> &dyn Store {
-        &*self.parts.store
+        &*self.whole.parts.store
     }
 
     /// The time.
     pub fn clock(&self) -> &dyn Clock {
-        &*self.parts.clock
+        &*self.whole.parts.clock
     }
 
     /// Randomness.
     pub fn entropy(&self) -> &dyn Entropy {
-        &*self.parts.entropy
+        &*self.whole.parts.entropy
     }
 
     /// Documents from the network.
     pub fn fetch(&self) -> &dyn Fetch {
-        &*self.parts.fetch
+        &*self.whole.parts.fetch
     }
 
     /// Live events.
     pub fn watch(&self) -> &dyn Watch {
-        &*self.parts.watch
+        &*self.whole.parts.watch
     }
 
     /// JSON-LD.
     pub fn jsonld(&self) -> &Processor {
-        &self.parts.jsonld
+        &self.whole.parts.jsonld
     }
 
     /// What is checked of each message first.
     pub(super) fn edge(&self) -> &Edge {
-        &self.parts.edge
+        &self.whole.parts.edge
     }
 
     /// Cached X25519 shared secrets.
     pub fn shared_secrets(&self) -> &SharedSecrets {
-        &self.shared
+        &self.whole.shared
     }
 
     /// Which keys belong to which connection, cached.
     pub fn directory(&self) -> &Directory {
-        &self.directory
+        &self.whole.directory
     }
 
     /// The protocols.
     pub fn protocols(&self) -> &[Box<dyn Protocol>] {
-        &self.protocols
+        &self.whole.protocols
     }
 
     /// The tenant of a single-tenant agent.
     pub fn default_tenant(&self) -> &Tenant {
-        &self.parts.tenant
+        &self.whole.parts.tenant
     }
 
     /// A tenant's settings.
     pub fn settings(&self, _tenant: &Tenant) -> Arc<Settings> {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.whole.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes a tenant's settings (`PUT /settings`).
     pub fn change_settings(&self, _tenant: &Tenant, change: impl FnOnce(&mut Settings)) {
-        let mut guard = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.whole.settings.write().unwrap_or_else(PoisonError::into_inner);
         let mut settings = (**guard).clone();
         change(&mut settings);
         *guard = Arc::new(settings);
@@ -151,11 +174,11 @@ impl Agent {
     /// A secret key of ours by its base58 public key.
     pub async fn secret(&self, tenant: &Tenant, verkey: &str) -> Result<Option<SecretKey>, AgentError> {
         let id = (tenant.clone(), verkey.to_owned());
-        if let Some(secret) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+        if let Some(secret) = self.whole.keys.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(Some(secret.clone()));
         }
         let Some(row) = self.store().key(tenant, verkey).await? else { return Ok(None) };
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.whole.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= KEY_CACHE {
             keys.clear();
         }
@@ -165,7 +188,11 @@ impl Agent {
 
     /// Forgets a cached key that was removed or replaced.
     pub fn forget_key(&self, tenant: &Tenant, verkey: &str) {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&(tenant.clone(), verkey.to_owned()));
+        self.whole
+            .keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(tenant.clone(), verkey.to_owned()));
     }
 
     /// Packs a queued message for its target. Without a sender key anonymously.
@@ -190,7 +217,7 @@ impl Agent {
                 let secret = self.secret(tenant, verkey).await?.ok_or_else(|| {
                     AgentError::internal("key-gone", format!("our key {verkey} is no longer in the wallet"))
                 })?;
-                v1::pack_authcrypt(text.as_bytes(), &recipients, &secret, &mut rng, &self.shared)?
+                v1::pack_authcrypt(text.as_bytes(), &recipients, &secret, &mut rng, &self.whole.shared)?
             }
             None => v1::pack_anoncrypt(text.as_bytes(), &recipients, &mut rng)?,
         };
@@ -212,7 +239,7 @@ impl Agent {
 
     /// The protocol that speaks a name and major version.
     pub(super) fn protocol(&self, name: &str, major: u32) -> Option<(&dyn Protocol, &'static super::Spoken)> {
-        self.protocols.iter().find_map(|p| {
+        self.whole.protocols.iter().find_map(|p| {
             let spoken = p.speaks().iter().find(|s| s.name == name && s.major == major)?;
             Some((&**p, spoken))
         })
@@ -227,16 +254,17 @@ impl Agent {
         unpark: Vec<String>,
     ) {
         if !events.is_empty() {
-            self.parts.workers.events(events);
+            self.whole.parts.workers.events(events);
         }
         if !outbound.is_empty() {
-            self.parts.workers.outbound(outbound);
+            self.whole.parts.workers.outbound(outbound);
         }
         if !work.is_empty() {
-            self.parts.workers.work(work);
+            self.whole.parts.workers.work(work);
         }
         for verkey in unpark {
-            self.take_parked(tenant, &verkey).await;
+            // What was parked has nothing to do with the call that it waited for.
+            Self { whole: self.whole.clone(), claim: None }.take_parked(tenant, &verkey).await;
         }
     }
 
@@ -258,20 +286,20 @@ impl Agent {
     /// Gives messages that a session did not take to the delivery worker.
     pub fn release(&self, items: Vec<Item>) {
         if !items.is_empty() {
-            self.parts.workers.outbound(items);
+            self.whole.parts.workers.outbound(items);
         }
     }
 
     /// Gives events that their targets wait for again to the webhook worker.
     pub(crate) fn redeliver(&self, events: Vec<Event>) {
         if !events.is_empty() {
-            self.parts.workers.redeliver(events);
+            self.whole.parts.workers.redeliver(events);
         }
     }
 
     /// Keeps a message whose target has no endpoint until its recipient polls with a return route.
     pub fn hold(&self, recipient: &str, item: Item) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.whole.held.lock().unwrap_or_else(PoisonError::into_inner);
         let items = held.entry(recipient.to_owned()).or_default();
         if !items.iter().any(|i| i.seq == item.seq) {
             items.push(item);
@@ -281,7 +309,7 @@ impl Agent {
 
     /// Takes the oldest message held for a recipient.
     pub(super) fn take_held(&self, recipient: &str) -> Option<Item> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.whole.held.lock().unwrap_or_else(PoisonError::into_inner);
         let items = held.get_mut(recipient)?;
         let item = (!items.is_empty()).then(|| items.remove(0));
         if items.is_empty() {
@@ -292,7 +320,7 @@ impl Agent {
 
     /// Until when envelopes are parked, by the key of ours that they wait for.
     pub(super) fn parked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<Timestamp>>> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.whole.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads what has to be known from the start on: which keys have parked envelopes.
@@ -316,7 +344,7 @@ impl Agent {
     pub async fn work(&self, item: &Item) -> Result<(), AgentError> {
         let work: super::Work = serde_json::from_slice(&item.value)
             .map_err(|e| AgentError::internal("queue-unreadable", format!("queue row {}: {e}", item.seq)))?;
-        let protocol = self.protocols.iter().find(|p| p.name() == work.protocol).ok_or_else(|| {
+        let protocol = self.whole.protocols.iter().find(|p| p.name() == work.protocol).ok_or_else(|| {
             AgentError::internal("queue-unreadable", format!("no protocol {} for queued work", work.protocol))
         })?;
         crate::transact!(self, &item.tenant, |unit| {

@@ -35,10 +35,29 @@ macro_rules! transact {
                 Err(error) => break Err(error),
                 Ok(outcome) => match $unit.commit().await {
                     Ok(_) => break Ok(outcome),
-                    Err($crate::ports::store::CommitError::Conflict(_)) if attempt < 50 => attempt += 1,
+                    Err($crate::ports::store::CommitError::Conflict(_))
+                        if attempt < 50 && !$agent.claim_is_lost() =>
+                    {
+                        attempt += 1;
+                    }
                     Err(error) => break Err($crate::engine::AgentError::from(error).into()),
                 },
             }
         }
     }};
+}
+
+/// [`transact`] for a command whose outcome is its answer: when the call came with a key, the answer is kept in the same
+/// commit.
+#[macro_export]
+macro_rules! answer {
+    ($agent:expr, $tenant:expr, |$unit:ident| $body:expr) => {
+        $crate::transact!($agent, $tenant, |$unit| {
+            let outcome = $body;
+            if let Ok(answer) = &outcome {
+                $unit.keep_answer(answer);
+            }
+            outcome
+        })
+    };
 }

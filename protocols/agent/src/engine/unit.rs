@@ -44,6 +44,7 @@ pub struct Unit<'a> {
     work: Vec<Work>,
     events: Vec<NewEvent>,
     unpark: Vec<String>,
+    answer: Option<Value>,
 }
 
 impl<'a> Unit<'a> {
@@ -62,6 +63,7 @@ impl<'a> Unit<'a> {
             work: Vec::new(),
             events: Vec::new(),
             unpark: Vec::new(),
+            answer: None,
         }
     }
 
@@ -301,6 +303,13 @@ impl<'a> Unit<'a> {
         self.unpark.push(verkey.to_owned());
     }
 
+    /// The answer of the call that this unit belongs to, to be kept in its commit when the call came with a key.
+    pub fn keep_answer(&mut self, answer: &Value) {
+        if self.agent.claim().is_some() {
+            self.answer = Some(answer.clone());
+        }
+    }
+
     /// Hands a message to its protocol's handler within this unit: a message attached to an invitation.
     pub async fn dispatch(&mut self, received: &Received) -> Result<(), HandlerError> {
         self.agent.dispatch(self, received).await
@@ -329,8 +338,21 @@ impl<'a> Unit<'a> {
         self,
         lease: &mut (dyn for<'o> FnMut(&'o Outbound) -> bool + Send),
     ) -> Result<Vec<Item>, CommitError> {
-        let Self { agent, tenant, now, mut slots, order, guards, ops, sends, work, events, unpark, .. } =
-            self;
+        let Self {
+            agent,
+            tenant,
+            now,
+            mut slots,
+            order,
+            guards,
+            ops,
+            sends,
+            work,
+            events,
+            unpark,
+            answer,
+            ..
+        } = self;
         let mut commit =
             Commit { guards, ops: Vec::with_capacity(ops.len() + order.len() + sends.len() + events.len()) };
         for key in order {
@@ -358,6 +380,11 @@ impl<'a> Unit<'a> {
             }
         }
         commit.ops.extend(ops);
+        if let Some(claim) = agent.claim() {
+            let writes =
+                !commit.ops.is_empty() || !sends.is_empty() || !work.is_empty() || !events.is_empty();
+            claim.join(&mut commit, writes, answer.as_ref(), now)?;
+        }
         let wrote = !commit.ops.is_empty() || !sends.is_empty() || !work.is_empty() || !events.is_empty();
         if !wrote {
             agent.after_commit(&tenant, Vec::new(), Vec::new(), Vec::new(), unpark).await;
@@ -383,7 +410,11 @@ impl<'a> Unit<'a> {
         commit.ops.extend(queued.iter().cloned().map(Op::Enqueue));
         commit.ops.extend(events.iter().cloned().map(Op::Event));
 
-        let committed = agent.store().commit(&tenant, commit).await?;
+        let outcome = agent.store().commit(&tenant, commit).await;
+        if let Some(claim) = agent.claim() {
+            claim.settle(&outcome, answer.is_some());
+        }
+        let committed = outcome?;
 
         let mut leased = Vec::new();
         let mut outbound = Vec::new();

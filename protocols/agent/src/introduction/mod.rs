@@ -15,10 +15,10 @@ use chancery_didcomm::message::{Message, MessageType, Version};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::answer;
 use crate::connection::{Connection, send_in_exchange};
 use crate::engine::{Agent, AgentError, Unit};
 use crate::ports::Tenant;
-use crate::transact;
 use record::Introduction;
 
 const PROTOCOL: &str = "introduction-service";
@@ -45,7 +45,7 @@ pub async fn start_introduction(
     command: StartIntroduction,
 ) -> Result<Value, AgentError> {
     let (initiator, target) = (&command.conn_id, &command.target_connection_id);
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let introduced = active(&mut unit, "Initiator", initiator).await?;
         active(&mut unit, "Target", target).await?;
         let thread = unit.new_id();

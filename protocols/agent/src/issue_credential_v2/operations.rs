@@ -16,7 +16,7 @@ use crate::credential::{Failure, Reach};
 use crate::engine::{Agent, AgentError, Record, Unit};
 use crate::ports::Tenant;
 use crate::ports::store::{Facet, Query};
-use crate::transact;
+use crate::{answer, transact};
 
 /// ACA-Py's comment in the offer of `send` and `create`.
 const AUTOMATED: &str = "create automated v2.0 credential exchange record";
@@ -171,7 +171,7 @@ async fn free_offer(
 
 /// The record R.
 pub async fn create(agent: &Agent, tenant: &Tenant, command: Create) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| create_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| create_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn create_in(unit: &mut Unit<'_>, command: &Create) -> Result<Value, Failure> {
@@ -196,7 +196,7 @@ async fn create_in(unit: &mut Unit<'_>, command: &Create) -> Result<Value, Failu
 
 /// The record R.
 pub async fn create_offer(agent: &Agent, tenant: &Tenant, command: CreateOffer) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| create_offer_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| create_offer_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn create_offer_in(unit: &mut Unit<'_>, command: &CreateOffer) -> Result<Value, Failure> {
@@ -221,7 +221,7 @@ fn auto_issue(unit: &Unit<'_>, given: Option<bool>) -> Option<bool> {
 
 /// The record R.
 pub async fn send(agent: &Agent, tenant: &Tenant, command: Send) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| send_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| send_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn send_in(unit: &mut Unit<'_>, command: &Send) -> Result<Value, Failure> {
@@ -246,7 +246,7 @@ async fn send_in(unit: &mut Unit<'_>, command: &Send) -> Result<Value, Failure> 
 
 /// The record R.
 pub async fn send_offer(agent: &Agent, tenant: &Tenant, command: SendOffer) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| send_offer_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| send_offer_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn send_offer_in(unit: &mut Unit<'_>, command: &SendOffer) -> Result<Value, Failure> {
@@ -272,7 +272,7 @@ pub async fn send_proposal(
     tenant: &Tenant,
     command: SendProposal,
 ) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| send_proposal_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| send_proposal_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn send_proposal_in(unit: &mut Unit<'_>, command: &SendProposal) -> Result<Value, Failure> {
@@ -295,7 +295,7 @@ async fn send_proposal_in(unit: &mut Unit<'_>, command: &SendProposal) -> Result
 
 /// The record R.
 pub async fn send_request(agent: &Agent, tenant: &Tenant, command: SendRequest) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| send_request_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| send_request_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn send_request_in(unit: &mut Unit<'_>, command: &SendRequest) -> Result<Value, Failure> {
@@ -327,7 +327,7 @@ async fn send_request_in(unit: &mut Unit<'_>, command: &SendRequest) -> Result<V
 
 /// The record R.
 pub async fn bound_offer(agent: &Agent, tenant: &Tenant, command: BoundOffer) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| bound_offer_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| bound_offer_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn bound_offer_in(unit: &mut Unit<'_>, command: &BoundOffer) -> Result<Value, Failure> {
@@ -362,7 +362,7 @@ pub async fn bound_request(
     tenant: &Tenant,
     command: BoundRequest,
 ) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| bound_request_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| bound_request_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn bound_request_in(unit: &mut Unit<'_>, command: &BoundRequest) -> Result<Value, Failure> {
@@ -380,7 +380,7 @@ async fn bound_request_in(unit: &mut Unit<'_>, command: &BoundRequest) -> Result
 
 /// As [`get`].
 pub async fn issue(agent: &Agent, tenant: &Tenant, command: Issue) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| issue_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| issue_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn issue_in(unit: &mut Unit<'_>, command: &Issue) -> Result<Value, Failure> {
@@ -393,7 +393,7 @@ async fn issue_in(unit: &mut Unit<'_>, command: &Issue) -> Result<Value, Failure
 
 /// As [`get`].
 pub async fn store(agent: &Agent, tenant: &Tenant, command: Store) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| store_in(&mut unit, &command).await.map_err(now_or_never))
+    answer!(agent, tenant, |unit| store_in(&mut unit, &command).await.map_err(now_or_never))
 }
 
 async fn store_in(unit: &mut Unit<'_>, command: &Store) -> Result<Value, Failure> {
@@ -411,7 +411,7 @@ pub async fn problem_report(
     tenant: &Tenant,
     command: ProblemReport,
 ) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| problem_report_in(&mut unit, &command).await)
+    answer!(agent, tenant, |unit| problem_report_in(&mut unit, &command).await)
 }
 
 async fn problem_report_in(unit: &mut Unit<'_>, command: &ProblemReport) -> Result<Value, AgentError> {

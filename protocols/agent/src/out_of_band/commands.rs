@@ -8,7 +8,7 @@ use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
 use crate::engine::{Agent, AgentError, Record};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
-use crate::transact;
+use crate::{answer, transact};
 
 /// A message to attach to an invitation.
 #[derive(Clone, Debug, Deserialize)]
@@ -119,7 +119,7 @@ pub async fn create_invitation(
     tenant: &Tenant,
     command: CreateInvitation,
 ) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| create::create(&mut unit, &command).await)
+    answer!(agent, tenant, |unit| create::create(&mut unit, &command).await)
 }
 
 /// `POST /out-of-band/receive-invitation` -> the out-of-band record. Waits for the answer to a reuse (15 s), or for the

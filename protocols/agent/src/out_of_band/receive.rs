@@ -73,7 +73,10 @@ pub async fn receive(
             if !known.is_some_and(|c| c.is_ready()) {
                 ready(agent, &mut *events, &connection_id).await;
             }
-            transact!(agent, tenant, |unit| invited.handle_over(&mut unit, &connection_id).await)?;
+            transact!(agent, tenant, |unit| {
+                unit.keep_answer(&view);
+                invited.handle_over(&mut unit, &connection_id).await
+            })?;
             Ok(view)
         }
     }
@@ -211,6 +214,7 @@ impl Invited {
             attached_message(unit, &record)?;
             return Ok(Begun::Connecting { view, connection_id });
         }
+        unit.keep_answer(&view);
         Ok(Begun::Done(view))
     }
 
@@ -245,7 +249,9 @@ impl Invited {
             oob_id: Some(record.oob_id.clone()),
         };
         dispatch(unit, &received).await?;
-        Ok(Begun::Done(record.view()))
+        let view = record.view();
+        unit.keep_answer(&view);
+        Ok(Begun::Done(view))
     }
 
     /// Handles the attached message over a connection that is ready by now.

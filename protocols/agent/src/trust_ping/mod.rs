@@ -5,10 +5,10 @@ use chancery_didcomm::message::{Message, MessageType, Thread, Version};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::answer;
 use crate::connection::{Connection, send_in_exchange};
 use crate::engine::{Agent, AgentError, HandlerError, Protocol, Received, Record, Spoken, Unit};
 use crate::ports::Tenant;
-use crate::transact;
 
 #[cfg(test)]
 mod tests;
@@ -91,7 +91,7 @@ pub struct SendPing {
 /// `POST /connections/{conn_id}/send-ping` -> `{"thread_id"}`. 404 unknown, 400 not ready.
 pub async fn send_ping(agent: &Agent, tenant: &Tenant, command: SendPing) -> Result<Value, AgentError> {
     let id = &command.conn_id;
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let connection = unit.peek::<Connection>(id).await?;
         let connection = connection.ok_or_else(|| AgentError::no_record(Connection::CATEGORY, id))?;
         if !connection.is_ready() {

@@ -9,8 +9,8 @@ use super::own::{self, OwnDid, Purpose};
 use crate::engine::{Agent, AgentError, Record, Unit};
 use crate::ports::Tenant;
 use crate::ports::store::{KeyRow, Op, Query, Tag};
-use crate::transact;
 use crate::wallet;
+use crate::{answer, transact};
 
 /// `GET /wallet/did`. Absent filters match everything.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -150,7 +150,7 @@ pub async fn did_list(agent: &Agent, tenant: &Tenant, command: DidList) -> Resul
 /// Errors: 403 a method or key type that isn't supported, a DID where none may be given; 400 a seed of the wrong length
 /// or without `--wallet-allow-insecure-seed`, `web` without DID; 422 a DID that is none.
 pub async fn did_create(agent: &Agent, tenant: &Tenant, command: DidCreate) -> Result<Value, AgentError> {
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let own = create_did(&mut unit, &command).await?;
         Ok::<_, AgentError>(json!({"result": own.view()}))
     }
@@ -247,7 +247,7 @@ pub async fn set_public_did(
         return Err(AgentError::forbidden("no-ledger", "No ledger available.")
             .hint("a did:key or did:web can be made public without a ledger"));
     }
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let mut own = load_did(&mut unit, did).await?;
         wallet::make_public(&mut unit, &mut own).await?;
         Ok::<_, AgentError>(json!({"result": own.view()}))
@@ -266,7 +266,7 @@ pub async fn set_did_endpoint(
         Some("LinkedDomains") => "linked_domains",
         _ => "endpoint",
     };
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         let mut own = load_did(&mut unit, &command.did).await?;
         if own.is_posted() && own.method == "sov" {
             let text = format!("No ledger available but DID {} is public: missing wallet-type?", command.did);
@@ -342,7 +342,7 @@ pub async fn key_create(agent: &Agent, tenant: &Tenant, command: KeyCreate) -> R
     let alg = command.alg.as_deref().unwrap_or("ed25519");
     let kind = KeyType::from_name(alg).ok_or_else(|| key_fault(format!("Unknown key algorithm: {alg}")))?;
     let kid = command.kid.as_deref();
-    transact!(agent, tenant, |unit| async {
+    answer!(agent, tenant, |unit| async {
         may_use_seed(&unit, command.seed.as_deref())?;
         let secret = own::secret_from(&unit, kind, command.seed.as_deref())?;
         let (key, name) = (secret.public(), secret.public().base58());
