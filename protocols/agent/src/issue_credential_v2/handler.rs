@@ -55,8 +55,8 @@ impl Protocol for Handler {
     async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
         let context = context(received)?;
         match received.message.message_type().name() {
-            "propose-credential" => proposal(unit, &context).await,
-            "offer-credential" => offer(unit, &context).await,
+            "propose-credential" => proposal(unit, &context, received).await,
+            "offer-credential" => offer(unit, &context, received).await,
             "request-credential" => request(unit, &context).await,
             "issue-credential" => credential(unit, &context).await,
             "ack" => ack(unit, &context).await,
@@ -188,7 +188,34 @@ async fn take(unit: &mut Unit<'_>, record: Exchange, input: Input) -> Result<(),
     Ok(())
 }
 
-async fn proposal(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
+/// Proposals and offers may replace earlier ones, so a late copy of an earlier one must not be taken for a new one. The
+/// first message of a thread bears the thread's id; others are taken once, unless they are the stored one: the state
+/// machine knows how to answer that.
+async fn supersedes(
+    unit: &mut Unit<'_>,
+    context: &Context<'_>,
+    received: &Received,
+    record: &Exchange,
+    kind: Kind,
+) -> Result<(), HandlerError> {
+    let id = context.message.id();
+    if record.message(kind).is_some_and(|stored| stored.get("@id").and_then(|stored| stored.as_str()) == id) {
+        return Ok(());
+    }
+    if id != Some(context.thread_id) {
+        return unit.take_once(received).await;
+    }
+    if record.state == State::Start {
+        return Ok(());
+    }
+    Err(HandlerError::dropped("repeated-message", context.thread_id))
+}
+
+async fn proposal(
+    unit: &mut Unit<'_>,
+    context: &Context<'_>,
+    received: &Received,
+) -> Result<(), HandlerError> {
     let body = read(Kind::Proposal, context.message)?;
     if context.connection_id.is_none() {
         return Err(HandlerError::dropped("no-connection", "a proposal needs a connection"));
@@ -209,10 +236,11 @@ async fn proposal(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Hand
             record
         }
     };
+    supersedes(unit, context, received, &record, Kind::Proposal).await?;
     take(unit, record, Input::ProposalReceived(context.message.as_json().clone())).await
 }
 
-async fn offer(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
+async fn offer(unit: &mut Unit<'_>, context: &Context<'_>, received: &Received) -> Result<(), HandlerError> {
     read(Kind::Offer, context.message)?;
     let record = match find(unit, context, Some(Role::Holder)).await? {
         Some(record) => record,
@@ -221,6 +249,7 @@ async fn offer(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Handler
         }
         None => fresh(unit, context, Role::Holder).await?,
     };
+    supersedes(unit, context, received, &record, Kind::Offer).await?;
     take(unit, record, Input::OfferReceived(context.message.as_json().clone())).await
 }
 

@@ -147,10 +147,55 @@ fn a_proposal_again_makes_no_second_record_and_another_one_reopens_the_offer() {
     let mut other = proposal.clone();
     other["@id"] = "another".into();
     other["~thread"] = json!({"thid": proposal["@id"]});
-    pair.deliver("holder", other);
+    pair.deliver("holder", other.clone());
     assert_eq!(pair.record("issuer")["state"], "proposal-received");
     assert_eq!(pair.id("issuer"), id);
     assert_eq!(pair.states("issuer"), ["proposal-received"]);
+    // Late copies of both, before the answer and after.
+    pair.deliver("holder", proposal.clone());
+    assert_eq!(stored(&pair, "issuer", "cred_proposal")["@id"], "another");
+    pair.on_record("issuer", "send-offer", &id, json!({})).unwrap();
+    pair.world.settle();
+    pair.states("issuer");
+    pair.deliver("holder", proposal);
+    assert!(pair.issuer().take_messages().is_empty());
+    pair.deliver("holder", other);
+    assert_eq!(pair.issuer().take_messages().len(), 1, "the same offer again");
+    assert!(pair.states("issuer").is_empty());
+}
+
+#[test]
+fn a_late_copy_does_not_undo_what_replaced_it() {
+    let pair = Pair::with(kept);
+    let holder = pair.holder();
+    let body = json!({"connection_id": pair.holder_connection, "filter": pair.filter(|_| {})});
+    let command = serde_json::from_value(body).unwrap();
+    let proposal = pair.world.run(issue::send_proposal(&holder.agent, &holder.tenant, command)).unwrap()["cred_proposal"].clone();
+    pair.world.settle();
+    let counter = json!({
+        "filter": pair.filter(|_| {}),
+        "counter_preview": {"@type": "issue-credential/2.0/credential-preview", "attributes": []}
+    });
+    pair.on_record("issuer", "send-offer", &pair.id("issuer"), counter).unwrap();
+    pair.world.settle();
+    let first = stored(&pair, "issuer", "cred_offer");
+    pair.states("issuer");
+    pair.deliver("holder", proposal);
+    assert_eq!(pair.record("issuer")["state"], "offer-sent");
+    assert!(pair.states("issuer").is_empty());
+
+    let mut second = first.clone();
+    second["@id"] = "another".into();
+    pair.deliver("issuer", second.clone());
+    pair.states("holder");
+    for late in [&first, &second, &first] {
+        pair.deliver("issuer", late.clone());
+        assert_eq!(stored(&pair, "holder", "cred_offer")["@id"], "another");
+    }
+    assert!(pair.states("holder").is_empty());
+    pair.on_record("holder", "send-request", &pair.id("holder"), json!({})).unwrap();
+    pair.world.settle();
+    assert_eq!(pair.record("issuer")["state"], "request-received");
 }
 
 /// Another process takes the same message between this one's reads and its commit: the second insert meets the first
