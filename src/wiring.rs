@@ -425,10 +425,11 @@ fn start_workers(
     }));
     let worker = Arc::new(Worker::new(store.clone(), clock.clone(), config.delivery.max_age, burial.clone()));
     worker.attach(agent.clone());
+    let backoff = Backoff { first: config.delivery.first_pause, longest: config.delivery.longest_pause };
     let delivery = Delivery {
-        outbound: Dispatcher::start(carrier.clone(), PER_ENDPOINT, Backoff::default(), entropy.clone()),
-        webhooks: Dispatcher::start(notifier.clone(), PER_ENDPOINT, Backoff::default(), entropy.clone()),
-        work: Dispatcher::start(worker, PER_ENDPOINT, Backoff::default(), entropy.clone()),
+        outbound: Dispatcher::start(carrier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
+        webhooks: Dispatcher::start(notifier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
+        work: Dispatcher::start(worker, PER_ENDPOINT, backoff, entropy.clone()),
         burial,
     };
     let _ = crew.outbound.set((carrier, delivery.outbound.clone()));

@@ -120,6 +120,10 @@ pub struct Delivery {
     pub max_age: Duration,
     /// Tries before it becomes one, if `--max-outbound-retry` is given; else only the age counts.
     pub max_attempts: Option<u32>,
+    /// Pause before the first repeat; it doubles with each.
+    pub first_pause: Duration,
+    /// No pause is longer; not shorter than the first.
+    pub longest_pause: Duration,
 }
 
 impl Delivery {
@@ -128,6 +132,14 @@ impl Delivery {
             true => given.integer("--max-outbound-retry", 1..=u32::MAX)?,
             false => None,
         };
-        Ok(Self { max_age: read_duration(given, "--outbound-max-age")?, max_attempts })
+        let first_pause = read_duration(given, "--outbound-first-pause")?;
+        let longest_pause = read_duration(given, "--outbound-longest-pause")?;
+        if longest_pause < first_pause {
+            return Err(
+                given.invalid("--outbound-longest-pause", "it is shorter than --outbound-first-pause")
+            );
+        }
+        let max_age = read_duration(given, "--outbound-max-age")?;
+        Ok(Self { max_age, max_attempts, first_pause, longest_pause })
     }
 }

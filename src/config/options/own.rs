@@ -27,6 +27,20 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("24h"),
     option(
+        "--outbound-first-pause",
+        Some("CHANCERY_OUTBOUND_FIRST_PAUSE"),
+        "DURATION",
+        "Pause before a message or a webhook is tried again; it doubles each time",
+    )
+    .default_value("1s"),
+    option(
+        "--outbound-longest-pause",
+        Some("CHANCERY_OUTBOUND_LONGEST_PAUSE"),
+        "DURATION",
+        "Longest pause between two tries of a message or a webhook",
+    )
+    .default_value("1h"),
+    option(
         "--max-concurrent-didcomm",
         Some("CHANCERY_MAX_CONCURRENT_DIDCOMM"),
         "REQUESTS",

@@ -102,7 +102,13 @@ fn the_minimum_of_a_ledgerless_agent_starts() {
     assert_eq!(config.wallet.pass_key.unwrap().derivation, KeyDerivation::Argon2iModerate);
     let admin = config.admin.unwrap();
     assert_eq!((admin.host.as_str(), admin.port, admin.max_request_bytes), ("127.0.0.1", 8031, 1 << 20));
-    assert_eq!(config.delivery, Delivery { max_age: Duration::from_secs(86_400), max_attempts: None });
+    let delivery = Delivery {
+        max_age: Duration::from_secs(86_400),
+        max_attempts: None,
+        first_pause: Duration::from_secs(1),
+        longest_pause: Duration::from_secs(3_600),
+    };
+    assert_eq!(config.delivery, delivery);
     assert_eq!(config.retention.dead_letters, Duration::from_secs(30 * 86_400));
     assert_eq!(
         (config.limits.didcomm, config.limits.admin, config.limits.rate_per_address),
