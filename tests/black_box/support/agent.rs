@@ -1,9 +1,10 @@
 //! One process of the binary.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -16,14 +17,26 @@ const RAW_KEY: &str = "CwNJroKHTSSj3XvE7ZAnuKiTn2C4QkFvxEqfm5rzhNrb";
 /// A port that nobody listens on and that no test has had before. Below the range from which the system takes ports for
 /// outgoing connections: one of those could take it before the agent does.
 pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(20_000 + std::process::id() % 4_000).unwrap();
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 8_000;
+        // Test processes that run side by side begin far from each other.
+        let at = std::process::id().wrapping_mul(211).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 20_000 + u16::try_from(at % 12_000).unwrap();
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
+}
+
+/// Where an agent runs, when that isn't as usual.
+#[derive(Default)]
+pub struct Surroundings {
+    /// What peers are told instead of the agent's own port.
+    pub endpoint: Option<String>,
+    /// The command that the binary is started by.
+    pub launcher: Vec<String>,
+    /// Variables of the process.
+    pub variables: Vec<(String, String)>,
 }
 
 pub struct Agent {
@@ -32,8 +45,14 @@ pub struct Agent {
     pub endpoint: String,
     pub home: PathBuf,
     pub http: reqwest::Client,
+    pub surroundings: Surroundings,
     args: Vec<String>,
     child: Option<Child>,
+}
+
+/// The binary under test: `CHANCERY_BIN`, or the one that cargo has built.
+pub fn binary() -> PathBuf {
+    std::env::var_os("CHANCERY_BIN").map_or_else(|| env!("CARGO_BIN_EXE_chancery").into(), PathBuf::from)
 }
 
 impl Agent {
@@ -46,24 +65,26 @@ impl Agent {
     pub async fn start_behind(name: &str, options: &[&str]) -> (Self, Relay) {
         let (admin, didcomm) = (free_port(), free_port());
         let relay = Relay::start(&format!("http://127.0.0.1:{didcomm}"));
-        (Self::start_announcing(name, admin, didcomm, &relay.url, options).await, relay)
+        let surroundings = Surroundings { endpoint: Some(relay.url.clone()), ..Surroundings::default() };
+        (Self::start_in(surroundings, name, admin, didcomm, options).await, relay)
     }
 
     pub async fn start_at(name: &str, admin: u16, didcomm: u16, options: &[&str]) -> Self {
-        let endpoint = format!("http://127.0.0.1:{didcomm}");
-        Self::start_announcing(name, admin, didcomm, &endpoint, options).await
+        Self::start_in(Surroundings::default(), name, admin, didcomm, options).await
     }
 
-    async fn start_announcing(
+    pub async fn start_in(
+        surroundings: Surroundings,
         name: &str,
         admin: u16,
         didcomm: u16,
-        endpoint: &str,
         options: &[&str],
     ) -> Self {
         let home = std::env::temp_dir().join(format!("chancery-test-{}-{name}-{admin}", std::process::id()));
         std::fs::create_dir_all(&home).unwrap();
         let controller = Controller::start();
+        let own = format!("http://127.0.0.1:{didcomm}");
+        let endpoint = surroundings.endpoint.clone().unwrap_or(own);
         let fixed = format!(
             "start --label {name} -it http 127.0.0.1 {didcomm} -ot http -ot ws -e {endpoint} --admin 127.0.0.1 {admin} \
              --admin-insecure-mode --no-ledger --auto-provision --wallet-type askar --wallet-name {name} --wallet-key {RAW_KEY} \
@@ -76,9 +97,10 @@ impl Agent {
         let mut agent = Self {
             controller,
             admin: format!("http://127.0.0.1:{admin}"),
-            endpoint: endpoint.to_owned(),
+            endpoint,
             home,
             http,
+            surroundings,
             args,
             child: None,
         };
@@ -100,10 +122,20 @@ impl Agent {
 
     /// Starts the process (again) on the same wallet.
     pub async fn spawn(&mut self) {
+        self.launch();
+        self.ready().await;
+    }
+
+    /// Starts the process and doesn't wait for it.
+    pub fn launch(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_chancery"))
+        let mut words: Vec<OsString> = self.surroundings.launcher.iter().map(OsString::from).collect();
+        words.push(binary().into());
+        let child = Command::new(&words[0])
+            .args(&words[1..])
             .args(&self.args)
             .env("ACAPY_HOME", &self.home)
+            .envs(self.surroundings.variables.iter().cloned())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -111,6 +143,10 @@ impl Agent {
         self.child = Some(child);
         // The old process's connections are gone.
         self.http = client();
+    }
+
+    /// Waits until the process is ready.
+    pub async fn ready(&mut self) {
         for _ in 0..600 {
             if let Ok(answer) = self.http.get(format!("{}/status/ready", self.admin)).send().await
                 && answer.status().is_success()
@@ -135,8 +171,13 @@ impl Agent {
 
     /// SIGTERM, and waits for the end.
     pub async fn stop(&mut self) -> std::process::ExitStatus {
+        assert!(Command::new("kill").arg(self.pid().to_string()).status().unwrap().success());
+        self.ended().await
+    }
+
+    /// Waits for the end of the process.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
         let mut child = self.child.take().unwrap();
-        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
         tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
     }
 

@@ -30,15 +30,27 @@ struct State {
     turned_away: Mutex<Vec<Event>>,
 }
 
+/// What a controller has received, for those who look at it while the agent is in other hands.
+#[derive(Clone)]
+pub struct Inbox(Arc<State>);
+
+impl Inbox {
+    /// Takes out what has come since the last time.
+    pub fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.0.events.lock().unwrap())
+    }
+}
+
 pub struct Controller {
     pub url: String,
     state: Arc<State>,
-    handle: actix_web::dev::ServerHandle,
+    handle: Option<actix_web::dev::ServerHandle>,
 }
 
 impl Controller {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Not one of the ports for outgoing connections: it must still be there when the controller comes back.
+        let listener = TcpListener::bind(("127.0.0.1", super::free_port())).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State {
             events: Mutex::default(),
@@ -46,22 +58,23 @@ impl Controller {
             answer: AtomicU16::new(200),
             turned_away: Mutex::default(),
         });
-        let data = web::Data::from(state.clone());
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(data.clone())
-                .app_data(web::PayloadConfig::new(16 << 20))
-                .route("/topic/{topic}/", web::post().to(receive))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .listen(listener)
-        .unwrap()
-        .run();
-        let handle = server.handle();
-        tokio::spawn(server);
+        let handle = Some(serve(&state, listener));
         Self { url, state, handle }
+    }
+
+    /// Nobody listens any more.
+    pub async fn down(&mut self) {
+        self.handle.take().unwrap().stop(false).await;
+    }
+
+    /// Listens again where it did.
+    pub fn up(&mut self) {
+        let address = self.url.strip_prefix("http://").unwrap();
+        self.handle = Some(serve(&self.state, TcpListener::bind(address).unwrap()));
+    }
+
+    pub fn inbox(&self) -> Inbox {
+        Inbox(self.state.clone())
     }
 
     /// What the controller answers from now on. Only what was answered with 2xx counts as received.
@@ -111,8 +124,29 @@ impl Controller {
 
 impl Drop for Controller {
     fn drop(&mut self) {
-        drop(self.handle.stop(false));
+        if let Some(handle) = &self.handle {
+            drop(handle.stop(false));
+        }
     }
+}
+
+fn serve(state: &Arc<State>, listener: TcpListener) -> actix_web::dev::ServerHandle {
+    let data = web::Data::from(state.clone());
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(data.clone())
+            .app_data(web::PayloadConfig::new(16 << 20))
+            .route("/topic/{topic}/", web::post().to(receive))
+    })
+    .workers(1)
+    .disable_signals()
+    .shutdown_timeout(0)
+    .listen(listener)
+    .unwrap()
+    .run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    handle
 }
 
 async fn receive(

@@ -1,13 +1,23 @@
 //! What the stories are told with.
 
 mod agent;
+mod caller;
 mod controller;
+mod dice;
 mod events;
+mod faulty;
+mod ledger;
+mod network;
 mod pair;
 mod relay;
 
-pub use agent::{Agent, free_port};
-pub use controller::{Controller, Event};
+pub use agent::{Agent, Surroundings, free_port};
+pub use caller::Caller;
+pub use controller::{Controller, Event, Inbox};
+pub use dice::Dice;
 pub use events::Events;
+pub use faulty::{Fault, FaultyPeer};
+pub use ledger::Ledger;
+pub use network::{Network, told};
 pub use pair::{AUTOMATIC, MANUAL, Pair, connect, credential, offer};
 pub use relay::Relay;

@@ -1,0 +1,24 @@
+//! The agent under attack. Small by default; in full with `CHANCERY_ATTACK=full` (see `docs/reliability.md`).
+
+mod at_once;
+mod controller_away;
+mod killed;
+mod peers;
+mod twice;
+
+use std::time::Instant;
+
+/// A number for the small run, and one for the full one.
+fn size<T>(small: T, full: T) -> T {
+    if in_full() { full } else { small }
+}
+
+fn in_full() -> bool {
+    std::env::var("CHANCERY_ATTACK").is_ok_and(|size| size == "full")
+}
+
+/// The figures of an attack, on one line.
+fn report(attack: &str, begun: Instant, figures: &[(&str, u64)]) {
+    let figures: Vec<String> = figures.iter().map(|(name, number)| format!("{name} {number}")).collect();
+    println!("attack {attack}: {}; {:.1} s", figures.join(", "), begun.elapsed().as_secs_f64());
+}
