@@ -32,6 +32,10 @@ use crate::world::{SystemClock, SystemEntropy};
 const DRAIN: Duration = Duration::from_secs(10);
 const PER_ENDPOINT: usize = 16;
 
+/// Which records of a wallet are listed by columns.
+pub const FACETS: FacetSource =
+    FacetSource { categories: &["cred_ex_v20", "connection"], of: chancery_agent::facets };
+
 /// Why the agent could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -145,7 +149,7 @@ async fn open_store(
         profile: None,
         clock: clock.clone(),
         entropy: entropy.clone(),
-        facets: FacetSource { categories: &["cred_ex_v20", "connection"], of: chancery_agent::facets },
+        facets: FACETS,
     };
     let keep = Keep {
         delivered_events: seconds(config.retention.events).saturating_mul(1000),

@@ -46,12 +46,21 @@ impl AdminApi {
 
     /// Waits until `/status/ready` answers 200.
     pub(super) async fn wait_ready(&mut self, deadline: Duration) -> Result<(), CallError> {
+        self.wait_ready_every(Duration::from_millis(10), deadline).await
+    }
+
+    /// The same, with another time between two looks.
+    pub(super) async fn wait_ready_every(
+        &mut self,
+        pause: Duration,
+        deadline: Duration,
+    ) -> Result<(), CallError> {
         let end = Instant::now() + deadline;
         loop {
             match self.get("/status/ready").await {
                 Ok(_) => return Ok(()),
                 Err(e) if Instant::now() > end => return Err(e),
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(_) => tokio::time::sleep(pause).await,
             }
         }
     }

@@ -12,11 +12,12 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::admin_api::CallError;
+use super::agent_process::{AgentProcess, ProcessError, tails};
 use super::usage::Usage;
 use super::{Failure, block_on_one_thread};
 use crate::config::options::OptionSpec;
 
-use agents::{AgentProcess, Role};
+use agents::Role;
 use narration::Narration;
 
 const TITLE: &str = "\
@@ -39,12 +40,9 @@ enum DemoError {
     /// A call or a wait failed; the logs may tell why.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// A process could not be started.
-    #[error("{what}: {source}")]
-    System { what: String, source: io::Error },
-    /// A child ended while it was needed.
-    #[error("the {0} ended by itself: {1}")]
-    Ended(&'static str, std::process::ExitStatus),
+    /// An agent could not be started, or ended while it was needed.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// The credential that the holder stored does not verify.
     #[error("the stored credential does not verify: {0}")]
     NotVerified(String),
@@ -93,7 +91,7 @@ async fn tell(
     exit: bool,
 ) -> Result<(), DemoError> {
     for role in [Role::Issuer, Role::Holder] {
-        agents.push(AgentProcess::start(role, folder, auto)?);
+        agents.push(role.start(folder, auto)?);
     }
     let [issuer, holder] = &mut agents[..] else { return Ok(()) };
     tokio::select! {
@@ -111,8 +109,8 @@ async fn tell(
     ));
     tokio::select! {
         () = stop.received() => Ok(()),
-        ended = issuer.ended() => Err(ended),
-        ended = holder.ended() => Err(ended),
+        ended = issuer.ended() => Err(ended.into()),
+        ended = holder.ended() => Err(ended.into()),
     }
 }
 
@@ -142,20 +140,6 @@ fn make_folder() -> io::Result<PathBuf> {
     let folder = std::env::temp_dir().join(format!("chancery-demo-{}", std::process::id()));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
-}
-
-const TAIL_LINES: usize = 12;
-
-fn tails(logs: &[PathBuf]) -> String {
-    let mut text = String::new();
-    for log in logs {
-        let content = std::fs::read(log).unwrap_or_default();
-        let content = String::from_utf8_lossy(&content);
-        let lines: Vec<&str> = content.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default();
-        text.push_str(&format!("\nlast lines of {}:\n  {}\n", log.display(), last.join("\n  ")));
-    }
-    text
 }
 
 /// How long a step may take before it has failed: generous, since a machine may be busy.

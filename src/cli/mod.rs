@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 it went wrong, 2 the command line (or the configuration) is at fault.
 
 mod admin_api;
+mod agent_process;
 mod bench;
 mod demo;
 mod http;
@@ -22,7 +23,7 @@ Usage: chancery COMMAND [OPTIONS]
   start       run the agent; takes ACA-Py's options
   provision   create the wallet, then end
   demo        two agents on this machine, and a credential from one to the other
-  bench       measure: whole exchanges of any ACA-Py-shaped agents
+  bench       measure: exchanges of any ACA-Py-shaped agents; memory, start, big wallets of ours
 
 `chancery COMMAND --help` shows a command's options, `chancery --version` the version.
 Try `chancery demo`.

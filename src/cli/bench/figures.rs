@@ -73,9 +73,13 @@ impl Measured {
     }
 
     fn percentile(&self, percent: usize) -> Value {
-        percentile(&self.latencies, percent)
-            .map_or(Value::Null, |latency| rounded(latency.as_secs_f64() * 1000.0))
+        millis(&self.latencies, percent)
     }
+}
+
+/// The percentile of sorted times, in milliseconds.
+pub(super) fn millis(sorted: &[Duration], percent: usize) -> Value {
+    percentile(sorted, percent).map_or(Value::Null, |time| rounded(time.as_secs_f64() * 1000.0))
 }
 
 /// The percentile by nearest rank of sorted times.

@@ -10,15 +10,16 @@ use chancery_jsonld::{Documents, Processor};
 use rand_core::OsRng;
 use serde_json::{Value, json};
 
-use super::exchange::credential;
 use super::figures::{percentile, rounded};
+use super::report::{JSON, tell};
+use super::session::credential;
 use crate::cli::Failure;
 use crate::cli::failed;
 use crate::cli::usage::Usage;
 use crate::config::options::OptionSpec;
 
 static OPTIONS: &[OptionSpec] =
-    &[OptionSpec::value("--times", "N", "How often").short("-n").default_value("2000")];
+    &[OptionSpec::value("--times", "N", "How often").short("-n").default_value("2000"), JSON];
 
 const SIGN: &str = "\
 Usage: chancery bench sign [OPTIONS]
@@ -38,7 +39,8 @@ const NOW: i64 = 1_704_067_200_000_000;
 
 /// Runs `chancery bench sign`.
 pub(super) fn sign(arguments: &[String]) -> Result<(), Failure> {
-    let Some(times) = times(SIGN, arguments)? else { return Ok(()) };
+    let Some(usage) = Usage::read(SIGN, OPTIONS, arguments)? else { return Ok(()) };
+    let times = times(&usage)?;
     let issuer = SecretKey::generate(KeyType::Ed25519, &mut OsRng);
     let holder = SecretKey::generate(KeyType::Ed25519, &mut OsRng);
     let jsonld = Processor::new(std::sync::Arc::new(Documents::bundled()));
@@ -55,19 +57,14 @@ pub(super) fn sign(arguments: &[String]) -> Result<(), Failure> {
     if !outcome.verified() {
         return Err(failed(format!("the credential does not verify: {}", outcome.reason())));
     }
-    print(
-        json!({"what": "sign", "n": times, "bytes": signed.to_string().len()}),
-        "sign",
-        signing,
-        "verify",
-        verifying,
-    );
-    Ok(())
+    let size = json!({"n": times, "bytes": signed.to_string().len()});
+    tell(&usage, "sign", figures(size, [("sign", signing), ("verify", verifying)]))
 }
 
 /// Runs `chancery bench pack`.
 pub(super) fn pack(arguments: &[String]) -> Result<(), Failure> {
-    let Some(times) = times(PACK, arguments)? else { return Ok(()) };
+    let Some(usage) = Usage::read(PACK, OPTIONS, arguments)? else { return Ok(()) };
+    let times = times(&usage)?;
     let sender = SecretKey::generate(KeyType::Ed25519, &mut OsRng);
     let recipient = SecretKey::generate(KeyType::Ed25519, &mut OsRng);
     let to = [recipient.public()];
@@ -83,13 +80,12 @@ pub(super) fn pack(arguments: &[String]) -> Result<(), Failure> {
     if !matches!(&unpacked, Unpacked::Authenticated { .. }) || unpacked.plaintext() != message {
         return Err(failed("the message did not come out of its envelope as it went in"));
     }
-    print(json!({"what": "pack", "n": times, "bytes": packed.len()}), "pack", packing, "unpack", unpacking);
-    Ok(())
+    let size = json!({"n": times, "bytes": packed.len()});
+    tell(&usage, "pack", figures(size, [("pack", packing), ("unpack", unpacking)]))
 }
 
-fn times(title: &str, arguments: &[String]) -> Result<Option<usize>, Failure> {
-    let Some(usage) = Usage::read(title, OPTIONS, arguments)? else { return Ok(None) };
-    Ok(Some(usage.parsed("--times")?.unwrap_or(2000).max(1)))
+fn times(usage: &Usage) -> Result<usize, Failure> {
+    Ok(usage.parsed("--times")?.unwrap_or(2000).max(1))
 }
 
 /// Runs `operation` so many times, after a tenth of that to warm up; returns the times taken and the last result.
@@ -111,20 +107,14 @@ fn measure<T>(
     Ok((taken, last))
 }
 
-fn print(
-    mut figures: Value,
-    first: &str,
-    first_times: Vec<Duration>,
-    second: &str,
-    second_times: Vec<Duration>,
-) {
-    for (name, times) in [(first, first_times), (second, second_times)] {
+fn figures(mut figures: Value, operations: [(&str, Vec<Duration>); 2]) -> Value {
+    for (name, times) in operations {
         for percent in [50, 99] {
             let micros = percentile(&times, percent).map(|time| rounded(time.as_secs_f64() * 1e6));
             figures[format!("{name}_p{percent}_us")] = micros.unwrap_or_default();
         }
     }
-    println!("{figures}");
+    figures
 }
 
 #[cfg(test)]

@@ -35,8 +35,13 @@ pub(super) fn cpu_ms(whose: &Whose) -> Option<f64> {
 
 /// Resident memory of a process, in MiB.
 pub(super) fn rss_mb(pid: &str) -> Option<f64> {
+    memory_mb(pid, "VmRSS")
+}
+
+/// A field of `/proc/<pid>/status` that is an amount of memory, in MiB.
+pub(super) fn memory_mb(pid: &str, field: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
 }
 
@@ -70,6 +75,7 @@ mod tests {
     #[test]
     fn this_process_is_seen() {
         assert!(rss_mb("self").unwrap() > 0.5);
+        assert!(memory_mb("self", "VmHWM").unwrap() >= memory_mb("self", "RssAnon").unwrap());
         assert!(cpu_ms(&Whose::Process("self".to_owned())).is_some());
         assert!(cpu_ms(&Whose::ThisThread).unwrap() > 0.0);
         assert_eq!(cpu_ms(&Whose::Process("4294967295".to_owned())), None);

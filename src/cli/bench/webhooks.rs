@@ -1,4 +1,4 @@
-//! Receives the webhooks of both agents and tells which exchanges are done.
+//! Receives the webhooks of both agents and tells which exchanges (and connections) are done.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,6 +20,13 @@ enum Side {
     Holder,
 }
 
+/// What a webhook is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    Exchange,
+    Connection,
+}
+
 /// What an exchange came to: done on both sides, or the text of its failure.
 pub(super) type Outcome = Result<(), String>;
 
@@ -31,7 +38,7 @@ struct Progress {
     waiting: Option<oneshot::Sender<Outcome>>,
 }
 
-/// Exchanges by thread id. Events may come before the answer that tells us the thread: both orders count.
+/// Exchanges by thread id, connections by the id of their invitation. Events may come before the answer that tells us the thread: both orders count.
 #[derive(Clone, Default)]
 pub(super) struct Exchanges(Rc<RefCell<HashMap<String, Progress>>>);
 
@@ -70,19 +77,30 @@ impl Exchanges {
         }
     }
 
-    fn note(&self, side: Side, body: &[u8]) {
-        let (mut thread, mut state, mut error) = (None, None, None);
-        members(body, |name, value| match name {
-            b"thread_id" => thread = value,
-            b"state" => state = value,
-            b"error_msg" => error = value,
-            _ => {}
+    fn note(&self, side: Side, topic: Topic, body: &[u8]) {
+        let (name, reached) = match topic {
+            Topic::Exchange => (&b"thread_id"[..], (&b"state"[..], &b"done"[..])),
+            Topic::Connection => (&b"invitation_msg_id"[..], (&b"rfc23_state"[..], &b"completed"[..])),
+        };
+        let (mut thread, mut state, mut done, mut error) = (None, None, false, None);
+        members(body, |member, value| {
+            if member == name {
+                thread = value;
+            }
+            if (member, value) == (reached.0, Some(reached.1)) {
+                done = true;
+            }
+            match member {
+                b"state" => state = value,
+                b"error_msg" => error = value,
+                _ => {}
+            }
         });
         let Some(thread) = thread.and_then(|bytes| std::str::from_utf8(bytes).ok()) else { return };
-        match (state, side) {
-            (Some(b"done"), Side::Issuer) => self.update(thread, |progress| progress.issuer_done = true),
-            (Some(b"done"), Side::Holder) => self.update(thread, |progress| progress.holder_done = true),
-            (Some(b"abandoned"), _) => {
+        match (done, state, side) {
+            (true, _, Side::Issuer) => self.update(thread, |progress| progress.issuer_done = true),
+            (true, _, Side::Holder) => self.update(thread, |progress| progress.holder_done = true),
+            (false, Some(b"abandoned"), _) => {
                 let why = String::from_utf8_lossy(error.unwrap_or(b"no reason given")).into_owned();
                 self.update(thread, |progress| progress.failed = Some(format!("{side:?} abandoned: {why}")));
             }
@@ -91,12 +109,14 @@ impl Exchanges {
     }
 }
 
-/// Listens on `127.0.0.1:port` for `POST /issuer/topic/…` and `POST /holder/topic/…`, until the runtime ends.
+/// Listens on `127.0.0.1:port` for `POST /issuer/topic/…` and `POST /holder/topic/…`, until the runtime ends; any port if it
+/// is 0. Returns the port.
 ///
 /// # Errors
 /// The port can't be had.
-pub(super) async fn listen(port: u16, exchanges: Exchanges) -> io::Result<()> {
+pub(super) async fn listen(port: u16, exchanges: Exchanges) -> io::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let port = listener.local_addr()?.port();
     tokio::task::spawn_local(async move {
         loop {
             // A failing accept means too many open files: the agents try again.
@@ -105,15 +125,15 @@ pub(super) async fn listen(port: u16, exchanges: Exchanges) -> io::Result<()> {
             }
         }
     });
-    Ok(())
+    Ok(port)
 }
 
 async fn serve(stream: TcpStream, exchanges: Exchanges) {
     let mut wire = Wire::new(stream);
     loop {
         let read = wire.read(|request| {
-            if let Some(side) = side_of(request.first_line) {
-                exchanges.note(side, request.body);
+            if let Some((side, topic)) = subject_of(request.first_line) {
+                exchanges.note(side, topic, request.body);
             }
         });
         match read.await {
@@ -123,14 +143,21 @@ async fn serve(stream: TcpStream, exchanges: Exchanges) {
     }
 }
 
-/// The sender, if the topic is that of credential exchanges.
-fn side_of(request_line: &[u8]) -> Option<Side> {
+/// The sender and what it tells of, if that is a credential exchange or a connection.
+fn subject_of(request_line: &[u8]) -> Option<(Side, Topic)> {
     let path = request_line.strip_prefix(b"POST ")?;
     let (side, topic) = match path.strip_prefix(b"/issuer/") {
         Some(topic) => (Side::Issuer, topic),
         None => (Side::Holder, path.strip_prefix(b"/holder/")?),
     };
-    topic.starts_with(b"topic/issue_credential_v2_0/").then_some(side)
+    let topic = topic.strip_prefix(b"topic/")?;
+    if topic.starts_with(b"issue_credential_v2_0/") {
+        Some((side, Topic::Exchange))
+    } else if topic.starts_with(b"connections/") {
+        Some((side, Topic::Connection))
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -138,8 +165,11 @@ mod tests {
     use super::*;
 
     fn event(side: Side, exchanges: &Exchanges, state: &str) {
-        exchanges
-            .note(side, format!(r#"{{"thread_id": "t", "state": "{state}", "error_msg": "no"}}"#).as_bytes());
+        exchanges.note(
+            side,
+            Topic::Exchange,
+            format!(r#"{{"thread_id": "t", "state": "{state}", "error_msg": "no"}}"#).as_bytes(),
+        );
     }
 
     #[test]
@@ -167,10 +197,30 @@ mod tests {
     }
 
     #[test]
-    fn only_the_topic_of_exchanges_counts() {
-        assert_eq!(side_of(b"POST /issuer/topic/issue_credential_v2_0/ HTTP/1.1"), Some(Side::Issuer));
-        assert_eq!(side_of(b"POST /holder/topic/issue_credential_v2_0/ HTTP/1.1"), Some(Side::Holder));
-        assert_eq!(side_of(b"POST /holder/topic/issue_credential_v2_0_ld_proof/ HTTP/1.1"), None);
-        assert_eq!(side_of(b"POST /issuer/topic/connections/ HTTP/1.1"), None);
+    fn a_connection_is_done_when_both_sides_have_completed_it() {
+        let exchanges = Exchanges::default();
+        let mut outcome = exchanges.outcome("i");
+        for (side, state) in
+            [(Side::Holder, "completed"), (Side::Issuer, "response-sent"), (Side::Issuer, "completed")]
+        {
+            assert!(outcome.try_recv().is_err(), "before {state}");
+            let body =
+                format!(r#"{{"state": "active", "rfc23_state": "{state}", "invitation_msg_id": "i"}}"#);
+            exchanges.note(side, Topic::Connection, body.as_bytes());
+        }
+        assert_eq!(outcome.try_recv(), Ok(Ok(())));
+    }
+
+    #[test]
+    fn only_the_topics_of_exchanges_and_connections_count() {
+        for (line, subject) in [
+            ("/issuer/topic/issue_credential_v2_0/", Some((Side::Issuer, Topic::Exchange))),
+            ("/holder/topic/issue_credential_v2_0/", Some((Side::Holder, Topic::Exchange))),
+            ("/holder/topic/issue_credential_v2_0_ld_proof/", None),
+            ("/issuer/topic/connections/", Some((Side::Issuer, Topic::Connection))),
+            ("/issuer/connections/", None),
+        ] {
+            assert_eq!(subject_of(format!("POST {line} HTTP/1.1").as_bytes()), subject, "{line}");
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::agents::AgentProcess;
 use super::narration::Narration;
 use super::{DemoError, PATIENCE};
 use crate::cli::admin_api::{AdminApi, CallError, text};
+use crate::cli::agent_process::AgentProcess;
 
 /// One agent and its admin API.
 struct Side<'a> {
@@ -31,7 +31,7 @@ pub(super) async fn all(
         let pid = process.process();
         tokio::select! {
             ready = side.api.wait_ready(PATIENCE) => ready?,
-            ended = process.ended() => return Err(ended),
+            ended = process.ended() => return Err(ended.into()),
         }
         narration.state(side.name, "ready", &format!("{} (process {pid})", side.base));
     }
@@ -52,7 +52,7 @@ pub(super) async fn all(
 
 impl<'a> Side<'a> {
     fn new(narration: &'a Narration, agent: &AgentProcess) -> Result<Self, CallError> {
-        let (base, name) = (agent.admin_url(), agent.role.name());
+        let (base, name) = (agent.admin_url(), agent.name);
         Ok(Self { narration, api: AdminApi::new(name, &base, None)?, base, name })
     }
 
