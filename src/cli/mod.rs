@@ -160,9 +160,12 @@ mod tests {
 
     #[test]
     fn faults_of_the_command_line_are_told_apart_from_failures() {
-        for words in
-            [&["begin"][..], &["bench", "all"], &["bench", "exchange"], &["bench", "sign", "-n", "x"]]
-        {
+        for words in [
+            &["begin"][..],
+            &["bench", "all"],
+            &["bench", "exchange", "--holder", "http://a"],
+            &["bench", "sign", "-n", "x"],
+        ] {
             assert!(matches!(run_words(words), Err(Failure::Usage(_))), "{words:?}");
         }
         for words in

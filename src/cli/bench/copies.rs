@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     const ID: &str = "0b6c2a4e-7d5f-4c1b-9a3e-112233445566";
-    const HASH: &str = "zQmPcXqm4yvtFcCPUyhkZVBbZWhq5MBnWCsJqQcd4WcPDzw";
+    const HASH: &str = "4zQmPcXqm4yvtFcCPUyhkZVBbZWhq5MBnWCsJqQcd4WcPDzw";
 
     fn row(name: &str, value: &str, tag: &str) -> Row {
         Row {
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn each_id_is_another_in_each_copy_and_the_same_within_it() {
-        let did = format!("did:peer:4{HASH}");
+        let did = format!("did:peer:{HASH}");
         let secret = SecretKey::from_seed(KeyType::Ed25519, &[7; 32]).unwrap();
         let key = secret.public().base58();
         let value =
@@ -231,14 +231,14 @@ mod tests {
             let copy = copies.make(&[], &mut rng);
             let [Op::InsertKey(new_key), Op::Put(new)] = &copy.ops[..] else { panic!("{:?}", copy.ops) };
             let (id, hash) = (copies.became(&copy, ID).unwrap(), copies.became(&copy, HASH).unwrap());
-            let did = format!("did:peer:4{hash}");
+            let did = format!("did:peer:{hash}");
             let expected = format!(
                 r#"{{"id": "{id}", "my_did": "{did}", "verkey": "{}", "label": "Zoë {ID}x"}}"#,
                 new_key.name
             );
             assert_eq!(String::from_utf8_lossy(&new.value), expected);
             assert_eq!((new.key.name.as_str(), new.tags[0].value.as_str()), (id, did.as_str()));
-            assert!(is_uuid(id) && hash.starts_with("zQmP") && hash.len() == HASH.len());
+            assert!(is_uuid(id) && hash.starts_with("4zQm") && hash.len() == HASH.len());
             assert_eq!(new_key.secret.public().base58(), new_key.name);
             seen.extend([id.to_owned(), hash.to_owned(), new_key.name.clone()]);
         }

@@ -1,7 +1,7 @@
 //! `bench exchange`: offers through the issuer's admin API; the agents do the rest by themselves, and their
 //! webhooks say when both records are done.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -75,6 +75,8 @@ pub(super) fn run(arguments: &[String]) -> Result<(), Failure> {
         },
         wallet_dir: usage.parsed("--wallet-dir")?.unwrap_or_else(|| pair.parent()),
     };
+    // A folder that won't do is noticed before any agent is bothered.
+    fsync(&plan.wallet_dir).map_err(failed)?;
     let given = ["--issuer", "--holder", "--webhook-port"].map(|name| usage.text(name).is_some());
     let outcome = match given {
         [false, false, false] => block_on_one_thread(alone(&plan, &pair))?,
@@ -112,11 +114,7 @@ pub(super) async fn alone(plan: &Plan, options: &PairOptions) -> Result<(Value, 
 
 /// All figures of the exchanges of a session, and how many exchanges failed.
 pub(super) async fn measure(plan: &Plan, session: Session) -> Result<(Value, usize), BenchError> {
-    let fsync = || {
-        let folder = plan.wallet_dir.clone();
-        fsync_ms(&folder).map_err(|source| BenchError::Folder { folder, source })
-    };
-    let before = fsync()?;
+    let before = fsync(&plan.wallet_dir)?;
     let whose = session.processes().map(|pid| pid.map(|pid| Whose::Process(pid.to_string())));
     let [issuer, holder] = whose.map(Gauge::start);
     let driver = Gauge::start(Some(Whose::ThisThread));
@@ -136,6 +134,10 @@ pub(super) async fn measure(plan: &Plan, session: Session) -> Result<(Value, usi
     for (name, counted) in names.iter().zip(counted.finish(done).await) {
         figures[format!("{name}_minstructions_per_exchange")] = counted;
     }
-    figures["fsync_ms"] = rounded((before + fsync()?) / 2.0);
+    figures["fsync_ms"] = rounded((before + fsync(&plan.wallet_dir)?) / 2.0);
     Ok((figures, errors))
+}
+
+fn fsync(folder: &Path) -> Result<f64, BenchError> {
+    fsync_ms(folder).map_err(|source| BenchError::Folder { folder: folder.to_owned(), source })
 }

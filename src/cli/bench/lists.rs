@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::BenchError;
-use super::figures::{millis, rounded};
+use super::figures::{Gauge, millis, rounded};
 use super::filled::{Amount, Contents, fill};
 use super::pair::{self, Home, PairOptions, RAW, start_one};
-use super::process::rss_mb;
+use super::process::{Whose, rss_mb};
 use super::report::{JSON, tell};
 use crate::cli::admin_api::{AdminApi, CallError};
+use crate::cli::agent_process::AgentProcess;
 use crate::cli::http::Client;
 use crate::cli::usage::Usage;
 use crate::cli::{Failure, block_on_one_thread, failed};
@@ -56,7 +57,7 @@ async fn alone(options: &PairOptions, records: usize, times: usize) -> Result<Va
     let ready = api.wait_ready_every(Duration::from_millis(1), READY).await;
     let started = begun.elapsed();
     let outcome = match ready {
-        Ok(()) => pages(&agent.admin_url(), &contents, times).await,
+        Ok(()) => pages(&agent, &contents, times).await,
         Err(error) => Err(error.into()),
     };
     let memory = rss_mb(&agent.process().to_string());
@@ -75,7 +76,11 @@ async fn alone(options: &PairOptions, records: usize, times: usize) -> Result<Va
 }
 
 /// All pages, and the largest of their medians.
-async fn pages(base: &str, contents: &Contents, times: usize) -> Result<(Vec<Value>, Value), BenchError> {
+async fn pages(
+    agent: &AgentProcess,
+    contents: &Contents,
+    times: usize,
+) -> Result<(Vec<Value>, Value), BenchError> {
     let filters = [
         ("none", String::new()),
         ("connection_id", format!("&connection_id={}", contents.busy_connection)),
@@ -83,11 +88,12 @@ async fn pages(base: &str, contents: &Contents, times: usize) -> Result<(Vec<Val
         ("role", format!("&role={}", contents.usual_role)),
         ("thread_id", format!("&thread_id={}", contents.thread)),
     ];
-    let mut client = Client::new(base, None).map_err(CallError)?;
+    let mut client = Client::new(&agent.admin_url(), None).map_err(CallError)?;
     let (mut lists, mut slowest) = (Vec::new(), Duration::ZERO);
     for (filter, query) in filters {
         for page in PAGES {
             let path = format!("/issue-credential-2.0/records?limit={PAGE}&offset={}{query}", page * PAGE);
+            let gauge = Gauge::start(Some(Whose::Process(agent.process().to_string())));
             let (mut taken, mut bytes, mut rows) = (Vec::new(), 0, 0);
             for _ in 0..times {
                 let begun = Instant::now();
@@ -110,6 +116,7 @@ async fn pages(base: &str, contents: &Contents, times: usize) -> Result<(Vec<Val
                 "kilobytes": bytes / 1000,
                 "p50_ms": millis(&taken, 50),
                 "max_ms": millis(&taken, 100),
+                "cpu_ms": gauge.cpu_ms_per(times),
             }));
         }
     }

@@ -13,7 +13,7 @@ use crate::cli::admin_api::{AdminApi, CallError, text};
 use crate::cli::http::Client;
 
 /// How long agents that were just started may take to be ready: a wallet may have to be made, or looked through.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_secs(30);
 
 /// Where the agents are.
 #[derive(Debug, Clone)]
