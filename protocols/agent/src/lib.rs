@@ -15,8 +15,9 @@ pub mod issue_credential_v2;
 pub mod out_of_band;
 pub mod ports;
 pub mod resolver;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 pub mod trust_ping;
 pub mod wallet;
 

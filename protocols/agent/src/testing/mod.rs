@@ -1,6 +1,15 @@
 //! What tests run agents on: a wallet in memory, a clock that stands still, agents whose queued messages are carried to
 //! each other without sockets. Time passes only when everybody waits.
 
+// The lints spare tests; the benchmark takes this module as a feature.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    missing_debug_implementations
+)]
+
 mod store;
 mod world;
 
