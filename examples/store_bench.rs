@@ -117,6 +117,7 @@ fn changes(side: bool, id: usize, step: usize, first: NewRow, left: &mut Vec<i64
             record: format!("record-{id}"),
             payload: vec![b'y'; 600],
             targets: vec!["0".to_owned()],
+            trace: None,
         }));
         lazy.extend(left.drain(..).map(Op::Dequeue));
     } else {

@@ -145,9 +145,14 @@ impl Process {
         }
     }
 
-    /// The age of the oldest row of each queue; a store that can't be read has none.
+    /// Depth of each queue and age of its oldest row; a store that can't be read has none.
     async fn queues(&self, page: &mut Page) {
         let now = self.meters.clock.now().0;
+        page.family("chancery_queue_rows", "gauge", "Rows in the wallet");
+        for queue in [Queue::Outbound, Queue::Work, Queue::Parked, Queue::Dead] {
+            let Ok(depth) = self.store.depth(queue).await else { continue };
+            page.value("chancery_queue_rows", &[("queue", queue.as_str())], depth);
+        }
         page.family("chancery_queue_oldest_seconds", "gauge", "Age of the oldest row; 0 without any");
         for queue in [Queue::Outbound, Queue::Work, Queue::Parked, Queue::Dead] {
             let Ok(items) = self.store.items(queue, 0, 1).await else { continue };
@@ -231,6 +236,11 @@ impl Operations for Process {
         reasons
     }
 
+    fn answered(&self, reads: bool, took: Duration) {
+        let steps = &self.endpoint.steps;
+        if reads { steps.query.count(took) } else { steps.command.count(took) }
+    }
+
     fn rejected(&self, reason: &'static str) {
         self.endpoint.rejected.count(Port::Admin, reason);
     }
@@ -241,6 +251,7 @@ impl Operations for Process {
         self.inbound(&mut page);
         self.deliveries(&mut page);
         self.queues(&mut page).await;
+        self.endpoint.steps.write(&mut page);
         self.meters.commits.write(&mut page);
         metrics::process(&mut page);
         page.finish()

@@ -15,7 +15,7 @@ use chancery_agent::{Agent, AgentError, Settings, Tenant};
 use chancery_jsonld::{Documents, Processor};
 
 use crate::config::{self, AdminAccess, Config, Scheme, Storage, WalletType};
-use crate::delivery::{Backoff, Burial, Dispatcher};
+use crate::delivery::{self, Backoff, Burial, Dispatcher};
 use crate::inbound::{self, Endpoint};
 use crate::limits;
 use crate::live::Live;
@@ -83,6 +83,7 @@ pub fn client_builder() -> reqwest::ClientBuilder {
 struct Crew {
     live: Arc<Live>,
     counts: Arc<telemetry::metrics::Events>,
+    steps: Arc<telemetry::metrics::Steps>,
     outbound: OnceLock<(Arc<Carrier>, Dispatcher<Letter>)>,
     webhooks: OnceLock<(Arc<Notifier>, Dispatcher<Notice>)>,
     work: OnceLock<Dispatcher<Item>>,
@@ -270,6 +271,7 @@ async fn build_agent(
         workers: crew.clone(),
         watch: crew.live.clone(),
         jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
+        trace: Arc::new(chancery_agent::ports::NoTrace),
         edge: limits::edge(config),
         settings: settings(config, targets),
         tenant: tenant.clone(),
@@ -303,7 +305,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     let (agent, tenant) =
         build_agent(&config, &targets, store.clone(), clock.clone(), entropy.clone(), &crew).await?;
 
-    let delivery = start_workers(&config, targets, &store, &clock, &entropy, &crew, &agent)?;
+    let workers = start_workers(&config, targets, &store, &clock, &entropy, &crew, &agent)?;
     furnish(&config, &agent, &tenant).await?;
     chancery_agent::credential::load_pinned_contexts(&agent, &tenant).await?;
     agent.resume().await?;
@@ -316,16 +318,17 @@ pub async fn start(config: Config) -> Result<(), StartError> {
         ws_timeout: config.transport.ws_timeout,
         stopping: stopping.clone(),
         figures: Arc::default(),
+        steps: crew.steps.clone(),
         rejected: Arc::default(),
     });
     let process = Arc::new(Process::new(
         &config,
         store.clone(),
         endpoint.clone(),
-        delivery.outbound.clone(),
-        delivery.webhooks.clone(),
+        workers.outbound.clone(),
+        workers.webhooks.clone(),
         Meters {
-            work: delivery.work.clone(),
+            work: workers.work.clone(),
             events: crew.counts.clone(),
             commits: store.commits(),
             clock: clock.clone(),
@@ -333,14 +336,17 @@ pub async fn start(config: Config) -> Result<(), StartError> {
         stopping,
     ));
     let servers = start_servers(&config, &agent, &endpoint, &process)?;
-    delivery.resume(&store, &crew).await?;
+    workers.resume(&store, &crew).await?;
+    if let Some(most) = config.delivery.delay_notice {
+        delivery::delay::watch(agent.clone(), most);
+    }
     if let Some(invitation) = &config.invitation {
         print_invitation(&agent, &tenant, invitation).await?;
     }
     tracing::info!(label = %config.agent.label, version = env!("CARGO_PKG_VERSION"), "ready");
 
     let outcome = run(servers, &process, &store).await;
-    for stopped in delivery.drains() {
+    for stopped in workers.drains() {
         let _ = tokio::time::timeout(DRAIN, stopped).await;
     }
     store.close().await;
@@ -427,19 +433,25 @@ fn start_workers(
         secret: config.webhooks.secret.clone(),
         burial: burial.clone(),
     }));
-    let worker = Arc::new(Worker::new(store.clone(), clock.clone(), config.delivery.max_age, burial.clone()));
+    let worker = Arc::new(Worker::new(
+        store.clone(),
+        clock.clone(),
+        config.delivery.max_age,
+        burial.clone(),
+        crew.steps.clone(),
+    ));
     worker.attach(agent.clone());
     let backoff = Backoff { first: config.delivery.first_pause, longest: config.delivery.longest_pause };
-    let delivery = Delivery {
+    let workers = Delivery {
         outbound: Dispatcher::start(carrier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
         webhooks: Dispatcher::start(notifier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
         work: Dispatcher::start(worker, PER_ENDPOINT, backoff, entropy.clone()),
         burial,
     };
-    let _ = crew.outbound.set((carrier, delivery.outbound.clone()));
-    let _ = crew.webhooks.set((notifier, delivery.webhooks.clone()));
-    let _ = crew.work.set(delivery.work.clone());
-    Ok(delivery)
+    let _ = crew.outbound.set((carrier, workers.outbound.clone()));
+    let _ = crew.webhooks.set((notifier, workers.webhooks.clone()));
+    let _ = crew.work.set(workers.work.clone());
+    Ok(workers)
 }
 
 fn start_servers(

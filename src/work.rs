@@ -1,16 +1,18 @@
 //! Queued work: what a step left for after its commit. One job at a time per protocol step, tried again until it settles.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::delivery::{Content, GivenUp, Letter};
-use chancery_agent::engine::Kind;
+use chancery_agent::engine::{Kind, Work};
 use chancery_agent::ports::store::{Item, Op, Queue, StoreError};
+use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store};
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
+use crate::telemetry::metrics::Steps;
 
 /// Runs queued work on the agent.
 pub struct Worker {
@@ -19,12 +21,19 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     most_age: Duration,
     burial: Burial,
+    steps: Arc<Steps>,
 }
 
 impl Worker {
     /// A worker; [`Worker::attach`] the agent before the first job.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, most_age: Duration, burial: Burial) -> Self {
-        Self { agent: OnceLock::new(), store, clock, most_age, burial }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        most_age: Duration,
+        burial: Burial,
+        steps: Arc<Steps>,
+    ) -> Self {
+        Self { agent: OnceLock::new(), store, clock, most_age, burial, steps }
     }
 
     /// The agent whose work it is.
@@ -51,7 +60,10 @@ impl Courier for Worker {
 
     async fn deliver(&self, job: &Job<Item>) -> Outcome {
         let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
-        match agent.work(&job.content).await {
+        let began = Instant::now();
+        let outcome = agent.work(&job.content).await;
+        self.steps.work.count(began.elapsed());
+        match outcome {
             Ok(()) => Outcome::Delivered,
             Err(error) if error.kind == Kind::Unavailable => Outcome::Failed(error.message),
             Err(error) => Outcome::Hopeless(error.message),
@@ -69,7 +81,9 @@ impl Courier for Worker {
             // The row went with the work's own commit.
             Settled::Delivered | Settled::Held => {}
             Settled::Again { attempts, pause, reason } => {
-                tracing::info!(tenant = %item.tenant, protocol = %item.lane, attempts, ?pause, reason, "work will be tried again");
+                let work = serde_json::from_slice::<Work>(&item.value).ok();
+                let trace_id = work.as_ref().and_then(|work| trace_id(work.trace.as_deref()?));
+                tracing::info!(tenant = %item.tenant, protocol = %item.lane, trace_id, attempts, ?pause, reason, "work will be tried again");
             }
             Settled::Dead { attempts, reason } => {
                 tracing::warn!(tenant = %item.tenant, protocol = %item.lane, attempts, reason, "work given up, now a dead letter");

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::state::State;
 
 /// Never turned away.
-const PROBES: [&str; 2] = ["/status/live", "/status/ready"];
+pub(crate) const PROBES: [&str; 2] = ["/status/live", "/status/ready"];
 
 /// Counts a request; 429 when its caller has used up what it may send at present.
 pub(crate) fn check(state: &State, request: &ServiceRequest) -> Result<(), Failure> {

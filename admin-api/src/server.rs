@@ -14,6 +14,7 @@ use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpServer, guard};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::auth::Access;
 use crate::failure::Failure;
@@ -174,6 +175,7 @@ async fn attempt(
     let claim = idempotency::key(request, &body)?.map(Arc::new);
     drop(body);
     let tenant = state.api.agent.default_tenant().clone();
+    tracing::Span::current().record("tenant", tenant.as_str());
     let claiming = claim.as_ref().map(|claim| state.api.agent.claiming(claim.clone()));
     let call = Call { state: state.clone(), claiming, tenant: tenant.clone(), input };
     if let Some(stream) = operation.stream.filter(|_| accepts_events(request.headers())) {
@@ -242,9 +244,21 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
     let began = Instant::now();
     let id = request_id(&request).unwrap_or_else(|| state.api.agent.new_id());
     request.extensions_mut().insert(RequestId(id.clone()));
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let counted = !rate::PROBES.contains(&request.path()) && request.path() != "/metrics";
     let origin = request.headers().get(actix_web::http::header::ORIGIN).cloned();
-    let span =
-        tracing::info_span!("admin", request_id = %id, method = %request.method(), path = request.path());
+    let span = tracing::error_span!(
+        "admin",
+        request_id = %id,
+        method = %request.method(),
+        path = request.path(),
+        tenant = Empty,
+        connection = Empty,
+        thread = Empty,
+        trace_id = Empty
+    );
+    let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    state.api.agent.trace().adopt(&span, traced);
     let mut response = match rate::check(&state, &request) {
         Ok(()) => next.call(request).instrument(span.clone()).await?.map_into_boxed_body(),
         Err(failure) => {
@@ -262,11 +276,15 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
     if let Some(origin) = origin {
         cors::mark(headers, origin);
     }
-    let (status, micros) = (response.status().as_u16(), began.elapsed().as_micros() as u64);
+    let took = began.elapsed();
+    let (status, micros) = (response.status().as_u16(), took.as_micros() as u64);
+    if counted {
+        state.api.operations.answered(reads, took);
+    }
     span.in_scope(|| match status {
         0..400 => tracing::debug!(status, micros, "answered"),
-        400..500 => tracing::info!(status, micros, "answered"),
-        _ => tracing::warn!(status, micros, "answered"),
+        500 | 502.. => tracing::warn!(status, micros, "answered"),
+        _ => tracing::info!(status, micros, "answered"),
     });
     Ok(response)
 }

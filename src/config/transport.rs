@@ -124,6 +124,8 @@ pub struct Delivery {
     pub first_pause: Duration,
     /// No pause is longer; not shorter than the first.
     pub longest_pause: Duration,
+    /// The controller is told when a message waits for longer than this.
+    pub delay_notice: Option<Duration>,
 }
 
 impl Delivery {
@@ -131,6 +133,10 @@ impl Delivery {
         let max_attempts = match given.is_given("--max-outbound-retry") {
             true => given.integer("--max-outbound-retry", 1..=u32::MAX)?,
             false => None,
+        };
+        let delay_notice = match given.text("--outbound-delay-notice") {
+            Some("off") => None,
+            _ => Some(read_duration(given, "--outbound-delay-notice")?),
         };
         let first_pause = read_duration(given, "--outbound-first-pause")?;
         let longest_pause = read_duration(given, "--outbound-longest-pause")?;
@@ -140,6 +146,6 @@ impl Delivery {
             );
         }
         let max_age = read_duration(given, "--outbound-max-age")?;
-        Ok(Self { max_age, max_attempts, first_pause, longest_pause })
+        Ok(Self { max_age, max_attempts, first_pause, longest_pause, delay_notice })
     }
 }

@@ -3,6 +3,7 @@
 
 mod backoff;
 mod burial;
+pub mod delay;
 mod dispatcher;
 
 pub use backoff::Backoff;

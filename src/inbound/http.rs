@@ -70,14 +70,11 @@ async fn post(endpoint: web::Data<Endpoint>, request: HttpRequest, payload: web:
             return busy(reason);
         }
     };
-    match endpoint.agent.receive(&body, true).await {
-        Ok(receipt) => {
-            endpoint.record(&receipt);
-            match Reply::pack(&endpoint.agent, receipt.replies).await {
-                Some(reply) => HttpResponse::Ok().content_type(crate::outbound::ENVELOPE_TYPE).body(reply),
-                None => HttpResponse::Ok().finish(),
-            }
-        }
+    match endpoint.step(&body).await {
+        Ok(receipt) => match Reply::pack(&endpoint.agent, receipt.replies).await {
+            Some(reply) => HttpResponse::Ok().content_type(crate::outbound::ENVELOPE_TYPE).body(reply),
+            None => HttpResponse::Ok().finish(),
+        },
         Err(error) => match endpoint.refused(&error) {
             Ok(reason) => busy(reason),
             Err(text) => HttpResponse::BadRequest()

@@ -8,7 +8,7 @@ mod ws;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
@@ -16,7 +16,7 @@ use chancery_agent::Agent;
 use chancery_agent::engine::{Receipt, ReceiveError, Rejection};
 pub use gate::{Busy, Gate, Limits};
 
-use crate::telemetry::metrics::{Port, Rejected};
+use crate::telemetry::metrics::{Port, Rejected, Steps};
 
 /// Which transport a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Endpoint {
     pub stopping: Arc<AtomicBool>,
     /// Counters.
     pub figures: Arc<Figures>,
+    /// How long messages took.
+    pub steps: Arc<Steps>,
     /// What was not taken, by reason.
     pub rejected: Arc<Rejected>,
 }
@@ -99,6 +101,17 @@ impl Endpoint {
         self.rejected.count(Port::DidComm, reason);
     }
 
+    /// Hands a message to the agent, and counts what became of it.
+    async fn step(&self, body: &[u8]) -> Result<Receipt, ReceiveError> {
+        let began = Instant::now();
+        let outcome = self.agent.receive(body, true).await;
+        if let Ok(receipt) = &outcome {
+            self.steps.message.count(began.elapsed());
+            self.record(receipt);
+        }
+        outcome
+    }
+
     /// Why a message was not taken: to be turned away, or 400 with the text.
     fn refused(&self, error: &ReceiveError) -> Result<Busy, String> {
         let busy = match error {
@@ -111,8 +124,7 @@ impl Endpoint {
                 return Err(error.to_string());
             }
             ReceiveError::TooMany(wait) => Busy::You("too many messages of one sender", *wait),
-            ReceiveError::Unavailable(reason) => {
-                tracing::warn!(reason, "a message was not taken");
+            ReceiveError::Unavailable(_) => {
                 Busy::Us("the agent can't store messages at present", "unavailable")
             }
         };
@@ -121,20 +133,18 @@ impl Endpoint {
     }
 
     fn record(&self, receipt: &Receipt) {
-        let (counter, reason, detail) = match &receipt.rejection {
-            None => {
-                self.figures.accepted.fetch_add(1, Ordering::Relaxed);
-                return;
-            }
-            Some(Rejection::NotOpened(detail)) => (&self.figures.not_opened, "not-opened", detail),
-            Some(Rejection::NotUnderstood(detail)) => {
-                (&self.figures.not_understood, "not-understood", detail)
-            }
-            Some(Rejection::NotAccepted(reason, detail)) => (&self.figures.not_accepted, *reason, detail),
+        let figures = &self.figures;
+        let Some(rejection) = &receipt.rejection else {
+            figures.accepted.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let counter = match rejection {
+            Rejection::NotOpened(_) => &figures.not_opened,
+            Rejection::NotUnderstood(_) => &figures.not_understood,
+            Rejection::NotAccepted(..) => &figures.not_accepted,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        self.rejected.count(Port::DidComm, reason);
-        tracing::info!(reason, detail, "a message had no effect");
+        self.rejected.count(Port::DidComm, rejection.parts().0);
     }
 }
 

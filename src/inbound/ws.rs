@@ -108,9 +108,8 @@ async fn take(
         endpoint.turned_away(reason);
         again(reason)
     })?;
-    match endpoint.agent.receive(body, true).await {
+    match endpoint.step(body).await {
         Ok(receipt) => {
-            endpoint.record(&receipt);
             if let Some(mut reply) = Reply::pack(&endpoint.agent, receipt.replies).await
                 && session.binary(reply.bytes()).await.is_ok()
             {

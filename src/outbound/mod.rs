@@ -12,6 +12,7 @@ use chancery_agent::connection::Connection;
 use chancery_agent::delivery::{Content, GivenUp, Letter as DeadLetter};
 use chancery_agent::engine::{Outbound, Scope};
 use chancery_agent::ports::store::{Item, Op, Queue};
+use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store, Timestamp};
 pub use http::{ENVELOPE_TYPE, root_cause};
 
@@ -179,18 +180,25 @@ impl Courier for Carrier {
         let item = &job.content.item;
         let outbound = &job.content.outbound;
         let message_type = outbound.message.get("@type").and_then(serde_json::Value::as_str).unwrap_or("?");
+        let trace_id = outbound.trace.as_deref().and_then(trace_id);
         match settled {
             Settled::Delivered => {
-                tracing::debug!(tenant = %item.tenant, message_type, thread = %outbound.thread_id, "delivered");
+                tracing::debug!(
+                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+                    trace_id, "delivered"
+                );
                 self.store.lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
             }
             Settled::Held => {
-                tracing::debug!(tenant = %item.tenant, message_type, "kept until its recipient polls")
+                tracing::debug!(
+                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+                    trace_id, "kept until its recipient polls"
+                )
             }
             Settled::Again { attempts, pause, reason } => {
                 tracing::info!(
-                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, endpoint = %job.endpoint,
-                    attempts, ?pause, reason, "not delivered, will be tried again"
+                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+                    trace_id, endpoint = %job.endpoint, attempts, ?pause, reason, "not delivered, will be tried again"
                 );
                 let due = Timestamp(self.clock.now().0)
                     .plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
@@ -199,8 +207,8 @@ impl Courier for Carrier {
             }
             Settled::Dead { attempts, reason } => {
                 tracing::warn!(
-                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, endpoint = %job.endpoint,
-                    attempts, reason, "given up, now a dead letter"
+                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+                    trace_id, endpoint = %job.endpoint, attempts, reason, "given up, now a dead letter"
                 );
                 let letter = DeadLetter {
                     content: Content::Message(outbound.clone()),

@@ -132,6 +132,25 @@ pub(super) fn target_hash(profile: &Profile, target: &str) -> [u8; 8] {
     profile.key.sealing().short_hash(TARGET, target).to_be_bytes()
 }
 
+/// Targets, one a line; after an empty line the trace, if there is one.
+fn event_names(targets: &[String], trace: Option<&str>) -> String {
+    let mut names = targets.join("\n");
+    if let Some(trace) = trace {
+        names.push_str("\n\n");
+        names.push_str(trace);
+    }
+    names
+}
+
+/// What an event says of its targets and its trace.
+pub(super) fn read_event_names(names: &str) -> (impl Iterator<Item = &str>, Option<&str>) {
+    let (targets, trace) = match names.split_once("\n\n") {
+        Some((targets, trace)) => (targets, Some(trace)),
+        None => (names, None),
+    };
+    (targets.split('\n').filter(|name| !name.is_empty()), trace)
+}
+
 /// Stands for an id in the memory table.
 pub(super) fn memory_id(profile: &Profile, space: Space, id: &str) -> [u8; 16] {
     profile.key.sealing().hash(space.as_str(), id)
@@ -355,10 +374,10 @@ impl Preparer<'_> {
         self.entropy.fill(&mut random);
         let id = uuid::Builder::from_random_bytes(random).into_uuid().to_string();
         // Names cannot hold a line feed by accident: they would fall apart when read.
-        if event.targets.iter().any(|target| target.contains('\n')) {
+        if event.targets.iter().chain(&event.trace).any(|target| target.contains('\n')) {
             return Err(StoreError::Damaged("the id of a webhook target holds a line feed".to_owned()));
         }
-        let names = event.targets.join("\n");
+        let names = event_names(&event.targets, event.trace.as_deref());
         let targets = (!event.targets.is_empty())
             .then(|| event.targets.iter().flat_map(|target| target_hash(self.profile, target)).collect());
         let parts: [&[u8]; 5] = [

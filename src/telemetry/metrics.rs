@@ -1,26 +1,49 @@
 //! Figures of the process as Prometheus reads them (text format 0.0.4).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chancery_agent::ports::store::Event;
 use serde::Deserialize;
 
 /// Committed events since the start, by topic, role and state: what exchanges went through.
-#[derive(Debug, Default)]
-pub struct Events(Mutex<BTreeMap<[String; 3], u64>>);
+///
+/// A table that is only ever added to: counting takes no lock, and no memory once a kind is known.
+#[derive(Debug)]
+pub struct Events {
+    kinds: Box<[OnceLock<Kind>]>,
+    other: AtomicU64,
+    hasher: RandomState,
+}
 
 /// Kinds of events that are told apart; the rest is counted as one, so that metrics stay small.
-const MOST_KINDS: usize = 500;
+const MOST_KINDS: usize = 512;
+
+#[derive(Debug)]
+struct Kind {
+    name: [String; 3],
+    count: AtomicU64,
+}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Payload {
-    role: Option<String>,
-    state: Option<String>,
+struct Payload<'a> {
+    #[serde(borrow)]
+    role: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    state: Option<Cow<'a, str>>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        let kinds = (0..MOST_KINDS).map(|_| OnceLock::new()).collect();
+        Self { kinds, other: AtomicU64::new(0), hasher: RandomState::new() }
+    }
 }
 
 impl Events {
@@ -28,25 +51,40 @@ impl Events {
     pub fn count(&self, events: &[Event]) {
         for event in events {
             let Payload { role, state } = serde_json::from_slice(&event.payload).unwrap_or_default();
-            let mut kind = [event.topic.clone(), role.unwrap_or_default(), state.unwrap_or_default()];
-            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if counts.len() >= MOST_KINDS && !counts.contains_key(&kind) {
-                kind = ["other".to_owned(), String::new(), String::new()];
-            }
-            *counts.entry(kind).or_default() += 1;
+            let name =
+                [&*event.topic, role.as_deref().unwrap_or_default(), state.as_deref().unwrap_or_default()];
+            self.counter(name).fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn all(&self) -> Vec<([String; 3], u64)> {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.iter().map(|(kind, count)| (kind.clone(), *count)).collect()
+    fn counter(&self, name: [&str; 3]) -> &AtomicU64 {
+        let first = self.hasher.hash_one(name) as usize;
+        for at in 0..MOST_KINDS {
+            let place = &self.kinds[first.wrapping_add(at) % MOST_KINDS];
+            let kind = place.get_or_init(|| Kind { name: name.map(str::to_owned), count: AtomicU64::new(0) });
+            if kind.name == name {
+                return &kind.count;
+            }
+        }
+        &self.other
+    }
+
+    fn all(&self) -> BTreeMap<[&str; 3], u64> {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let kinds = self.kinds.iter().filter_map(OnceLock::get);
+        let mut all: BTreeMap<_, _> =
+            kinds.map(|kind| (kind.name.each_ref().map(String::as_str), read(&kind.count))).collect();
+        if read(&self.other) > 0 {
+            all.insert(["other", "", ""], read(&self.other));
+        }
+        all
     }
 
     /// Writes the counter.
     pub fn write(&self, page: &mut Page) {
         page.family("chancery_events_total", "counter", "Committed events by topic, role and state");
         for ([topic, role, state], count) in self.all() {
-            let labels = [("topic", topic.as_str()), ("role", &role), ("state", &state)];
+            let labels = [("topic", topic), ("role", role), ("state", state)];
             page.value("chancery_events_total", &labels, count);
         }
     }
@@ -87,13 +125,91 @@ impl Rejected {
     }
 }
 
-/// Commits since the start.
+/// Upper bounds of a histogram's buckets, in microseconds.
+const BOUNDS: [u64; 14] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 2_500_000,
+    10_000_000,
+];
+
+/// How long something took, by buckets.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; BOUNDS.len()],
+    count: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Histogram {
+    /// Counts one.
+    pub fn count(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // Each bucket by itself; they are added up when they are read.
+        if let Some(bucket) = BOUNDS.iter().position(|bound| micros <= *bound) {
+            self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Writes the series of one set of labels; the family is begun by the caller.
+    pub fn write(&self, page: &mut Page, name: &str, labels: &[(&str, &str)]) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut below = 0;
+        let mut bucket = |bound: &str, count: u64| {
+            let with_bound: Vec<_> = labels.iter().copied().chain([("le", bound)]).collect();
+            page.value(&format!("{name}_bucket"), &with_bound, count);
+        };
+        for (counter, bound) in self.buckets.iter().zip(BOUNDS) {
+            below += read(counter);
+            bucket(&(bound as f64 / 1e6).to_string(), below);
+        }
+        let count = read(&self.count).max(below);
+        bucket("+Inf", count);
+        page.value(&format!("{name}_sum"), labels, read(&self.micros) as f64 / 1e6);
+        page.value(&format!("{name}_count"), labels, count);
+    }
+}
+
+/// How long steps took, waiting for the store included.
+#[derive(Debug, Default)]
+pub struct Steps {
+    /// Messages, from the envelope to the commit.
+    pub message: Histogram,
+    /// Admin calls.
+    pub command: Histogram,
+    /// Admin calls that only read.
+    pub query: Histogram,
+    /// Queued work.
+    pub work: Histogram,
+}
+
+impl Steps {
+    /// Writes the histograms.
+    pub fn write(&self, page: &mut Page) {
+        let name = "chancery_step_seconds";
+        page.family(name, "histogram", "Time of a step: a message, an admin call, queued work");
+        for (step, histogram) in [
+            ("message", &self.message),
+            ("command", &self.command),
+            ("query", &self.query),
+            ("work", &self.work),
+        ] {
+            histogram.write(page, name, &[("step", step)]);
+        }
+    }
+}
+
+/// The store since the start.
 #[derive(Debug, Default)]
 pub struct Commits {
     done: AtomicU64,
     conflicts: AtomicU64,
     failed: AtomicU64,
-    micros: AtomicU64,
+    waiting: AtomicU64,
+    time: Histogram,
+    reads: Histogram,
+    pool: AtomicU64,
+    lent: AtomicU64,
 }
 
 /// What came of a commit.
@@ -107,7 +223,23 @@ pub enum Ended {
     Failed,
 }
 
+/// A commit under way: counts as waiting as long as it lives.
+#[derive(Debug)]
+pub struct Waiting<'a>(&'a Commits);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Commits {
+    /// A commit is handed to the writer.
+    pub fn begin(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(self)
+    }
+
     /// Counts a commit and the time that it took, from the request to the answer.
     pub fn count(&self, ended: Ended, took: Duration) {
         let counter = match ended {
@@ -116,7 +248,27 @@ impl Commits {
             Ended::Failed => &self.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.time.count(took);
+    }
+
+    /// So many connections there are to read with.
+    pub fn pool(&self, size: usize) {
+        self.pool.store(size as u64, Ordering::Relaxed);
+    }
+
+    /// One of the connections is taken.
+    pub fn lend(&self) {
+        self.lent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of the connections is given back.
+    pub fn give_back(&self) {
+        self.lent.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts a read and the time that it took, waiting for a connection included.
+    pub fn read(&self, took: Duration) {
+        self.reads.count(took);
     }
 
     /// Writes counters and times.
@@ -127,9 +279,17 @@ impl Commits {
         for (outcome, count) in ["done", "conflict", "failed"].into_iter().zip(counts) {
             page.value("chancery_store_commits_total", &[("outcome", outcome)], count);
         }
-        page.family("chancery_store_commit_seconds", "summary", "Time of a commit, waiting included");
-        page.value("chancery_store_commit_seconds_sum", &[], read(&self.micros) as f64 / 1e6);
-        page.value("chancery_store_commit_seconds_count", &[], counts.iter().sum::<u64>());
+        page.family("chancery_store_commit_seconds", "histogram", "Time of a commit, waiting included");
+        self.time.write(page, "chancery_store_commit_seconds", &[]);
+        page.gauge("chancery_store_commits_waiting", "Commits that wait for the writer", read(&self.waiting));
+        page.family(
+            "chancery_store_read_seconds",
+            "histogram",
+            "Time of a read, waiting for a connection included",
+        );
+        self.reads.write(page, "chancery_store_read_seconds", &[]);
+        page.gauge("chancery_store_connections", "Connections that read", read(&self.pool));
+        page.gauge("chancery_store_connections_busy", "Connections that are reading", read(&self.lent));
     }
 }
 
@@ -138,7 +298,7 @@ impl Commits {
 pub struct Page(String);
 
 impl Page {
-    /// Begins a metric. `kind`: `counter`, `gauge` or `summary`.
+    /// Begins a metric. `kind`: `counter`, `gauge` or `histogram`.
     pub fn family(&mut self, name: &str, kind: &str, about: &str) {
         // Writing to a text cannot fail.
         let _ = write!(self.0, "# HELP {name} {about}\n# TYPE {name} {kind}\n");
@@ -202,6 +362,7 @@ mod tests {
             created: Timestamp(0),
             payload: payload.as_bytes().to_vec(),
             targets: Vec::new(),
+            trace: None,
         }
     }
 
@@ -226,6 +387,8 @@ mod tests {
             (0..MOST_KINDS + 9).map(|n| event("t", &format!(r#"{{"state": "s{n}"}}"#))).collect();
         events.count(&many);
         assert_eq!(events.all().len(), MOST_KINDS + 1);
+        assert_eq!(events.all()[&["other", "", ""]], 9);
+        assert_eq!(events.all().values().sum::<u64>(), MOST_KINDS as u64 + 9);
     }
 
     #[test]
@@ -248,5 +411,8 @@ mod tests {
         assert!(
             text.contains("chancery_store_commit_seconds_sum 0.5\nchancery_store_commit_seconds_count 2\n")
         );
+        for line in ["{le=\"0.1\"} 0\n", "{le=\"0.25\"} 2\n", "{le=\"10\"} 2\n", "{le=\"+Inf\"} 2\n"] {
+            assert!(text.contains(&format!("chancery_store_commit_seconds_bucket{line}")), "{text}");
+        }
     }
 }

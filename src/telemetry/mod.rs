@@ -1,11 +1,13 @@
 //! Log lines and figures.
 
+mod json;
 pub mod metrics;
 
 use std::fs::OpenOptions;
 use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::{LogFormat, Logging};
@@ -36,7 +38,7 @@ pub fn start(logging: &Logging) -> std::io::Result<()> {
     // A second start in one process (tests) keeps the first log.
     let _ = match logging.format {
         LogFormat::Text => log.with_ansi(colours).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Json => log.fmt_fields(JsonFields::new()).event_format(json::Json).try_init(),
     };
     Ok(())
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook};
 use chancery_agent::ports::store::{Event, Op, StoreError};
+use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use reqwest::StatusCode;
+use serde::Deserialize;
 
 use crate::config::{Secret, WebhookTarget};
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
@@ -33,6 +35,20 @@ impl Target {
         let digest = Sha256::digest(target.url.as_bytes());
         let id = digest[..6].iter().map(|b| format!("{b:02x}")).collect();
         Self { id, url: target.url.clone(), api_key: target.api_key.clone() }
+    }
+}
+
+/// What an event is about, for the log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct About {
+    connection_id: Option<String>,
+    thread_id: Option<String>,
+}
+
+impl About {
+    fn of(event: &Event) -> Self {
+        serde_json::from_slice(&event.payload).unwrap_or_default()
     }
 }
 
@@ -172,15 +188,21 @@ impl Courier for Notifier {
     fn settled(&self, job: &Job<Notice>, settled: Settled) {
         let notice = &*job.content;
         let event = &notice.event;
+        let trace_id = event.trace.as_deref().and_then(trace_id);
         match settled {
             Settled::Delivered | Settled::Held => self.store.lazily(&event.tenant, vec![self.done(notice)]),
-            Settled::Again { attempts, pause, reason } => tracing::info!(
-                tenant = %event.tenant, topic = %event.topic, url = %job.endpoint, attempts, ?pause, reason,
-                "webhook not delivered, will be tried again"
-            ),
+            Settled::Again { attempts, pause, reason } => {
+                let About { connection_id, thread_id } = About::of(event);
+                tracing::info!(
+                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id, trace_id,
+                    url = %job.endpoint, attempts, ?pause, reason, "webhook not delivered, will be tried again"
+                );
+            }
             Settled::Dead { attempts, reason } => {
+                let About { connection_id, thread_id } = About::of(event);
                 tracing::warn!(
-                    tenant = %event.tenant, topic = %event.topic, url = %job.endpoint, attempts, reason,
+                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id, trace_id,
+                    url = %job.endpoint, attempts, reason,
                     "webhook given up, now a dead letter"
                 );
                 let webhook = Webhook {

@@ -94,3 +94,26 @@ async fn a_webhook_given_up_comes_again_with_its_id() {
     // The controller was told of the letter too, once it took webhooks again.
     pair.issuer.controller.event("the letter", |e| e.topic == TOPIC && e.body["seq"] == told["seq"]).await;
 }
+
+#[tokio::test]
+async fn the_controller_hears_once_of_messages_that_wait() {
+    const DELAYED: &str = "chancery_outbox_delayed";
+    let watching: Vec<&str> = AUTOMATIC.iter().copied().chain(["--outbound-delay-notice", "1s"]).collect();
+    let mut pair = Pair::connected(&watching, AUTOMATIC).await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.holder.kill();
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    let delayed = |e: &Event| e.topic == DELAYED;
+    let told = pair.issuer.controller.event("a delay", delayed).await.body;
+    assert_eq!(
+        (&told["thread_id"], &told["connection_id"], &told["endpoint"]),
+        (&sent["thread_id"], &json!(pair.to_holder), &json!(pair.holder.endpoint))
+    );
+    assert!(told["age_seconds"].as_i64().unwrap() >= 1);
+    // Not even a restart makes a second one of it.
+    pair.issuer.restart().await;
+    pair.holder.spawn().await;
+    pair.issuer.controller.state("issue_credential_v2_0", "done").await;
+    assert_eq!(pair.issuer.controller.events().iter().filter(|e| e.topic == DELAYED).count(), 1);
+}

@@ -9,6 +9,7 @@ mod events;
 mod flows;
 mod idempotency;
 mod limits;
+mod logs;
 mod metrics;
 mod races;
 mod restart;

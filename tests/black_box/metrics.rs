@@ -31,6 +31,13 @@ async fn figures_follow_an_exchange() {
     assert!(value(&text, "chancery_delivery_tries_total{worker=\"outbound\",outcome=\"delivered\"}") >= 2.0);
     assert!(value(&text, "chancery_store_commit_seconds_count") >= 4.0);
     assert!(value(&text, "chancery_store_commit_seconds_sum") > 0.0);
+    assert!(value(&text, "chancery_store_commit_seconds_bucket{le=\"+Inf\"}") >= 4.0);
+    assert!(value(&text, "chancery_store_read_seconds_count") >= 1.0);
+    assert!(value(&text, "chancery_store_connections") >= 1.0);
+    assert_eq!(value(&text, "chancery_store_connections_busy"), 0.0);
+    assert!(value(&text, "chancery_step_seconds_count{step=\"message\"}") >= 2.0);
+    assert!(value(&text, "chancery_step_seconds_count{step=\"command\"}") >= 2.0);
+    assert!(value(&text, "chancery_step_seconds_bucket{step=\"message\",le=\"10\"}") >= 2.0);
     assert!(value(&text, "process_resident_memory_bytes") > 1e6);
     assert!(value(&text, "process_cpu_seconds_total") >= 0.0);
     // A peer that is down shows.
@@ -39,4 +46,6 @@ async fn figures_follow_an_exchange() {
     let text = metrics(&pair.issuer).await;
     assert_eq!(value(&text, "chancery_delivery_waiting{worker=\"outbound\"}"), 1.0);
     assert!(value(&text, "chancery_queue_oldest_seconds{queue=\"outbound\"}") > 0.0);
+    assert_eq!(value(&text, "chancery_queue_rows{queue=\"outbound\"}"), 1.0);
+    assert_eq!(value(&text, "chancery_queue_rows{queue=\"dead\"}"), 0.0);
 }

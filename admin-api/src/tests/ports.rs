@@ -72,6 +72,7 @@ impl Process {
             watch: Arc::new(Watching { live: self.live.clone(), silence: self.silence.clone() }),
             jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
             edge: Default::default(),
+            trace: Arc::new(chancery_agent::ports::NoTrace),
             settings,
             tenant: Tenant::new("test"),
         };
@@ -100,6 +101,8 @@ impl Operations for Process {
     fn warnings(&self) -> Vec<String> {
         self.warnings.lock().unwrap().clone()
     }
+
+    fn answered(&self, _: bool, _: Duration) {}
 
     fn rejected(&self, reason: &'static str) {
         self.rejections.lock().unwrap().push(reason);

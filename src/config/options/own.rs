@@ -41,6 +41,13 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("1h"),
     option(
+        "--outbound-delay-notice",
+        Some("CHANCERY_OUTBOUND_DELAY_NOTICE"),
+        "DURATION|off",
+        "Tell the controller (topic chancery_outbox_delayed) when a message has waited for this long",
+    )
+    .default_value("1h"),
+    option(
         "--max-concurrent-didcomm",
         Some("CHANCERY_MAX_CONCURRENT_DIDCOMM"),
         "REQUESTS",

@@ -20,6 +20,7 @@ pub(super) fn event(topic: &'static str, record: &str, targets: &[&str]) -> NewE
         record: record.to_owned(),
         payload: format!("payload of {record}").into_bytes(),
         targets: targets.iter().map(|target| (*target).to_owned()).collect(),
+        trace: None,
     }
 }
 
@@ -91,7 +92,9 @@ pub(in crate::store) async fn sequence_numbers_are_never_reused(setup: &Setup) {
 
 pub(in crate::store) async fn events_are_pending_until_all_targets_have_them(setup: &Setup) {
     let store = &setup.store;
-    let ops = vec![Op::Event(event("t", "one", &["a", "b"])), Op::Event(event("t", "none", &[]))];
+    let mut traced = event("t", "none", &[]);
+    traced.trace = Some("00-trace".to_owned());
+    let ops = vec![Op::Event(event("t", "one", &["a", "b"])), Op::Event(traced)];
     let given = setup.commit(ops).await.events;
     let pending = || store.events(None, 0, None, true, 10);
     let found = pending().await.unwrap();
@@ -108,6 +111,13 @@ pub(in crate::store) async fn events_are_pending_until_all_targets_have_them(set
     // It stays readable.
     let all = store.events(Some(&setup.tenant), 0, None, false, 10).await.unwrap();
     assert_eq!(all.iter().map(|event| event.targets.len()).collect::<Vec<_>>(), [0, 0]);
+    assert_eq!(all.iter().map(|event| event.trace.as_deref()).collect::<Vec<_>>(), [None, Some("00-trace")]);
+    let mut both = event("t", "both", &["a", "b"]);
+    both.trace = Some("00-other".to_owned());
+    setup.commit(vec![Op::Event(both)]).await;
+    let found = pending().await.unwrap();
+    assert_eq!(found[0].targets, ["a", "b"]);
+    assert_eq!(found[0].trace.as_deref(), Some("00-other"));
 }
 
 pub(in crate::store) async fn an_event_can_wait_for_its_target_again(setup: &Setup) {

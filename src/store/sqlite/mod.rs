@@ -162,7 +162,8 @@ impl SqliteStore {
         let conn = schema::open_writer(&path, folder.is_none())?;
         let profiles = Arc::new(schema::load_profiles(&conn, &path, options)?);
         schema::make_side_tables(&conn, options.facets)?;
-        let readers = Readers::open(&path)?;
+        let commits: Arc<Commits> = Arc::default();
+        let readers = Readers::open(&path, Arc::clone(&commits))?;
         let indexed = Arc::new(AtomicBool::new(false));
         let reindex = reindex::Reindex::new(Arc::clone(&profiles), options.facets, Arc::clone(&indexed));
         let (jobs, died) = writer::start(writer::Writer {
@@ -183,7 +184,7 @@ impl SqliteStore {
             entropy: Arc::clone(&options.entropy),
             facets: options.facets,
             indexed,
-            commits: Arc::default(),
+            commits,
         };
         Ok(Self { shared: Arc::new(shared), jobs, died, long_reads: Semaphore::new(LONG_READS) })
     }
@@ -357,6 +358,7 @@ impl Store for SqliteStore {
         let began = Instant::now();
         let profile = self.profile(tenant)?;
         let prepared = self.preparer(profile).commit(&commit)?;
+        let _waiting = self.shared.commits.begin();
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Commit(Box::new(prepared), answer)).map_err(|_| closed())?;
         let answer = answered.await;
@@ -399,6 +401,10 @@ impl Store for SqliteStore {
             shared.read(|conn| side::items(conn, &shared.profiles, queue, after, limit))
         })
         .await
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
+        self.long(move |shared| shared.read(|conn| side::depth(conn, queue))).await
     }
 
     async fn item(&self, seq: Seq) -> Result<Option<Item>, StoreError> {

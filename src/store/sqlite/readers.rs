@@ -2,7 +2,8 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
@@ -13,6 +14,7 @@ use super::super::format::FormatError;
 use super::schema::{database, open_reader};
 use super::store_error;
 use super::writer::execute;
+use crate::telemetry::metrics::Commits;
 
 /// Connections. A read takes 20-30 us, so callers seldom wait.
 const READERS: usize = 4;
@@ -51,6 +53,7 @@ pub(super) struct Readers {
     freed: Condvar,
     /// As in the state, readable without the lock.
     closed: AtomicBool,
+    figures: Arc<Commits>,
 }
 
 struct State {
@@ -60,20 +63,25 @@ struct State {
 }
 
 impl Readers {
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, figures: Arc<Commits>) -> Result<Self, OpenError> {
         let idle = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>().map_err(database)?;
+        figures.pool(READERS);
         Ok(Self {
             state: Mutex::new(State { idle, lent: 0, closed: false }),
             freed: Condvar::new(),
             closed: AtomicBool::new(false),
+            figures,
         })
     }
 
     /// Reads on one of the connections; waits for one when all are lent.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Read<T>) -> Result<T, StoreError> {
+        let began = Instant::now();
         let lent = self.lend()?;
         let conn = lent.conn.as_ref().ok_or_else(super::closed)?;
-        Ok(work(conn)?)
+        let done = work(conn);
+        self.figures.read(began.elapsed());
+        Ok(done?)
     }
 
     /// As [`read`](Self::read), with several statements that see the same state.
@@ -102,6 +110,7 @@ impl Readers {
             }
             if let Some(conn) = state.idle.pop() {
                 state.lent += 1;
+                self.figures.lend();
                 return Ok(Lent { conn: Some(conn), readers: self });
             }
             state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -131,6 +140,7 @@ impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let mut state = self.readers.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.lent -= 1;
+        self.readers.figures.give_back();
         if let Some(conn) = self.conn.take().filter(|_| !state.closed) {
             // Left by a failed COMMIT or a panic: an open snapshot would keep the write-ahead log from being reset.
             if conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok() {

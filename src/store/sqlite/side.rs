@@ -5,7 +5,9 @@ use chancery_agent::ports::store::{Event, EventNo, Item, Queue, Seq, Space};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::super::format::FormatError;
-use super::super::prepared::{PLACE_EVENT, PLACE_QUEUE, memory_id, memory_place, target_hash, topic_hash};
+use super::super::prepared::{
+    PLACE_EVENT, PLACE_QUEUE, memory_id, memory_place, read_event_names, target_hash, topic_hash,
+};
 use super::super::profiles::{Profile, Profiles};
 use super::apply::bytes;
 use super::readers::{Read, ReadError};
@@ -31,6 +33,12 @@ pub(super) fn items(
         found.extend(item_of(profiles, row)?);
     }
     Ok(found)
+}
+
+/// How many rows a queue has; read from its index alone.
+pub(super) fn depth(conn: &Connection, queue: Queue) -> Read<u64> {
+    let mut statement = conn.prepare_cached("SELECT COUNT(*) FROM chancery_queue WHERE queue = ?1")?;
+    Ok(statement.query_row([queue.as_str()], |row| row.get(0))?)
 }
 
 /// One queue row.
@@ -120,9 +128,8 @@ fn event_of(profile: &Profile, row: &Row<'_>) -> Read<Event> {
         profile.key.sealing().open(PLACE_EVENT, bytes(row.get_ref(3)?))?;
     let waiting = bytes(row.get_ref(4)?);
     let names = text(names)?;
-    let targets = names
-        .split('\n')
-        .filter(|name| !name.is_empty())
+    let (targets, trace) = read_event_names(&names);
+    let targets = targets
         .filter(|name| waiting.chunks(8).any(|hash| hash == target_hash(profile, name)))
         .map(str::to_owned)
         .collect();
@@ -135,6 +142,7 @@ fn event_of(profile: &Profile, row: &Row<'_>) -> Read<Event> {
         created: Timestamp(row.get(2)?),
         payload,
         targets,
+        trace: trace.map(str::to_owned),
     })
 }
 

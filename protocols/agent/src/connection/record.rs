@@ -200,6 +200,10 @@ impl Record for Connection {
         &self.connection_id
     }
 
+    fn connection_id(&self) -> Option<&str> {
+        Some(&self.connection_id)
+    }
+
     fn set_id(&mut self, id: String) {
         self.connection_id = id;
     }

@@ -1,12 +1,12 @@
 use serde_json::json;
 
 use super::{
-    Content, DeadLetter, Events, GivenUp, Letter, Page, TOPIC, Webhook, dead_letters, discard, events,
-    give_up, outbox, retry,
+    Content, DELAY_TOPIC, DeadLetter, Events, GivenUp, Letter, Page, TOPIC, Webhook, dead_letters, discard,
+    events, give_up, notice_delay, outbox, retry,
 };
 use crate::engine::{AgentError, Kind, Outbound, Scope, Target, Work};
 use crate::ports::Store as _;
-use crate::ports::store::{Op, Queue, Seq};
+use crate::ports::store::{Commit, Op, Queue, Seq};
 use crate::testing::{Party, World, now};
 use crate::transact;
 
@@ -25,6 +25,7 @@ fn message() -> Outbound {
         },
         connection_id: Some("c1".into()),
         thread_id: "m1".into(),
+        trace: None,
         scope: Scope::Thread,
     }
 }
@@ -200,7 +201,8 @@ fn letters_about_letters_are_dropped() {
 fn work_is_done_again_and_letters_can_be_discarded() {
     let world = world();
     let party = world.party("issuer");
-    let work = Content::Work(Work { protocol: "issue-credential".into(), detail: json!({"x": 1}) });
+    let work =
+        Content::Work(Work { protocol: "issue-credential".into(), detail: json!({"x": 1}), trace: None });
     let bury = || {
         let given_up = GivenUp { letter: letter(party, work.clone()), row: None };
         now(give_up(&party.agent, &party.tenant, given_up)).unwrap().unwrap()
@@ -240,4 +242,46 @@ fn events_by_cursor() {
     assert_eq!(next["results"].as_array().unwrap().len(), 1);
     let end = ask(Events { after: next["next"].as_i64(), ..Events::default() });
     assert_eq!((&end["results"], &end["next"]), (&json!([]), &next["next"]));
+}
+
+#[test]
+fn the_controller_is_told_once_per_episode_that_messages_wait() {
+    let world = world();
+    let party = world.party("issuer");
+    let look = || now(notice_delay(&party.agent, &party.tenant, 60)).unwrap();
+    let told = || party.events_of(DELAY_TOPIC);
+    let minute = std::time::Duration::from_secs(61);
+    look();
+    // Waits to be fetched: no endpoint is down.
+    now(async {
+        transact!(party.agent, &party.tenant, |unit| {
+            let mut held = message();
+            held.target.endpoint = None;
+            unit.queue(held);
+            Ok::<_, AgentError>(())
+        })
+    })
+    .unwrap();
+    world.advance(minute);
+    look();
+    party.take_outbound();
+    let seq = queued(party);
+    look();
+    assert!(told().is_empty(), "it is young");
+    world.advance(minute);
+    look();
+    look();
+    assert_eq!(told().len(), 1);
+    let payload = told().remove(0);
+    assert_eq!((&payload["seq"], &payload["age_seconds"]), (&json!(seq), &json!(61)));
+    assert_eq!((&payload["thread_id"], &payload["connection_id"]), (&json!("m1"), &json!("c1")));
+    assert!(!payload.to_string().contains("secret"));
+    // It got through: the episode is over. The next one is told again.
+    let commit = Commit { guards: Vec::new(), ops: vec![Op::Dequeue(seq)] };
+    now(party.store.commit(&party.tenant, commit)).unwrap();
+    look();
+    queued(party);
+    world.advance(minute);
+    look();
+    assert_eq!(told().len(), 2);
 }

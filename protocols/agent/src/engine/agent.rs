@@ -7,13 +7,15 @@ use chancery_did::SecretKey;
 use chancery_didcomm::message::MessageType;
 use chancery_didcomm::v1::SharedSecrets;
 use chancery_jsonld::Processor;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
 use crate::connection::Directory;
 use crate::edge::Edge;
 use crate::idempotency::Claim;
 use crate::ports::store::{Event, Item, Queue};
-use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Timestamp, Watch, Workers};
+use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Timestamp, Trace, Watch, Workers};
 
 const KEY_CACHE: usize = 10_000;
 
@@ -33,6 +35,8 @@ pub struct Parts {
     pub watch: Arc<dyn Watch>,
     /// JSON-LD with the bundled contexts.
     pub jsonld: Arc<Processor>,
+    /// What is recorded of steps.
+    pub trace: Arc<dyn Trace>,
     /// What is checked of each message first.
     pub edge: Edge,
     /// Settings of the default tenant.
@@ -119,6 +123,11 @@ impl Agent {
     /// JSON-LD.
     pub fn jsonld(&self) -> &Processor {
         &self.whole.parts.jsonld
+    }
+
+    /// What is recorded of steps.
+    pub fn trace(&self) -> &dyn Trace {
+        &*self.whole.parts.trace
     }
 
     /// What is checked of each message first.
@@ -347,10 +356,22 @@ impl Agent {
         let protocol = self.whole.protocols.iter().find(|p| p.name() == work.protocol).ok_or_else(|| {
             AgentError::internal("queue-unreadable", format!("no protocol {} for queued work", work.protocol))
         })?;
-        crate::transact!(self, &item.tenant, |unit| {
-            let outcome = protocol.work(&mut unit, &work).await;
-            unit.op(crate::ports::store::Op::Dequeue(item.seq));
-            outcome
-        })
+        let span = tracing::error_span!(
+            "work",
+            tenant = %item.tenant,
+            protocol = %work.protocol,
+            connection = Empty,
+            thread = Empty,
+            trace_id = Empty
+        );
+        self.trace().adopt(&span, work.trace.as_deref());
+        let run = async {
+            crate::transact!(self, &item.tenant, |unit| {
+                let outcome = protocol.work(&mut unit, &work).await;
+                unit.op(crate::ports::store::Op::Dequeue(item.seq));
+                outcome
+            })
+        };
+        run.instrument(span).await
     }
 }

@@ -67,6 +67,9 @@ pub struct Outbound {
     pub thread_id: String,
     /// What it is ordered with.
     pub scope: Scope,
+    /// The trace that it belongs to, when traces are recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 impl Outbound {
@@ -91,4 +94,7 @@ pub struct Work {
     pub protocol: String,
     /// The protocol's own description.
     pub detail: Value,
+    /// The trace that it belongs to, when traces are recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }

@@ -6,6 +6,8 @@ use chancery_did::{KeyType, PublicKey};
 use chancery_didcomm::message::{Message, MessageType, ReturnRoute, Thread, Version};
 use chancery_didcomm::{self as didcomm, BodyError, Unpacked};
 use serde_json::{Value, json};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Target, Unit};
 use crate::edge::{Misshapen, Place};
@@ -24,6 +26,22 @@ pub enum Rejection {
     NotUnderstood(String),
     /// Understood, but not accepted as things stand. First: a short stable reason.
     NotAccepted(&'static str, String),
+}
+
+impl Rejection {
+    /// A short stable reason, and what there is to say beyond it.
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::NotOpened(detail) => ("not-opened", detail),
+            Self::NotUnderstood(detail) => ("not-understood", detail),
+            Self::NotAccepted(reason, detail) => (reason, detail),
+        }
+    }
+
+    fn log(&self) {
+        let (reason, detail) = self.parts();
+        tracing::info!(reason, detail, "a message had no effect");
+    }
 }
 
 /// A message that was taken: the endpoint answers 2xx.
@@ -53,6 +71,14 @@ pub enum ReceiveError {
     Unavailable(String),
 }
 
+impl ReceiveError {
+    fn log(&self) {
+        if let Self::Unavailable(reason) = self {
+            tracing::warn!(reason, "a message was not taken");
+        }
+    }
+}
+
 struct Opened {
     message: Message,
     sender: Option<PublicKey>,
@@ -64,15 +90,37 @@ impl Agent {
     pub async fn receive(&self, body: &[u8], session: bool) -> Result<Receipt, ReceiveError> {
         self.edge().shape.check(body)?;
         let tenant = self.default_tenant().clone();
-        let opened = match self.open(&tenant, body).await? {
+        let opened = self.open(&tenant, body).await.inspect_err(ReceiveError::log);
+        let opened = match opened? {
             Ok(mut opened) => {
                 opened.message.ensure_id(|| self.new_id());
                 opened
             }
-            Err(rejection) => return Ok(Receipt { rejection: Some(rejection), ..Receipt::default() }),
+            Err(rejection) => {
+                rejection.log();
+                return Ok(Receipt { rejection: Some(rejection), ..Receipt::default() });
+            }
         };
         let _place = self.admit(&opened)?;
-        let mut receipt = self.handle(&tenant, body, opened, session).await?;
+        let span = tracing::error_span!(
+            "message",
+            %tenant,
+            message_type = %opened.message.message_type(),
+            thread = opened.message.thread_id(),
+            connection = Empty,
+            trace_id = Empty
+        );
+        self.trace().adopt(&span, None);
+        let handled = async {
+            let outcome = self.handle(&tenant, body, opened, session).await;
+            match &outcome {
+                Ok(Receipt { rejection: Some(rejection), .. }) => rejection.log(),
+                Ok(_) => {}
+                Err(error) => error.log(),
+            }
+            outcome
+        };
+        let mut receipt = handled.instrument(span).await?;
         if receipt.replies.len() > 1 {
             let others = receipt.replies.split_off(1);
             self.release(others);
@@ -188,6 +236,10 @@ impl Agent {
             (Some(sender), Some(recipient)) => self.directory().connection(unit, sender, recipient).await?,
             _ => None,
         };
+        unit.is_told(connection.is_some());
+        if let Some(connection) = &connection {
+            tracing::Span::current().record("connection", connection.connection_id.as_str());
+        }
         let mut received = Received {
             message: message.clone(),
             sender: opened.sender.clone(),

@@ -18,6 +18,16 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Send + Sync {
     /// Tags as ACA-Py writes them; null fields have none.
     fn tags(&self, plaintext: bool) -> Vec<Tag>;
 
+    /// The connection that it belongs to, for the log.
+    fn connection_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// The thread that it belongs to, for the log.
+    fn thread_id(&self) -> Option<&str> {
+        None
+    }
+
     /// The row's key.
     fn key(&self) -> RowKey {
         RowKey::new(Self::CATEGORY, self.id())

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chancery_did::{PublicKey, SecretKey};
 use chancery_didcomm::message::Message;
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::message::{Outbound, Received, Scope, Target, Work};
 use super::{Agent, AgentError, HandlerError, Record, Settings};
@@ -14,7 +15,7 @@ use crate::ports::store::{
     Commit, CommitError, Event, Guard, Item, KeyRow, NewEvent, NewItem, NewRow, Op, Query, Queue, Row,
     RowKey, Space, Tag, Version,
 };
-use crate::ports::{Tenant, Timestamp};
+use crate::ports::{Tenant, Timestamp, trace};
 
 /// What the unit knows of a row.
 #[derive(Clone, Debug)]
@@ -45,6 +46,14 @@ pub struct Unit<'a> {
     events: Vec<NewEvent>,
     unpark: Vec<String>,
     answer: Option<Value>,
+    told: Told,
+}
+
+/// What the span of the step already says.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    connection: bool,
+    thread: bool,
 }
 
 impl<'a> Unit<'a> {
@@ -64,12 +73,29 @@ impl<'a> Unit<'a> {
             events: Vec::new(),
             unpark: Vec::new(),
             answer: None,
+            told: Told::default(),
+        }
+    }
+
+    /// The span of the step says so itself.
+    pub(super) fn is_told(&mut self, connection: bool) {
+        self.told = Told { connection, thread: true };
+    }
+
+    /// Lets every line of the step's log say which connection and thread it is about.
+    fn tell(&mut self, connection: Option<&str>, thread: Option<&str>) {
+        let span = tracing::Span::current();
+        if let Some(id) = connection.filter(|_| !std::mem::replace(&mut self.told.connection, true)) {
+            span.record("connection", id);
+        }
+        if let Some(id) = thread.filter(|_| !std::mem::replace(&mut self.told.thread, true)) {
+            span.record("thread", id);
         }
     }
 
     /// A refused message changes nothing: whatever its handler had prepared is dropped.
     pub(super) fn start_over(&mut self) {
-        *self = Self::new(self.agent, self.tenant.clone());
+        *self = Self { told: self.told, ..Self::new(self.agent, self.tenant.clone()) };
     }
 
     /// The agent.
@@ -124,7 +150,17 @@ impl<'a> Unit<'a> {
 
     /// The record, guarded: the commit fails when somebody else changes it meanwhile.
     pub async fn load<R: Record>(&mut self, id: &str) -> Result<Option<R>, AgentError> {
-        self.slot(&RowKey::new(R::CATEGORY, id), true).await?.row.as_ref().map(R::from_row).transpose()
+        let record: Option<R> = self
+            .slot(&RowKey::new(R::CATEGORY, id), true)
+            .await?
+            .row
+            .as_ref()
+            .map(R::from_row)
+            .transpose()?;
+        if let Some(record) = &record {
+            self.tell(record.connection_id(), record.thread_id());
+        }
+        Ok(record)
     }
 
     /// The record as it stands, not guarded: for facts whose change meanwhile does no harm.
@@ -172,6 +208,7 @@ impl<'a> Unit<'a> {
 
     /// Inserts a record; the commit conflicts when its id exists.
     pub fn insert<R: Record>(&mut self, record: &R) -> Result<(), AgentError> {
+        self.tell(record.connection_id(), record.thread_id());
         let row = record.to_row(self.settings().unencrypted_tags)?;
         self.insert_row(row);
         Ok(())
@@ -275,6 +312,7 @@ impl<'a> Unit<'a> {
             connection_id: connection_id.map(str::to_owned),
             thread_id: message.thread_id().unwrap_or_default().to_owned(),
             scope,
+            trace: None,
         });
     }
 
@@ -290,6 +328,7 @@ impl<'a> Unit<'a> {
             record: record.to_owned(),
             payload: payload.to_string().into_bytes(),
             targets: self.settings().webhook_targets.clone(),
+            trace: None,
         });
     }
 
@@ -346,9 +385,9 @@ impl<'a> Unit<'a> {
             order,
             guards,
             ops,
-            sends,
-            work,
-            events,
+            mut sends,
+            mut work,
+            mut events,
             unpark,
             answer,
             ..
@@ -390,6 +429,12 @@ impl<'a> Unit<'a> {
             agent.after_commit(&tenant, Vec::new(), Vec::new(), Vec::new(), unpark).await;
             return Ok(Vec::new());
         }
+        let span = tracing::trace_span!(target: trace::TARGET, "commit", tenant = %tenant);
+        if let Some(context) = agent.trace().context(&span) {
+            sends.iter_mut().for_each(|s| s.trace = Some(context.clone()));
+            work.iter_mut().for_each(|w| w.trace = Some(context.clone()));
+            events.iter_mut().for_each(|e| e.trace = Some(context.clone()));
+        }
         let mut queued = Vec::with_capacity(sends.len() + work.len());
         for outbound in &sends {
             queued.push(NewItem {
@@ -410,7 +455,7 @@ impl<'a> Unit<'a> {
         commit.ops.extend(queued.iter().cloned().map(Op::Enqueue));
         commit.ops.extend(events.iter().cloned().map(Op::Event));
 
-        let outcome = agent.store().commit(&tenant, commit).await;
+        let outcome = agent.store().commit(&tenant, commit).instrument(span).await;
         if let Some(claim) = agent.claim() {
             claim.settle(&outcome, answer.is_some());
         }
@@ -438,6 +483,7 @@ impl<'a> Unit<'a> {
             created: now,
             payload: new.payload,
             targets: new.targets,
+            trace: new.trace,
         });
         agent.after_commit(&tenant, outbound, jobs, events.collect(), unpark).await;
         Ok(leased)

@@ -174,7 +174,7 @@ async fn forward_invitation(
         thread_id: message.thread_id().unwrap_or_default().to_owned(),
         invitation,
     });
-    unit.later(Work { protocol: NAME.to_owned(), detail });
+    unit.later(Work { protocol: NAME.to_owned(), detail, trace: None });
     Ok(())
 }
 

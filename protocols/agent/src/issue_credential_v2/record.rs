@@ -198,6 +198,14 @@ impl Record for Exchange {
         &self.cred_ex_id
     }
 
+    fn connection_id(&self) -> Option<&str> {
+        self.connection_id.as_deref()
+    }
+
+    fn thread_id(&self) -> Option<&str> {
+        Some(&self.thread_id).filter(|id| !id.is_empty()).map(String::as_str)
+    }
+
     fn set_id(&mut self, id: String) {
         self.cred_ex_id = id;
     }

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod fetch;
 pub mod operations;
 pub mod store;
+pub mod trace;
 pub mod watch;
 pub mod workers;
 
@@ -11,6 +12,7 @@ pub use clock::{Clock, Entropy, Timestamp};
 pub use fetch::{Fetch, FetchError};
 pub use operations::Operations;
 pub use store::Store;
+pub use trace::{NoTrace, Trace};
 pub use watch::Watch;
 pub use workers::Workers;
 

@@ -1,5 +1,7 @@
 //! What the admin API needs of the running process.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
@@ -35,6 +37,8 @@ pub trait Operations: Send + Sync {
     async fn not_ready(&self) -> Vec<String>;
     /// Figures in Prometheus' text format 0.0.4.
     async fn metrics(&self) -> String;
+    /// Counts a request of the admin API, the probes excepted, by the time that it took. `reads`: it changes nothing.
+    fn answered(&self, reads: bool, took: Duration);
     /// Counts a request that was refused, by its error code.
     fn rejected(&self, reason: &'static str);
     /// Remarks for readiness, e.g. that the admin API is open off loopback.

@@ -271,6 +271,8 @@ pub struct NewEvent {
     pub payload: Vec<u8>,
     /// Ids of the webhook targets that must still get it. Empty: nobody.
     pub targets: Vec<String>,
+    /// The trace that it belongs to (`traceparent`, without line feeds), when traces are recorded.
+    pub trace: Option<String>,
 }
 
 /// An event as read.
@@ -292,6 +294,8 @@ pub struct Event {
     pub payload: Vec<u8>,
     /// Targets that still wait for it.
     pub targets: Vec<String>,
+    /// The trace that it belongs to.
+    pub trace: Option<String>,
 }
 
 /// One change.
@@ -429,6 +433,16 @@ pub trait Store: Send + Sync {
     fn lazily(&self, tenant: &Tenant, ops: Vec<Op>);
     /// Queue rows of all tenants with a number above `after`, in order of their numbers.
     async fn items(&self, queue: Queue, after: Seq, limit: usize) -> Result<Vec<Item>, StoreError>;
+    /// How many rows a queue has, all tenants together.
+    async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
+        let (mut after, mut depth) = (0, 0);
+        loop {
+            let items = self.items(queue, after, 500).await?;
+            let Some(last) = items.last() else { return Ok(depth) };
+            after = last.seq;
+            depth += items.len() as u64;
+        }
+    }
     /// One queue row.
     async fn item(&self, seq: Seq) -> Result<Option<Item>, StoreError>;
     /// Events with a number above `after`, in order. `pending`: only those that a target still waits for, of all tenants.

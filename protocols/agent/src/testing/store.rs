@@ -182,6 +182,7 @@ impl MemoryStore {
                     created: self.clock.now(),
                     payload: new.payload,
                     targets: new.targets,
+                    trace: new.trace,
                 };
                 inner.events.insert(number, event);
             }

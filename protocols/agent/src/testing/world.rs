@@ -262,6 +262,7 @@ impl World {
                     watch: watch.clone(),
                     jsonld: jsonld(),
                     edge: Default::default(),
+                    trace: Arc::new(crate::ports::NoTrace),
                     settings: settings.clone(),
                     tenant: tenant.clone(),
                 }

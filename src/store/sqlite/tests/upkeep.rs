@@ -76,6 +76,7 @@ async fn old_rows_go_and_the_disk_is_given_back() {
             record: "r".into(),
             payload: vec![0; 10_000],
             targets: targets.iter().map(|target| (*target).to_owned()).collect(),
+            trace: None,
         })
     };
     for _ in 0..3 {
