@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod delivery;
+pub mod door;
 pub mod inbound;
 pub mod limits;
 pub mod live;

@@ -89,7 +89,7 @@ impl Process {
         self.stop.notified().await;
     }
 
-    /// From now on inbound messages and calls are answered 503.
+    /// From now on inbound messages are answered 503, and who calls is told to close the connection.
     pub fn stop_accepting(&self) {
         self.stopping.store(true, Ordering::Release);
     }

@@ -16,6 +16,7 @@ use chancery_jsonld::{Documents, Processor};
 
 use crate::config::{self, AdminAccess, Config, Scheme, Storage, WalletType};
 use crate::delivery::{self, Backoff, Burial, Dispatcher};
+use crate::door::{self, Door};
 use crate::inbound::{self, Endpoint};
 use crate::limits;
 use crate::live::Live;
@@ -335,7 +336,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
         },
         stopping,
     ));
-    let servers = start_servers(&config, &agent, &endpoint, &process)?;
+    let (servers, doors) = start_servers(&config, &agent, &endpoint, &process)?;
     workers.resume(&store, &crew).await?;
     if let Some(most) = config.delivery.delay_notice {
         delivery::delay::watch(agent.clone(), most);
@@ -345,7 +346,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     }
     tracing::info!(label = %config.agent.label, version = env!("CARGO_PKG_VERSION"), "ready");
 
-    let outcome = run(servers, &process, &store).await;
+    let outcome = run(servers, doors, &process, &store).await;
     for stopped in workers.drains() {
         let _ = tokio::time::timeout(DRAIN, stopped).await;
     }
@@ -459,12 +460,13 @@ fn start_servers(
     agent: &Arc<Agent>,
     endpoint: &Arc<Endpoint>,
     process: &Arc<Process>,
-) -> Result<Vec<actix_web::dev::Server>, StartError> {
+) -> Result<(Vec<actix_web::dev::Server>, Vec<Door>), StartError> {
     let io = |error| StartError::Io { what: "a server can't start", error };
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
-    let mut servers = Vec::new();
+    let (mut servers, mut doors) = (Vec::new(), Vec::new());
     for transport in &config.transport.inbound {
         let listener = listen(&transport.host, transport.port)?;
+        doors.push(Door::of(&listener));
         let kind = match transport.scheme {
             Scheme::Http => inbound::Kind::Http,
             Scheme::Ws => inbound::Kind::Ws,
@@ -476,6 +478,7 @@ fn start_servers(
     }
     if let Some(admin) = &config.admin {
         let listener = listen(&admin.host, admin.port)?;
+        doors.push(Door::of(&listener));
         let auth = match &admin.access {
             AdminAccess::Key(key) => Auth::Key(ApiKey::new(key.expose().to_owned())),
             AdminAccess::Insecure => Auth::Insecure,
@@ -490,12 +493,13 @@ fn start_servers(
         tracing::info!(host = %admin.host, port = admin.port, "admin API");
         servers.push(chancery_admin_api::serve(api, listener, workers).map_err(io)?);
     }
-    Ok(servers)
+    Ok((servers, doors))
 }
 
 /// Serves until a signal, `GET /shutdown`, or the end of something that must not end.
 async fn run(
     servers: Vec<actix_web::dev::Server>,
+    doors: Vec<Door>,
     process: &Process,
     store: &SqliteStore,
 ) -> Result<(), StartError> {
@@ -513,6 +517,9 @@ async fn run(
     };
     tracing::info!("stopping");
     process.stop_accepting();
+    if outcome.is_ok() {
+        door::last_calls(doors).await;
+    }
     let stops = futures_util::future::join_all(handles.iter().map(|h| h.stop(outcome.is_ok())));
     let _ = tokio::time::timeout(DRAIN, futures_util::future::join(stops, serving)).await;
     outcome

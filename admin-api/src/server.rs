@@ -7,7 +7,7 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpServer, guard};
@@ -150,9 +150,6 @@ async fn attempt(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Failure> {
-    if operation.access != Access::Open && state.api.operations.stopping() {
-        return Err(Failure::busy(texts::STOPPING));
-    }
     let limits = &state.api.limits;
     let body = match operation.body {
         // Who may not call at all is told what is wrong with a small body first, as by ACA-Py, but costs little memory.
@@ -268,6 +265,10 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
     };
     if let Some(Refused(code)) = response.response().extensions().get() {
         state.api.operations.rejected(code);
+    }
+    if state.api.operations.stopping() {
+        // What is asked now is still answered; the next call shall meet a closed port, not a broken connection.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {

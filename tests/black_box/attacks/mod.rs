@@ -4,6 +4,7 @@ mod at_once;
 mod controller_away;
 mod killed;
 mod peers;
+mod terminated;
 mod twice;
 
 use std::time::Instant;
