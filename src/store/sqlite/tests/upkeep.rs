@@ -264,6 +264,7 @@ async fn a_full_disk_fails_the_commit_and_no_later_one() {
             other => panic!("{other:?}"),
         }
     }
+    assert!(store.ping().await.is_err(), "what can't be written is told");
     store
         .on_writer(|conn| {
             conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
