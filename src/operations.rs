@@ -1,13 +1,14 @@
 //! What the admin API may know of and do to the running process.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_agent::ports::operations::{Conductor, Operations};
-use chancery_agent::ports::store::{Item, Queue};
-use chancery_agent::ports::{Clock, Store};
+use chancery_agent::ports::operations::{Conductor, Deliveries, Down, Failure, Operations, Standing};
+use chancery_agent::ports::store::{Item, Queue, Seq};
+use chancery_agent::ports::{Clock, Store, Timestamp};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
@@ -176,6 +177,34 @@ impl Process {
 
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[async_trait]
+impl Deliveries for Process {
+    async fn standings(&self, messages: &[Seq]) -> HashMap<Seq, Standing> {
+        let found = self.outbound.look(messages.to_vec()).await;
+        let (now, clock) = (tokio::time::Instant::now(), self.meters.clock.now());
+        let time = |at: tokio::time::Instant| {
+            let micros = |length: Duration| i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
+            Timestamp(
+                clock.0 - micros(now.saturating_duration_since(at))
+                    + micros(at.saturating_duration_since(now)),
+            )
+        };
+        let failure =
+            |failure: crate::delivery::Failure| Failure { reason: failure.reason, at: time(failure.at) };
+        let standing = |standing: crate::delivery::Standing| Standing {
+            in_flight: standing.in_flight,
+            failure: standing.failure.map(failure),
+            not_before: standing.not_before.map(time),
+            endpoint: standing.endpoint.map(|down| Down {
+                failures: down.failures,
+                since: time(down.since),
+                last: failure(down.last),
+            }),
+        };
+        found.into_iter().map(|(seq, found)| (seq, standing(found))).collect()
+    }
 }
 
 #[async_trait]

@@ -117,7 +117,8 @@ impl Workers for Crew {
 impl Crew {
     fn carry(&self, events: Vec<Event>, again: bool) {
         if let Some((notifier, dispatcher)) = self.webhooks.get() {
-            let jobs = notifier.jobs(events, again);
+            let now = notifier.now();
+            let jobs = notifier.jobs(events, |event, _| if again { now } else { event.created });
             if !jobs.is_empty() {
                 dispatcher.add(jobs);
             }

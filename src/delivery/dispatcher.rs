@@ -134,6 +134,40 @@ enum Event<T> {
     Tried(i64, (String, String), Outcome),
     Drain(tokio::sync::oneshot::Sender<()>),
     Ping(tokio::sync::oneshot::Sender<()>),
+    Look(Vec<i64>, tokio::sync::oneshot::Sender<HashMap<i64, Standing>>),
+}
+
+/// Why and when a try failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Instant,
+}
+
+/// How a job stands.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// A try is under way.
+    pub in_flight: bool,
+    /// Its last failure in this run.
+    pub failure: Option<Failure>,
+    /// Before this it isn't tried; its endpoint's pause included.
+    pub not_before: Option<Instant>,
+    /// Its endpoint, when that is down.
+    pub endpoint: Option<Down>,
+}
+
+/// An endpoint that doesn't work.
+#[derive(Clone, Debug)]
+pub struct Down {
+    /// In a row.
+    pub failures: u32,
+    /// The first of them.
+    pub since: Instant,
+    /// The last of them.
+    pub last: Failure,
 }
 
 /// A handle to the task. Cheap to clone.
@@ -194,6 +228,15 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
         self.events.send(Event::Ping(pong)).is_ok() && answered.await.is_ok()
     }
 
+    /// How these jobs stand; those that are not here are left out.
+    pub async fn look(&self, ids: Vec<i64>) -> HashMap<i64, Standing> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        match self.events.send(Event::Look(ids, answer)) {
+            Ok(()) => answered.await.unwrap_or_default(),
+            Err(_) => HashMap::new(),
+        }
+    }
+
     /// Starts nothing new from now on; resolves when nothing is in flight. What waits is still in the store.
     pub async fn drain(&self) {
         let (done, drained) = tokio::sync::oneshot::channel();
@@ -207,6 +250,7 @@ struct Entry<T> {
     job: Job<T>,
     in_flight: bool,
     not_before: Option<Instant>,
+    failure: Option<Failure>,
 }
 
 struct Lane<T> {
@@ -218,6 +262,7 @@ struct Lane<T> {
 struct Endpoint {
     in_flight: usize,
     failures: u32,
+    down: Option<Down>,
     not_before: Option<Instant>,
     ready: VecDeque<String>,
 }
@@ -254,6 +299,9 @@ impl<C: Courier> Board<C> {
                 Some(Event::Ping(pong)) => {
                     let _ = pong.send(());
                 }
+                Some(Event::Look(ids, answer)) => {
+                    let _ = answer.send(self.look(&ids));
+                }
             }
             if self.draining.is_some()
                 && self.endpoints.values().all(|e| e.in_flight == 0)
@@ -274,7 +322,7 @@ impl<C: Courier> Board<C> {
                 .lanes
                 .entry((endpoint.clone(), lane_name.clone()))
                 .or_insert_with(|| Lane { queue: VecDeque::new(), listed: false });
-            lane.queue.push_back(Entry { job, in_flight: false, not_before: None });
+            lane.queue.push_back(Entry { job, in_flight: false, not_before: None, failure: None });
             self.list(&endpoint, &lane_name);
             if !touched.contains(&endpoint) {
                 touched.push(endpoint);
@@ -352,6 +400,8 @@ impl<C: Courier> Board<C> {
             Outcome::Held => Settled::Held,
             Outcome::EndpointDown(reason) => {
                 let now = Instant::now();
+                let failure = Failure { reason: reason.clone(), at: now };
+                entry.failure = Some(failure.clone());
                 // Tries that were under way together fail together: that is one failure of the endpoint.
                 let until = match state.not_before.filter(|at| *at > now) {
                     Some(until) => until,
@@ -362,6 +412,8 @@ impl<C: Courier> Board<C> {
                 };
                 let pause = until - now;
                 state.not_before = Some(until);
+                let since = state.down.as_ref().map_or(now, |down| down.since);
+                state.down = Some(Down { failures: state.failures, since, last: failure });
                 self.timers.insert((until, id), (lane_key.0.clone(), None));
                 if self.courier.gives_up(&entry.job, attempts, true) {
                     Settled::Dead { attempts, reason }
@@ -372,11 +424,13 @@ impl<C: Courier> Board<C> {
             answered => {
                 state.failures = 0;
                 state.not_before = None;
+                state.down = None;
                 match answered {
                     Outcome::Failed(reason) if !self.courier.gives_up(&entry.job, attempts, false) => {
                         let pause = self.backoff.pause(attempts, &*self.entropy);
                         let until = Instant::now() + pause;
                         entry.not_before = Some(until);
+                        entry.failure = Some(Failure { reason: reason.clone(), at: Instant::now() });
                         self.timers.insert((until, id), (lane_key.0.clone(), Some(lane_key.1.clone())));
                         Settled::Again { attempts, pause, reason }
                     }
@@ -392,12 +446,51 @@ impl<C: Courier> Board<C> {
         } else {
             lane.queue.remove(at);
         }
+        let down = state.down.as_ref().map(|down| down.last.reason.clone());
         if lane.queue.is_empty() {
             self.lanes.remove(&lane_key);
         } else {
             self.list(&lane_key.0, &lane_key.1);
         }
+        if let Some(reason) = down {
+            self.give_up_waiting(&lane_key.0, &reason);
+        }
         self.pump(&lane_key.0);
+    }
+
+    /// Gives up what has waited too long for an endpoint that is down: only one of them probes, and less and less often.
+    fn give_up_waiting(&mut self, endpoint: &str, reason: &str) {
+        for (_, lane) in self.lanes.iter_mut().filter(|((to, _), _)| to == endpoint) {
+            lane.queue.retain(|entry| {
+                let attempts = entry.job.attempts;
+                if entry.in_flight || !self.courier.gives_up(&entry.job, attempts, true) {
+                    return true;
+                }
+                let settled = Settled::Dead { attempts, reason: reason.to_owned() };
+                self.figures.count(&settled);
+                self.courier.settled(&entry.job, settled);
+                false
+            });
+        }
+        self.lanes.retain(|(to, _), lane| to != endpoint || !lane.queue.is_empty());
+    }
+
+    fn look(&self, ids: &[i64]) -> HashMap<i64, Standing> {
+        let ids: HashSet<i64> = ids.iter().copied().collect();
+        let mut found = HashMap::with_capacity(ids.len());
+        for ((endpoint, _), lane) in &self.lanes {
+            for entry in lane.queue.iter().filter(|entry| ids.contains(&entry.job.id)) {
+                let state = self.endpoints.get(endpoint);
+                let standing = Standing {
+                    in_flight: entry.in_flight,
+                    failure: entry.failure.clone(),
+                    not_before: entry.not_before.max(state.and_then(|state| state.not_before)),
+                    endpoint: state.and_then(|state| state.down.clone()),
+                };
+                found.insert(entry.job.id, standing);
+            }
+        }
+        found
     }
 
     fn ring(&mut self) {

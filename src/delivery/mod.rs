@@ -8,4 +8,4 @@ mod dispatcher;
 
 pub use backoff::Backoff;
 pub use burial::Burial;
-pub use dispatcher::{Courier, Dispatcher, Figures, Job, Outcome, Settled};
+pub use dispatcher::{Courier, Dispatcher, Failure, Figures, Job, Outcome, Settled, Standing};

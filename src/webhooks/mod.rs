@@ -2,11 +2,12 @@
 
 mod signature;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook};
+use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook, waiting_since};
 use chancery_agent::ports::store::{Event, Op, StoreError};
 use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
@@ -103,14 +104,25 @@ impl Notifier {
         Self { store, clock, client, targets, most_age, default_tenant, secret, burial }
     }
 
-    /// The jobs of committed events. A target that is no longer configured is forgotten. `again`: events that were given
-    /// up before; their age counts from now.
-    pub fn jobs(&self, events: Vec<Event>, again: bool) -> Vec<Job<Notice>> {
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether so long has been tried that it is given up.
+    fn is_old(&self, since: Timestamp) -> bool {
+        let age = self.clock.now().0.saturating_sub(since.0);
+        age >= i64::try_from(self.most_age.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// The jobs of committed events. A target that is no longer configured is forgotten. `since`: from when on the age of
+    /// an event counts for a target.
+    pub fn jobs(&self, events: Vec<Event>, since: impl Fn(&Event, &str) -> Timestamp) -> Vec<Job<Notice>> {
         let mut jobs = Vec::with_capacity(events.len());
         for event in events {
-            let since = if again { self.clock.now() } else { event.created };
             let event = Arc::new(event);
             for id in &event.targets {
+                let since = since(&event, id);
                 let Some(target) = self.targets.iter().position(|t| &t.id == id) else {
                     let op = Op::Delivered { number: event.number, target: id.clone() };
                     self.store.lazily(&event.tenant, vec![op]);
@@ -180,9 +192,7 @@ impl Courier for Notifier {
     }
 
     fn gives_up(&self, job: &Job<Notice>, attempts: u32, endpoint_down: bool) -> bool {
-        let age = self.clock.now().0.saturating_sub(job.content.since.0);
-        (!endpoint_down && attempts >= REFUSED_TRIES)
-            || age >= i64::try_from(self.most_age.as_micros()).unwrap_or(i64::MAX)
+        (!endpoint_down && attempts >= REFUSED_TRIES) || self.is_old(job.content.since)
     }
 
     fn settled(&self, job: &Job<Notice>, settled: Settled) {
@@ -233,7 +243,16 @@ pub async fn resume(notifier: &Notifier, dispatcher: &Dispatcher<Notice>) -> Res
         let events = notifier.store.events(None, after, None, true, 500).await?;
         let Some(last) = events.last() else { return Ok(count) };
         after = last.number;
-        let jobs = notifier.jobs(events, false);
+        let mut again = HashMap::new();
+        for event in events.iter().filter(|event| notifier.is_old(event.created)) {
+            for target in &event.targets {
+                let since = waiting_since(&*notifier.store, event, target).await?;
+                again.insert((event.number, target.clone()), since);
+            }
+        }
+        let jobs = notifier.jobs(events, |event, target| {
+            again.get(&(event.number, target.to_owned())).copied().unwrap_or(event.created)
+        });
         count += jobs.len();
         dispatcher.add(jobs);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{AUTOMATIC, Agent, Event, Events, Pair, offer};
+use crate::support::{AUTOMATIC, Agent, Event, Events, Pair, eventually, offer};
 
 const TOPIC: &str = "chancery_dead_letter";
 
@@ -63,6 +63,17 @@ async fn what_waits_is_in_the_outbox_and_a_letter_can_be_discarded() {
         (&json!(pair.to_holder), &json!(pair.holder.endpoint))
     );
     assert!(!waiting.to_string().contains("Lovelace"));
+    // Why it waits, since when, until when.
+    let failed = eventually("a failed try", async || {
+        let waiting = pair.issuer.get("/chancery/outbox").await["results"][0].take();
+        (!waiting["last_failure"].is_null() && waiting["under_way"] == false).then_some(waiting)
+    });
+    let failed = failed.await;
+    let down = &failed["endpoint_down"];
+    assert!(failed["last_failure"]["reason"].as_str().unwrap().contains("refused"), "{failed}");
+    assert!(down["failures"].as_u64().unwrap() >= 1 && down["reason"] == failed["last_failure"]["reason"]);
+    assert!(down["since"].as_str() <= failed["last_failure"]["at"].as_str(), "{failed}");
+    assert!(failed["last_failure"]["at"].as_str() < failed["next_try"].as_str(), "{failed}");
     let nothing = pair.issuer.try_get("/chancery/dead-letters").await;
     assert_eq!(nothing, (200, json!({"results": []})));
     // A message that waits is no dead letter.
@@ -116,4 +127,47 @@ async fn the_controller_hears_once_of_messages_that_wait() {
     pair.holder.spawn().await;
     pair.issuer.controller.state("issue_credential_v2_0", "done").await;
     assert_eq!(pair.issuer.controller.events().iter().filter(|e| e.topic == DELAYED).count(), 1);
+}
+
+#[tokio::test]
+async fn a_webhook_to_be_sent_again_keeps_its_age_across_a_restart() {
+    let options = ["--preserve-exchange-records", "--outbound-max-age", "5s"];
+    let mut pair = Pair::connected(&options, &[]).await;
+    let mut stream = Events::open(&pair.issuer, 0).await;
+    pair.issuer.controller.answer(500);
+    let did = pair.issuer.did("ed25519").await;
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let sent = pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    let about_exchange = |e: &Value| e["topic"] == TOPIC && e["payload"]["record"] == sent["cred_ex_id"];
+    let told = stream.until(about_exchange).await["payload"].clone();
+    assert_eq!(retry(&pair.issuer, &told["seq"]).await, 200);
+    pair.issuer.kill();
+    let tries =
+        |agent: &Agent| agent.controller.turned_away().iter().filter(|e| told["event_id"] == *e.id).count();
+    let before = tries(&pair.issuer);
+    pair.issuer.spawn().await;
+    // The event is older than five seconds, but it has five from the retry on: one more failure does not end it.
+    eventually("another try", async || (tries(&pair.issuer) > before).then_some(())).await;
+    pair.issuer.controller.answer(200);
+    pair.issuer.controller.event("the event again", |e| told["event_id"] == *e.id).await;
+}
+
+#[tokio::test]
+async fn letters_and_events_go_when_their_time_is_over() {
+    let options = [
+        AUTOMATIC,
+        &["--max-outbound-retry", "1", "--dead-letter-retention", "1s", "--event-retention", "1s"],
+    ];
+    let mut pair = Pair::connected(&options.concat(), AUTOMATIC).await;
+    let did = pair.issuer.did("ed25519").await;
+    pair.holder.kill();
+    let body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    pair.issuer.post("/issue-credential-2.0/send-offer", body).await;
+    pair.issuer.controller.event("a dead letter", |e| e.topic == TOPIC).await;
+    let gone = async |path: &str| pair.issuer.get(path).await["results"] == json!([]);
+    for path in ["/chancery/dead-letters", "/chancery/events"] {
+        eventually("an empty list", async || gone(path).await.then_some(())).await;
+    }
+    // What they were about is still there.
+    assert!(!gone("/issue-credential-2.0/records").await && !gone("/connections").await);
 }

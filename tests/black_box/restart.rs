@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{AUTOMATIC, Agent, Event, Pair, connect, offer};
+use crate::support::{AUTOMATIC, Agent, Event, Pair, connect, eventually, offer};
 
 const TOPIC: &str = "issue_credential_v2_0";
 
@@ -78,7 +78,8 @@ async fn a_message_that_was_answered_is_not_sent_again_after_a_kill() {
 
 /// Returns once the outbox is empty, without any further step.
 async fn nothing_waits(agent: &Agent) {
-    while agent.get("/chancery/outbox").await["results"] != json!([]) {}
+    let empty = async || (agent.get("/chancery/outbox").await["results"] == json!([])).then_some(());
+    eventually("an empty outbox", empty).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Ports for an agent under test: an empty store, live events from the test, a process that does what it is told.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chancery_agent::engine::Parts;
 use chancery_agent::ports::fetch::Purpose;
-use chancery_agent::ports::operations::Conductor;
+use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
 use chancery_agent::ports::store::{
     Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
     StoreError,
@@ -77,6 +78,13 @@ impl Process {
             tenant: Tenant::new("test"),
         };
         Agent::new(parts, Vec::new())
+    }
+}
+
+#[async_trait]
+impl Deliveries for Process {
+    async fn standings(&self, _: &[Seq]) -> HashMap<Seq, Standing> {
+        HashMap::new()
     }
 }
 

@@ -209,3 +209,40 @@ async fn draining_waits_for_what_is_under_way_and_starts_nothing() {
     assert_eq!(stage.lines(1).await, ["1 delivered"]);
     assert!(stage.log.try_recv().is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_can_be_looked_at() {
+    let mut stage = Stage::new(99, &[(1, &[down(), down()]), (3, &[Outcome::Failed("no".into())])]);
+    let began = Instant::now();
+    stage.dispatcher.add(vec![job(1, "c", None), job(2, "c", None)]);
+    let other = Job { endpoint: "http://other".into(), ..job(3, "o", None) };
+    stage.dispatcher.add(vec![other]);
+    stage.lines(2).await;
+    let seconds = |at: Instant| (at - began).as_secs();
+    // In between the second try and the third, two seconds later.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let found = stage.dispatcher.look(vec![1, 2, 3, 4]).await;
+    assert_eq!(found.len(), 2, "3 was delivered at its second try");
+    let first = &found[&1];
+    let failure = first.failure.as_ref().unwrap();
+    assert_eq!((failure.reason.as_str(), seconds(failure.at), first.in_flight), ("down", 1, false));
+    assert_eq!(first.not_before.map(seconds), Some(3));
+    let endpoint = first.endpoint.as_ref().unwrap();
+    assert_eq!((endpoint.failures, seconds(endpoint.since), seconds(endpoint.last.at)), (2, 0, 1));
+    let second = &found[&2];
+    assert!(
+        second.failure.is_none() && second.endpoint.is_some() && second.not_before.map(seconds) == Some(3)
+    );
+    stage.lines(6).await;
+    assert!(stage.dispatcher.look(vec![1, 2, 3]).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_too_long_behind_a_probe_is_given_up_with_it() {
+    let downs: Vec<Outcome> = (0..9).map(|_| down()).collect();
+    let mut stage = Stage::new(3, &[(1, &downs), (3, &downs)]);
+    let tried = Job { attempts: 3, ..job(2, "c", None) };
+    stage.dispatcher.add(vec![job(1, "c", None), tried, job(3, "c", None)]);
+    assert_eq!(stage.lines(2).await, ["1 at 0", "2 dead"], "though it is not its turn");
+    assert_eq!(stage.dispatcher.figures().waiting.load(Ordering::Relaxed), 2);
+}

@@ -67,14 +67,22 @@ impl Housekeeping {
         .execute(params![self.clock.now().0, BITE])
     }
 
-    /// Dead letters that nobody asked for, and envelopes whose connection never became ready.
+    /// Dead letters that nobody asked for (due: when they were given up), and envelopes whose connection never became ready.
     fn queue(&self, conn: &Connection) -> rusqlite::Result<usize> {
         let now = self.clock.now();
-        conn.prepare_cached(
-            "DELETE FROM chancery_queue WHERE seq IN (SELECT seq FROM chancery_queue
-             WHERE (queue = 'dead' AND created <= ?1) OR (queue = 'parked' AND due <= ?2) LIMIT ?3)",
-        )?
-        .execute(params![now.plus_millis(-self.keep.dead_letters).0, now.0, BITE])
+        let dead = conn
+            .prepare_cached(
+                "DELETE FROM chancery_queue WHERE seq IN (SELECT seq FROM chancery_queue
+                 INDEXED BY chancery_queue_dead WHERE queue = 'dead' AND due <= ?1 LIMIT ?2)",
+            )?
+            .execute(params![now.plus_millis(-self.keep.dead_letters).0, BITE])?;
+        let parked = conn
+            .prepare_cached(
+                "DELETE FROM chancery_queue WHERE seq IN (SELECT seq FROM chancery_queue
+                 INDEXED BY chancery_queue_parked WHERE queue = 'parked' AND due <= ?1 LIMIT ?2)",
+            )?
+            .execute(params![now.0, BITE])?;
+        Ok(dead + parked)
     }
 
     /// How many events were looked at, how many removed. Numbers follow the time, so the first young one ends the round.

@@ -41,6 +41,8 @@ const SIDE_TABLES: &str = "
         value BLOB NOT NULL
     );
     CREATE INDEX IF NOT EXISTS chancery_queue_order ON chancery_queue (queue, seq);
+    CREATE INDEX IF NOT EXISTS chancery_queue_dead ON chancery_queue (due) WHERE queue = 'dead';
+    CREATE INDEX IF NOT EXISTS chancery_queue_parked ON chancery_queue (due) WHERE queue = 'parked';
     CREATE TABLE IF NOT EXISTS chancery_events (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         profile INTEGER NOT NULL,

@@ -9,6 +9,7 @@ mod faulty;
 mod ledger;
 mod network;
 mod pair;
+mod patience;
 mod relay;
 
 pub use agent::{Agent, Surroundings, free_port};
@@ -20,4 +21,5 @@ pub use faulty::{Fault, FaultyPeer};
 pub use ledger::Ledger;
 pub use network::{Network, told};
 pub use pair::{AUTOMATIC, MANUAL, Pair, connect, credential, offer};
+pub use patience::eventually;
 pub use relay::Relay;

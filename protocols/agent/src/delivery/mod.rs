@@ -12,4 +12,4 @@ pub use delay::{DELAY_TOPIC, notice_delay};
 pub use events::{Events, describe as describe_event, events};
 pub use give_up::{GivenUp, TOPIC, give_up};
 pub use letter::{Content, Letter, Webhook};
-pub use operations::{DeadLetter, Page, dead_letters, discard, outbox, retry};
+pub use operations::{DeadLetter, Page, dead_letters, discard, outbox, retry, waiting_since};

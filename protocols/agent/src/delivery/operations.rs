@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::letter::{Content, Letter, Webhook, describe_message};
 use crate::engine::{Agent, AgentError, Outbound, Unit};
-use crate::ports::Tenant;
-use crate::ports::store::{Event, Guard, Item, Op, Queue, Seq};
+use crate::ports::operations::{Deliveries, Failure};
+use crate::ports::store::{Event, EventNo, Guard, Item, Op, Queue, Seq, Space, StoreError};
+use crate::ports::{Store, Tenant, Timestamp};
 use crate::transact;
 
 /// Part of a list of queue rows.
@@ -25,6 +26,9 @@ pub struct DeadLetter {
     /// Its number.
     pub seq: Seq,
 }
+
+/// How long it is remembered that an event is to be delivered again, in seconds: 90 days, longer than anybody tries.
+const REDELIVERED: i64 = 90 * 86_400;
 
 /// Rows read from the store at once.
 const CHUNK: usize = 500;
@@ -48,9 +52,16 @@ impl Page {
     }
 }
 
-/// The messages that wait to be delivered, oldest first, without what they say: `{"results": [...]}`.
-pub async fn outbox(agent: &Agent, tenant: &Tenant, page: Page) -> Result<Value, AgentError> {
+/// The messages that wait to be delivered, oldest first, without what they say, and how they stand with the worker:
+/// `{"results": [...]}`.
+pub async fn outbox(
+    agent: &Agent,
+    tenant: &Tenant,
+    worker: &dyn Deliveries,
+    page: Page,
+) -> Result<Value, AgentError> {
     let items = page.of(agent, tenant, Queue::Outbound).await?;
+    let standings = worker.standings(&items.iter().map(|item| item.seq).collect::<Vec<_>>()).await;
     let describe = |item: &Item| {
         let mut described = json!({
             "seq": item.seq,
@@ -64,9 +75,23 @@ pub async fn outbox(agent: &Agent, tenant: &Tenant, page: Page) -> Result<Value,
                 described[name] = value;
             }
         }
+        let standing = standings.get(&item.seq).cloned().unwrap_or_default();
+        described["under_way"] = json!(standing.in_flight);
+        described["last_failure"] = standing.failure.as_ref().map_or(Value::Null, failure);
+        described["next_try"] = json!(standing.not_before.map(Timestamp::to_text));
+        described["endpoint_down"] = standing.endpoint.map_or(Value::Null, |down| {
+            let mut told = failure(&down.last);
+            told["failures"] = json!(down.failures);
+            told["since"] = json!(down.since.to_text());
+            told
+        });
         described
     };
     Ok(json!({ "results": items.iter().map(describe).collect::<Vec<_>>() }))
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({ "reason": failure.reason, "at": failure.at.to_text() })
 }
 
 /// The dead letters, oldest first: `{"results": [...]}`.
@@ -104,6 +129,8 @@ async fn take_up(unit: &mut Unit<'_>, seq: Seq) -> Result<Option<Event>, AgentEr
         Content::Work(work) => unit.later(work),
         Content::Webhook(webhook) => {
             let event = waiting_again(unit, &webhook).await?;
+            let (id, now) = (redelivered(webhook.event, &webhook.target), unit.now().0.to_string());
+            unit.remember(Space::Redelivered, &id, now.into_bytes(), Some(REDELIVERED));
             unit.op(Op::Redeliver { number: webhook.event, target: webhook.target });
             return Ok(Some(event));
         }
@@ -119,6 +146,20 @@ async fn take(unit: &mut Unit<'_>, seq: Seq) -> Result<Item, AgentError> {
     unit.guard(Guard::Queued(seq, Queue::Dead));
     unit.op(Op::Dequeue(seq));
     Ok(item)
+}
+
+fn redelivered(event: EventNo, target: &str) -> String {
+    format!("{event} {target}")
+}
+
+/// Since when a target is to get an event that still waits for it: since the retry, if it was given up before.
+///
+/// Errors: those of the store.
+pub async fn waiting_since(store: &dyn Store, event: &Event, target: &str) -> Result<Timestamp, StoreError> {
+    let id = redelivered(event.number, target);
+    let again = store.recall(&event.tenant, Space::Redelivered, &id).await?;
+    let again = again.and_then(|micros| std::str::from_utf8(&micros).ok()?.parse().ok());
+    Ok(again.map_or(event.created, Timestamp))
 }
 
 async fn waiting_again(unit: &Unit<'_>, webhook: &Webhook) -> Result<Event, AgentError> {

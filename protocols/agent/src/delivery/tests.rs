@@ -1,12 +1,15 @@
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::{
     Content, DELAY_TOPIC, DeadLetter, Events, GivenUp, Letter, Page, TOPIC, Webhook, dead_letters, discard,
-    events, give_up, notice_delay, outbox, retry,
+    events, give_up, notice_delay, outbox, retry, waiting_since,
 };
 use crate::engine::{AgentError, Kind, Outbound, Scope, Target, Work};
-use crate::ports::Store as _;
+use crate::ports::operations::{Deliveries, Down, Failure, Standing};
 use crate::ports::store::{Commit, Op, Queue, Seq};
+use crate::ports::{Store as _, Timestamp};
 use crate::testing::{Party, World, now};
 use crate::transact;
 
@@ -50,6 +53,23 @@ fn queued(party: &Party) -> Seq {
     })
     .unwrap();
     party.take_outbound()[0].seq
+}
+
+/// Knows one message, whose endpoint is down.
+struct Worker(Seq);
+
+#[async_trait::async_trait]
+impl Deliveries for Worker {
+    async fn standings(&self, messages: &[Seq]) -> HashMap<Seq, Standing> {
+        let last = Failure { reason: "refused".into(), at: Timestamp(2_000_000) };
+        let standing = Standing {
+            in_flight: false,
+            failure: Some(last.clone()),
+            not_before: Some(Timestamp(2_000_000)),
+            endpoint: Some(Down { failures: 3, since: Timestamp(1_000_000), last }),
+        };
+        messages.iter().filter(|seq| **seq == self.0).map(|seq| (*seq, standing.clone())).collect()
+    }
 }
 
 fn dead_message(party: &Party) -> Seq {
@@ -97,13 +117,29 @@ fn what_waits_is_shown_without_what_it_says() {
     let party = world.party("issuer");
     let first = queued(party);
     let second = queued(party);
-    let page = |after, limit| now(outbox(&party.agent, &party.tenant, Page { after, limit })).unwrap();
+    let page = |after, limit| {
+        now(outbox(&party.agent, &party.tenant, &Worker(first), Page { after, limit })).unwrap()
+    };
     let all = page(None, None);
     assert!(!all.to_string().contains("secret"));
     assert_eq!(all["results"][0]["seq"], first);
     assert_eq!(all["results"][0]["type"], "https://didcomm.org/basicmessage/1.0/message");
     assert_eq!(all["results"][0]["endpoint"], "http://holder.example");
     assert_eq!((&all["results"][0]["thread_id"], &all["results"][0]["attempts"]), (&json!("m1"), &json!(0)));
+    let at = "1970-01-01T00:00:02.000000Z";
+    assert_eq!(all["results"][0]["last_failure"], json!({"reason": "refused", "at": at}));
+    assert_eq!(
+        (&all["results"][0]["under_way"], &all["results"][0]["next_try"]),
+        (&json!(false), &json!(at))
+    );
+    assert_eq!(
+        all["results"][0]["endpoint_down"],
+        json!({"reason": "refused", "at": at, "failures": 3, "since": "1970-01-01T00:00:01.000000Z"})
+    );
+    // One that the worker knows nothing of.
+    for member in ["last_failure", "next_try", "endpoint_down"] {
+        assert_eq!(all["results"][1][member], serde_json::Value::Null, "{member}");
+    }
     assert_eq!(page(Some(first), None)["results"][0]["seq"], second);
     assert_eq!(page(None, Some(1))["results"].as_array().unwrap().len(), 1);
 }
@@ -113,7 +149,10 @@ fn a_message_given_up_is_a_letter_that_the_controller_hears_of() {
     let world = world();
     let party = world.party("issuer");
     let seq = dead_message(party);
-    assert_eq!(now(outbox(&party.agent, &party.tenant, Page::default())).unwrap()["results"], json!([]));
+    assert_eq!(
+        now(outbox(&party.agent, &party.tenant, &Worker(0), Page::default())).unwrap()["results"],
+        json!([])
+    );
     let letters = listed(party);
     assert_eq!(letters.len(), 1);
     assert_eq!((&letters[0]["seq"], &letters[0]["kind"]), (&json!(seq), &json!("message")));
@@ -171,6 +210,11 @@ fn an_event_waits_for_its_target_again_under_its_old_number() {
     let again = party.take_redelivered();
     assert_eq!(again.len(), 1);
     assert_eq!((again[0].number, &again[0].targets[..]), (number, &["test".to_owned()][..]));
+    // After a restart, too, its age counts from the retry.
+    let waiting = now(party.store.events(None, number - 1, None, true, 1)).unwrap().remove(0);
+    let since = |target: &str| now(waiting_since(&*party.store, &waiting, target)).unwrap();
+    assert!(since("test") > waiting.created);
+    assert_eq!(since("another"), waiting.created);
     assert!(listed(party).is_empty());
 }
 

@@ -1,9 +1,13 @@
 //! What the admin API needs of the running process.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+
+use super::Timestamp;
+use super::store::Seq;
 
 /// Counters of ACA-Py's `GET /status` member `conductor`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,9 +28,49 @@ pub struct Conductor {
     pub task_pending: u64,
 }
 
+/// Why and when a delivery failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Why, for people.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a queued message stands with the worker that delivers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// A try is under way.
+    pub in_flight: bool,
+    /// Its last failed try since the start.
+    pub failure: Option<Failure>,
+    /// Before this it is not tried; `None`: when its turn comes.
+    pub not_before: Option<Timestamp>,
+    /// Its endpoint, when that does not work: all messages to it wait, one of them probes.
+    pub endpoint: Option<Down>,
+}
+
+/// An endpoint that does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Down {
+    /// Failed tries in a row.
+    pub failures: u32,
+    /// The first of them.
+    pub since: Timestamp,
+    /// The last of them.
+    pub last: Failure,
+}
+
+/// The worker that delivers messages.
+#[async_trait]
+pub trait Deliveries: Send + Sync {
+    /// How queued messages stand; those that the worker doesn't have are left out.
+    async fn standings(&self, messages: &[Seq]) -> HashMap<Seq, Standing>;
+}
+
 /// The running process.
 #[async_trait]
-pub trait Operations: Send + Sync {
+pub trait Operations: Deliveries {
     /// For `GET /status`.
     fn conductor(&self) -> Conductor;
     /// `POST /status/reset`.

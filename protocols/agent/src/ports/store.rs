@@ -176,6 +176,9 @@ pub enum Space {
     Tombstone,
     /// Answers to `Idempotency-Key`.
     Idempotency,
+    /// Events that a target is to get again after they were given up: id = `<number> <target>`, value = the time, decimal
+    /// microseconds.
+    Redelivered,
     /// JSON-LD contexts fetched and pinned: id = URL.
     Context,
     /// Small settings of ours, secrets included: id = name.
@@ -189,6 +192,7 @@ impl Space {
             Self::Seen => "seen",
             Self::Tombstone => "tombstone",
             Self::Idempotency => "idempotency",
+            Self::Redelivered => "redelivered",
             Self::Context => "context",
             Self::Setting => "setting",
         }
