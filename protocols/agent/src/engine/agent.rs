@@ -58,6 +58,7 @@ struct Whole {
     shared: SharedSecrets,
     keys: Mutex<HashMap<(Tenant, String), SecretKey>>,
     directory: Directory,
+    id_secrets: Mutex<HashMap<Tenant, Arc<[u8]>>>,
     parked: Mutex<HashMap<String, Vec<Timestamp>>>,
     held: Mutex<HashMap<String, Vec<Item>>>,
 }
@@ -73,6 +74,7 @@ impl Agent {
             shared: SharedSecrets::default(),
             keys: Mutex::default(),
             directory: Directory::default(),
+            id_secrets: Mutex::default(),
             parked: Mutex::default(),
             held: Mutex::default(),
         };
@@ -325,6 +327,11 @@ impl Agent {
             held.remove(recipient);
         }
         item
+    }
+
+    /// The secrets under which record ids are derived.
+    pub(super) fn id_secrets(&self) -> std::sync::MutexGuard<'_, HashMap<Tenant, Arc<[u8]>>> {
+        self.whole.id_secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until when envelopes are parked, by the key of ours that they wait for.

@@ -140,12 +140,22 @@ fn read(kind: Kind, message: &Message) -> Result<Body, HandlerError> {
 }
 
 /// The record of the message's thread with us in this role (`None`: either), on the same connection or like the message
-/// without one.
+/// without one. Nearly all have the id that follows from these; records of ACA-Py's and those whose thread began after them
+/// are found by their tag.
 async fn find(
     unit: &mut Unit<'_>,
     context: &Context<'_>,
     role: Option<Role>,
 ) -> Result<Option<Exchange>, AgentError> {
+    if let Some(role) = role {
+        let id = id_of(unit, role, context.connection_id, context.thread_id).await?;
+        if let Some(record) = unit.load::<Exchange>(&id).await?
+            && record.thread_id == context.thread_id
+            && record.connection_id.as_deref() == context.connection_id
+        {
+            return Ok(Some(record));
+        }
+    }
     let query = Query::tagged(Exchange::CATEGORY, "thread_id", context.thread_id);
     let records: Vec<Exchange> = unit.find(&query).await?;
     Ok(records.into_iter().find(|record| {
@@ -154,12 +164,21 @@ async fn find(
     }))
 }
 
+/// The id of a record that begins with its thread.
+pub(super) async fn id_of(
+    unit: &mut Unit<'_>,
+    role: Role,
+    connection_id: Option<&str>,
+    thread_id: &str,
+) -> Result<String, AgentError> {
+    unit.derived_id(NAME, role.as_str(), connection_id, thread_id).await
+}
+
 /// A record that a message creates.
 async fn fresh(unit: &mut Unit<'_>, context: &Context<'_>, role: Role) -> Result<Exchange, AgentError> {
-    let id = unit.derived_id(NAME, role.as_str(), context.connection_id, context.thread_id).await?;
     let settings = unit.settings();
     Ok(Exchange {
-        cred_ex_id: id,
+        cred_ex_id: id_of(unit, role, context.connection_id, context.thread_id).await?,
         thread_id: context.thread_id.to_owned(),
         created_at: unit.now().to_text(),
         connection_id: context.connection_id.map(str::to_owned),

@@ -158,6 +158,8 @@ async fn free_offer(
     let id = unit.new_id();
     let words = Words { comment: free.offer_comment, replacement_id: free.replacement_id, preview };
     let offer = messages::build(Kind::Offer, &id, Some(&Thread::default()), words, &contents);
+    record.cred_ex_id =
+        super::handler::id_of(unit, record.role, record.connection_id.as_deref(), &id).await?;
     record.thread_id = id;
     let input = Input::Begin {
         state: State::OfferSent,
