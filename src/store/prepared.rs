@@ -127,9 +127,9 @@ pub(super) fn topic_hash(profile: &Profile, topic: &str) -> i64 {
     profile.key.sealing().short_hash(TOPIC, topic)
 }
 
-/// Stands for a target in `chancery_events.targets`.
-pub(super) fn target_hash(profile: &Profile, target: &str) -> [u8; 8] {
-    profile.key.sealing().short_hash(TARGET, target).to_be_bytes()
+/// Stands for a target in `chancery_undelivered`.
+pub(super) fn target_hash(profile: &Profile, target: &str) -> i64 {
+    profile.key.sealing().short_hash(TARGET, target)
 }
 
 /// Targets, one a line; after an empty line the trace, if there is one.
@@ -204,15 +204,15 @@ pub(super) enum Change {
         id: String,
         topic: i64,
         value: Vec<u8>,
-        targets: Option<Vec<u8>>,
+        targets: Vec<i64>,
     },
     Delivered {
         number: i64,
-        target: [u8; 8],
+        target: i64,
     },
     Redeliver {
         number: i64,
-        target: [u8; 8],
+        target: i64,
     },
     Remember {
         space: Space,
@@ -378,8 +378,7 @@ impl Preparer<'_> {
             return Err(StoreError::Damaged("the id of a webhook target holds a line feed".to_owned()));
         }
         let names = event_names(&event.targets, event.trace.as_deref());
-        let targets = (!event.targets.is_empty())
-            .then(|| event.targets.iter().flat_map(|target| target_hash(self.profile, target)).collect());
+        let targets = event.targets.iter().map(|target| target_hash(self.profile, target)).collect();
         let parts: [&[u8]; 5] = [
             id.as_bytes(),
             event.topic.as_bytes(),

@@ -132,14 +132,29 @@ impl Applier<'_> {
             Change::Event { id, topic, value, targets } => {
                 self.conn
                     .prepare_cached(
-                        "INSERT INTO chancery_events (profile, topic, created, value, targets)
-                         VALUES (?1, ?2, ?3, ?4, ?5)",
+                        "INSERT INTO chancery_events (profile, topic, created, value) VALUES (?1, ?2, ?3, ?4)",
                     )?
-                    .execute(params![profile, topic, prepared.now.0, value, targets])?;
-                given.events.push((self.conn.last_insert_rowid(), id.clone()));
+                    .execute(params![profile, topic, prepared.now.0, value])?;
+                let number = self.conn.last_insert_rowid();
+                for target in targets {
+                    self.await_delivery(number, *target)?;
+                }
+                given.events.push((number, id.clone()));
             }
-            Change::Delivered { number, target } => self.delivered(profile, *number, target)?,
-            Change::Redeliver { number, target } => self.redeliver(profile, *number, target)?,
+            Change::Delivered { number, target } => {
+                self.conn
+                    .prepare_cached("DELETE FROM chancery_undelivered WHERE number = ?1 AND target = ?2")?
+                    .execute(params![number, target])?;
+            }
+            Change::Redeliver { number, target } => {
+                let kept = self
+                    .conn
+                    .prepare_cached("SELECT 1 FROM chancery_events WHERE number = ?1 AND profile = ?2")?
+                    .exists(params![number, profile])?;
+                if kept {
+                    self.await_delivery(*number, *target)?;
+                }
+            }
             Change::Remember { space, id, value, expires } => {
                 self.conn
                     .prepare_cached(
@@ -294,36 +309,11 @@ impl Applier<'_> {
         }
     }
 
-    fn delivered(&self, profile: i64, number: i64, target: &[u8; 8]) -> Result<(), Halt> {
-        let waiting: Option<Option<Vec<u8>>> = self
-            .conn
-            .prepare_cached("SELECT targets FROM chancery_events WHERE number = ?1 AND profile = ?2")?
-            .query_row(params![number, profile], |row| row.get(0))
-            .optional()?;
-        let Some(Some(waiting)) = waiting else { return Ok(()) };
-        let left: Vec<u8> = waiting.chunks(8).filter(|one| one != target).flatten().copied().collect();
-        if left.len() != waiting.len() {
-            self.conn
-                .prepare_cached("UPDATE chancery_events SET targets = ?2 WHERE number = ?1")?
-                .execute(params![number, (!left.is_empty()).then_some(left)])?;
-        }
-        Ok(())
-    }
-
-    fn redeliver(&self, profile: i64, number: i64, target: &[u8; 8]) -> Result<(), Halt> {
-        let waiting: Option<Option<Vec<u8>>> = self
-            .conn
-            .prepare_cached("SELECT targets FROM chancery_events WHERE number = ?1 AND profile = ?2")?
-            .query_row(params![number, profile], |row| row.get(0))
-            .optional()?;
-        let Some(waiting) = waiting else { return Ok(()) };
-        let mut waiting = waiting.unwrap_or_default();
-        if !waiting.chunks(8).any(|one| one == target) {
-            waiting.extend_from_slice(target);
-            self.conn
-                .prepare_cached("UPDATE chancery_events SET targets = ?2 WHERE number = ?1")?
-                .execute(params![number, waiting])?;
-        }
+    /// Apart from the events: an event that is delivered stays as it was written.
+    fn await_delivery(&self, number: i64, target: i64) -> Result<(), Halt> {
+        self.conn
+            .prepare_cached("INSERT OR IGNORE INTO chancery_undelivered (number, target) VALUES (?1, ?2)")?
+            .execute(params![number, target])?;
         Ok(())
     }
 

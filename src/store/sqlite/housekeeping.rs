@@ -109,7 +109,8 @@ impl Housekeeping {
         };
         let removed = conn
             .prepare_cached(
-                "DELETE FROM chancery_events WHERE number > ?1 AND number <= ?2 AND targets IS NULL",
+                "DELETE FROM chancery_events WHERE number > ?1 AND number <= ?2
+                 AND NOT EXISTS (SELECT 1 FROM chancery_undelivered u WHERE u.number = chancery_events.number)",
             )?
             .execute(params![self.after, last])?;
         self.after = if looked_at == BITE { last } else { 0 };

@@ -5,6 +5,7 @@
 //! provision   making and rekeying, by askar-storage
 //! schema      connections, Askar's tables as found, our side tables
 //! writer      the one thread that writes: batches, checkpoints
+//! lazies      changes that nobody waits for
 //! apply       guards and changes of one commit        rows: what the writer knows of rows
 //! readers     connections that read                   records, select, side: what they read
 //! housekeeping, reindex   what the writer does in between
@@ -12,6 +13,7 @@
 
 mod apply;
 mod housekeeping;
+mod lazies;
 mod lock;
 mod memory;
 mod provision;
@@ -68,6 +70,7 @@ const LONG_READS: usize = 2;
 pub struct SqliteStore {
     shared: Arc<Shared>,
     jobs: Sender<Job>,
+    lazies: Arc<lazies::Lazies>,
     died: Died,
     long_reads: Semaphore,
     /// When a commit last succeeded; `None` when one has failed since.
@@ -172,12 +175,14 @@ impl SqliteStore {
         let readers = Readers::open(&path, Arc::clone(&commits))?;
         let indexed = Arc::new(AtomicBool::new(false));
         let reindex = reindex::Reindex::new(Arc::clone(&profiles), options.facets, Arc::clone(&indexed));
+        let lazies = Arc::<lazies::Lazies>::default();
         let (jobs, died) = writer::start(writer::Writer {
             conn,
             lock,
             clock: Arc::clone(&options.clock),
             reindex,
             keep,
+            lazies: Arc::clone(&lazies),
             durable: folder.is_none(),
             folder,
         })
@@ -193,7 +198,7 @@ impl SqliteStore {
             commits,
         };
         let long_reads = Semaphore::new(LONG_READS);
-        Ok(Self { shared: Arc::new(shared), jobs, died, long_reads, written: Mutex::default() })
+        Ok(Self { shared: Arc::new(shared), jobs, lazies, died, long_reads, written: Mutex::default() })
     }
 
     fn written(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -405,7 +410,11 @@ impl Store for SqliteStore {
                 guards: Vec::new(),
                 changes: preparer.changes(&ops)?,
             };
-            self.jobs.send(Job::Lazy(Box::new(prepared))).map_err(|_| closed())
+            match self.lazies.leave(prepared) {
+                Some(true) => self.jobs.send(Job::Lazy).map_err(|_| closed()),
+                Some(false) => Ok(()),
+                None => Err(closed()),
+            }
         });
         if let Err(error) = sent {
             tracing::warn!(%tenant, %error, "lazy changes of the wallet were dropped");

@@ -48,11 +48,14 @@ const SIDE_TABLES: &str = "
         profile INTEGER NOT NULL,
         topic INTEGER NOT NULL,
         created INTEGER NOT NULL,
-        value BLOB NOT NULL,
-        targets BLOB
+        value BLOB NOT NULL
     );
     CREATE INDEX IF NOT EXISTS chancery_events_topic ON chancery_events (profile, topic, number);
-    CREATE INDEX IF NOT EXISTS chancery_events_pending ON chancery_events (number) WHERE targets IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS chancery_undelivered (
+        number INTEGER NOT NULL,
+        target INTEGER NOT NULL,
+        PRIMARY KEY (number, target)
+    ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS chancery_memory (
         profile INTEGER NOT NULL,
         space TEXT NOT NULL,

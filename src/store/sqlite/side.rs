@@ -89,11 +89,8 @@ pub(super) fn events(
         format!("?{}", values.len())
     };
     let mut conditions = String::new();
-    if pending {
-        conditions.push_str(" AND targets IS NOT NULL");
-    }
     if let Some(profile) = profile {
-        conditions.push_str(&format!(" AND profile = {}", given(profile.id)));
+        conditions.push_str(&format!(" AND e.profile = {}", given(profile.id)));
     }
     if let Some(topic) = topic {
         // Each profile has its own hash of a topic.
@@ -101,41 +98,47 @@ pub(super) fn events(
             Some(profile) => vec![given(topic_hash(profile, topic))],
             None => profiles.iter().map(|profile| given(topic_hash(profile, topic))).collect(),
         };
-        conditions.push_str(&format!(" AND topic IN ({})", hashes.join(", ")));
+        conditions.push_str(&format!(" AND e.topic IN ({})", hashes.join(", ")));
     }
-    // Named, because without statistics SQLite would take the numbers and read over a week of delivered events.
-    let index = match (pending, profile.is_some() && topic.is_some()) {
-        (true, _) => "INDEXED BY chancery_events_pending",
-        (false, true) => "INDEXED BY chancery_events_topic",
-        (false, false) => "NOT INDEXED",
+    // Order and index are named, because without statistics SQLite would read over a week of delivered events.
+    let (from, after, order) = match (pending, profile.is_some() && topic.is_some()) {
+        (true, _) => (
+            "chancery_undelivered u CROSS JOIN chancery_events e ON e.number = u.number",
+            "u.number",
+            "GROUP BY u.number ORDER BY u.number",
+        ),
+        (false, true) => {
+            ("chancery_events e INDEXED BY chancery_events_topic", "e.number", "ORDER BY e.number")
+        }
+        (false, false) => ("chancery_events e NOT INDEXED", "e.number", "ORDER BY e.number"),
     };
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT number, profile, created, value, targets FROM chancery_events {index}
-         WHERE number > ?1{conditions} ORDER BY number LIMIT ?2"
+        "SELECT e.number, e.profile, e.created, e.value FROM {from}
+         WHERE {after} > ?1{conditions} {order} LIMIT ?2"
     ))?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         if let Some(profile) = profiles.with_id(row.get(1)?) {
-            found.push(event_of(profile, row)?);
+            found.push(event_of(conn, profile, row)?);
         }
     }
     Ok(found)
 }
 
-fn event_of(profile: &Profile, row: &Row<'_>) -> Read<Event> {
+fn event_of(conn: &Connection, profile: &Profile, row: &Row<'_>) -> Read<Event> {
+    let number = row.get(0)?;
     let [id, topic, record, payload, names] =
         profile.key.sealing().open(PLACE_EVENT, bytes(row.get_ref(3)?))?;
-    let waiting = bytes(row.get_ref(4)?);
+    let mut targets = conn.prepare_cached("SELECT target FROM chancery_undelivered WHERE number = ?1")?;
+    let waiting = targets.query_map([number], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
     let names = text(names)?;
     let (targets, trace) = read_event_names(&names);
-    let targets = targets
-        .filter(|name| waiting.chunks(8).any(|hash| hash == target_hash(profile, name)))
-        .map(str::to_owned)
-        .collect();
+    let targets =
+        targets.filter(|name| waiting.contains(&target_hash(profile, name))).map(str::to_owned).collect();
     Ok(Event {
         tenant: profile.tenant.clone(),
-        number: row.get(0)?,
+        number,
         id: text(id)?,
         topic: text(topic)?,
         record: text(record)?,

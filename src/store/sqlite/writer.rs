@@ -16,6 +16,7 @@ use chancery_agent::ports::store::{Committed, StoreError};
 use super::super::prepared::Prepared;
 use super::apply::{Applier, Halt};
 use super::housekeeping::{Housekeeping, Keep};
+use super::lazies::Lazies;
 use super::lock::FileLock;
 use super::reindex::Reindex;
 use super::rows::KnownRows;
@@ -23,10 +24,6 @@ use super::store_error;
 
 /// Most commits in one transaction.
 const BATCH: usize = 64;
-/// Most lazy changes in one transaction.
-const LAZY_BATCH: usize = 1_024;
-/// How long lazy changes wait for a commit to ride with. Short: a process that is killed meanwhile repeats what they tell of.
-const LAZY: Duration = Duration::from_millis(2);
 /// Pause after which the write-ahead log is copied into the file. Not after every commit: with one caller the queue is
 /// empty each time, and a checkpoint costs more than the commit.
 const QUIET: Duration = Duration::from_millis(300);
@@ -45,7 +42,8 @@ pub(super) type Answer = oneshot::Sender<Result<Committed, Refused>>;
 
 pub(super) enum Job {
     Commit(Box<Prepared>, Answer),
-    Lazy(Box<Prepared>),
+    /// Look at what was left to be written some time.
+    Lazy,
     /// Removes all that is old, now.
     Tidy(oneshot::Sender<Result<(), StoreError>>),
     /// Builds the index again from nothing.
@@ -65,6 +63,7 @@ pub(super) struct Writer {
     pub clock: Arc<dyn Clock>,
     pub reindex: Reindex,
     pub keep: Keep,
+    pub lazies: Arc<Lazies>,
     /// Commits are synced to the disk.
     pub durable: bool,
     /// Removed at the end (a wallet in memory).
@@ -137,10 +136,11 @@ struct Thread {
     lock: FileLock,
     inbox: Receiver<Job>,
     rows: KnownRows,
-    lazy: Vec<Waiting>,
-    lazy_since: Option<Instant>,
+    lazies: Arc<Lazies>,
     /// Commits are in the write-ahead log that are not in the file yet.
     unchecked: bool,
+    /// When something was written last.
+    written: Instant,
     housekeeping: Housekeeping,
     tidied: Instant,
     reindex: Reindex,
@@ -155,9 +155,9 @@ impl Thread {
             lock: writer.lock,
             inbox,
             rows: KnownRows::default(),
-            lazy: Vec::new(),
-            lazy_since: None,
+            lazies: writer.lazies,
             unchecked: true,
+            written: Instant::now(),
             housekeeping: Housekeeping::new(writer.clock, writer.keep),
             tidied: Instant::now(),
             reindex: writer.reindex,
@@ -182,8 +182,12 @@ impl Thread {
                     let _ = answer.send(());
                 }
                 Next::Close(answer) => {
-                    while !self.lazy.is_empty() {
+                    self.lazies.close();
+                    loop {
                         let batch = self.take_lazy();
+                        if batch.is_empty() {
+                            break;
+                        }
                         self.write(batch);
                     }
                     self.checkpoint("TRUNCATE");
@@ -202,70 +206,62 @@ impl Thread {
     fn next(&mut self, held: &mut Option<Job>) -> Next {
         let first = match held.take() {
             Some(job) => Ok(job),
-            None => self.inbox.recv_timeout(self.patience()),
+            None => self.receive(),
         };
-        let mut batch = match first {
-            Ok(Job::Commit(prepared, answer)) => {
-                let mut batch = self.take_lazy();
-                batch.push(Waiting { prepared, answer: Some(answer) });
-                batch
-            }
-            Ok(Job::Lazy(prepared)) => {
-                self.put_off(prepared);
-                return Next::Batch(Vec::new());
+        let mut commits = match first {
+            Ok(Job::Commit(prepared, answer)) => vec![Waiting { prepared, answer: Some(answer) }],
+            Ok(Job::Lazy) => {
+                return Next::Batch(if self.lazies.due() { self.take_lazy() } else { Vec::new() });
             }
             Ok(Job::Tidy(answer)) => return Next::Tidy(answer),
             Ok(Job::Reindex) => return Next::Reindex,
             Ok(Job::Close(answer)) => return Next::Close(Some(answer)),
             #[cfg(test)]
             Ok(Job::Act(act, answer)) => return Next::Act(act, answer),
-            Err(RecvTimeoutError::Timeout) if self.lazy.is_empty() => return Next::Pause,
-            Err(RecvTimeoutError::Timeout) => return Next::Batch(self.take_lazy()),
+            Err(RecvTimeoutError::Timeout) if self.lazies.due() => return Next::Batch(self.take_lazy()),
+            Err(RecvTimeoutError::Timeout) => return Next::Pause,
             Err(RecvTimeoutError::Disconnected) => return Next::Close(None),
         };
-        let room = batch.len() - 1 + BATCH;
-        while batch.len() < room {
-            match self.inbox.try_recv() {
-                Ok(Job::Commit(prepared, answer)) => batch.push(Waiting { prepared, answer: Some(answer) }),
-                Ok(Job::Lazy(prepared)) => self.put_off(prepared),
-                Ok(other) => {
-                    *held = Some(other);
-                    break;
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
-        }
+        *held = self.draw_in(&mut commits);
+        let mut batch = self.take_lazy();
+        batch.append(&mut commits);
         Next::Batch(batch)
     }
 
-    fn patience(&self) -> Duration {
-        match self.lazy_since {
-            Some(since) => LAZY.saturating_sub(since.elapsed()),
-            None if self.reindex.pending() => Duration::ZERO,
-            None if self.unchecked => QUIET,
-            None => TIDY,
+    /// Adds the commits that wait. Something else that waits ends it, and is given back.
+    fn draw_in(&self, commits: &mut Vec<Waiting>) -> Option<Job> {
+        while commits.len() < BATCH {
+            match self.inbox.try_recv() {
+                Ok(Job::Commit(prepared, answer)) => commits.push(Waiting { prepared, answer: Some(answer) }),
+                Ok(Job::Lazy) => {}
+                Ok(other) => return Some(other),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
         }
+        None
     }
 
-    fn put_off(&mut self, prepared: Box<Prepared>) {
-        self.lazy_since.get_or_insert_with(Instant::now);
-        self.lazy.push(Waiting { prepared, answer: None });
+    fn receive(&self) -> Result<Job, RecvTimeoutError> {
+        if let Ok(job) = self.inbox.try_recv() {
+            return Ok(job);
+        }
+        let longest = match self.unchecked {
+            _ if self.reindex.pending() => Duration::ZERO,
+            true => QUIET,
+            false => TIDY,
+        };
+        let job = self.inbox.recv_timeout(self.lazies.sleep(longest));
+        self.lazies.awake();
+        job
     }
 
-    fn take_lazy(&mut self) -> Vec<Waiting> {
-        let mut changes = 0;
-        let end = self.lazy.iter().position(|waiting| {
-            changes += waiting.prepared.changes.len();
-            changes > LAZY_BATCH
-        });
-        let rest = self.lazy.split_off(end.map_or(self.lazy.len(), |end| end.max(1)));
-        let taken = std::mem::replace(&mut self.lazy, rest);
-        self.lazy_since = (!self.lazy.is_empty()).then(Instant::now);
-        taken
+    fn take_lazy(&self) -> Vec<Waiting> {
+        let taken = self.lazies.take().into_iter();
+        taken.map(|prepared| Waiting { prepared: Box::new(prepared), answer: None }).collect()
     }
 
     fn pause(&mut self) {
-        if self.unchecked && !self.reindex.pending() {
+        if self.unchecked && !self.reindex.pending() && self.written.elapsed() >= QUIET {
             self.checkpoint("PASSIVE");
         }
     }
@@ -309,6 +305,7 @@ impl Thread {
             match self.transaction(&batch) {
                 Ok(outcomes) => {
                     self.unchecked = true;
+                    self.written = Instant::now();
                     // Before anybody is answered, also those who conflict: they load again.
                     for (waiting, outcome) in batch.iter().zip(&outcomes) {
                         if outcome.is_ok() {
