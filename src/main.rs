@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A message passes through some thousand small allocations; the system's allocator took a sixth of the time for them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     chancery::cli::main()
 }

@@ -15,14 +15,14 @@ use chancery_agent::{Agent, AgentError, Settings, Tenant};
 use chancery_jsonld::{Documents, Processor};
 
 use crate::config::{self, AdminAccess, Config, Scheme, Storage, WalletType};
-use crate::delivery::{self, Backoff, Burial, Dispatcher};
+use crate::delivery::{self, Backoff, Burial, Dispatcher, Poster};
 use crate::door::{self, Door};
 use crate::inbound::{self, Endpoint};
 use crate::limits;
 use crate::live::Live;
 use crate::operations::{Meters, Process};
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
-use crate::resolve::{Fetcher, Reach, guarded_client};
+use crate::resolve::{Fetcher, Reach};
 use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place, SqliteStore};
 use crate::telemetry;
 use crate::webhooks::{self, Notice, Notifier, NotifierParts};
@@ -400,20 +400,15 @@ fn start_workers(
 ) -> Result<Delivery, StartError> {
     use rustls_platform_verifier::ConfigVerifierExt;
 
-    let tls = |e: reqwest::Error| StartError::Tls(e.to_string());
-    let timed = |builder: reqwest::ClientBuilder| {
-        let timed = builder.connect_timeout(Duration::from_secs(10)).timeout(Duration::from_secs(30));
-        timed.redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(64).build().map_err(tls)
-    };
+    let tls = rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
+    let tls = Arc::new(tls);
     let reach = reach(config);
-    let ws_tls =
-        rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
     let burial = Burial::start(agent.clone());
     let carrier = Arc::new(Carrier::new(CarrierParts {
         store: store.clone(),
         clock: clock.clone(),
-        client: timed(guarded_client(reach))?,
-        tls: Arc::new(ws_tls),
+        poster: Poster::start(tls.clone(), Some(reach)),
+        tls: tls.clone(),
         reach,
         schedule: Schedule {
             most_retries: config.delivery.max_attempts,
@@ -428,7 +423,7 @@ fn start_workers(
     let notifier = Arc::new(Notifier::new(NotifierParts {
         store: store.clone(),
         clock: clock.clone(),
-        client: timed(client_builder())?,
+        poster: Poster::start(tls, None),
         targets,
         most_age: config.delivery.max_age,
         default_tenant: agent.default_tenant().clone(),

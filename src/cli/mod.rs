@@ -130,8 +130,13 @@ fn stdin_closed() -> impl Future<Output = ()> {
     }
 }
 
+/// Delivery takes a third of the work, the servers' own threads the rest; more threads than that only wake each other.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, 8)
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     Ok(runtime.map_err(|e| Failure::Failed(format!("can't start worker threads: {e}")))?.block_on(future))
 }
 

@@ -5,7 +5,9 @@ mod backoff;
 mod burial;
 pub mod delay;
 mod dispatcher;
+mod post;
 
 pub use backoff::Backoff;
 pub use burial::Burial;
 pub use dispatcher::{Courier, Dispatcher, Failure, Figures, Job, Outcome, Settled, Standing};
+pub use post::{PostError, Poster};

@@ -16,7 +16,7 @@ use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store, Timestamp};
 pub use http::{ENVELOPE_TYPE, root_cause};
 
-use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Poster, Settled};
 use crate::resolve::Reach;
 
 /// How long and how often is tried.
@@ -44,7 +44,7 @@ pub struct Carrier {
     agent: OnceLock<Arc<Agent>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    client: reqwest::Client,
+    poster: Arc<Poster>,
     tls: Arc<rustls::ClientConfig>,
     reach: Reach,
     schedule: Schedule,
@@ -59,8 +59,8 @@ pub struct CarrierParts {
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// For HTTP, guarded; pools connections per host.
-    pub client: reqwest::Client,
+    /// For HTTP, guarded.
+    pub poster: Arc<Poster>,
     /// For WebSocket.
     pub tls: Arc<rustls::ClientConfig>,
     /// Which addresses may be connected to.
@@ -78,8 +78,8 @@ pub struct CarrierParts {
 impl Carrier {
     /// A carrier; [`Carrier::attach`] the agent before the first message.
     pub fn new(parts: CarrierParts) -> Self {
-        let CarrierParts { store, clock, client, tls, reach, schedule, http, ws, burial } = parts;
-        Self { agent: OnceLock::new(), store, clock, client, tls, reach, schedule, http, ws, burial }
+        let CarrierParts { store, clock, poster, tls, reach, schedule, http, ws, burial } = parts;
+        Self { agent: OnceLock::new(), store, clock, poster, tls, reach, schedule, http, ws, burial }
     }
 
     /// The agent that packs.
@@ -160,9 +160,7 @@ impl Courier for Carrier {
             Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
         };
         match endpoint.split_once("://").map(|(scheme, _)| scheme) {
-            Some("http" | "https") if self.http => {
-                http::post(&self.client, self.reach, endpoint, envelope).await
-            }
+            Some("http" | "https") if self.http => http::post(&self.poster, endpoint, envelope).await,
             Some("ws" | "wss") if self.ws => ws::send(&self.tls, self.reach, endpoint, envelope).await,
             _ => Outcome::Hopeless(format!(
                 "no outbound transport for {endpoint}: start with -ot http or -ot ws"

@@ -10,9 +10,9 @@ use futures_util::StreamExt;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, HeaderValue};
 
-pub use guard::{Reach, guarded_client};
+pub use guard::Reach;
 
-use guard::same_host;
+use guard::{guarded_client, same_host};
 
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 const TIME_OUT: Duration = Duration::from_secs(15);

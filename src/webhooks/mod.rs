@@ -11,12 +11,12 @@ use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook, waiting_since}
 use chancery_agent::ports::store::{Event, Op, StoreError};
 use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
-use reqwest::StatusCode;
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, InvalidHeaderValue};
 use serde::Deserialize;
 
 use crate::config::{Secret, WebhookTarget};
-use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
-use crate::outbound::root_cause;
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, PostError, Poster, Settled};
 
 /// A controller's URL.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ pub struct Notice {
 pub struct Notifier {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    client: reqwest::Client,
+    poster: Arc<Poster>,
     targets: Vec<Target>,
     most_age: Duration,
     default_tenant: Tenant,
@@ -81,7 +81,7 @@ pub struct NotifierParts {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The operator's own URLs are exempt from the guard.
-    pub client: reqwest::Client,
+    pub poster: Arc<Poster>,
     /// The operator's targets.
     pub targets: Vec<Target>,
     /// Dead letter after this time.
@@ -100,8 +100,8 @@ const REFUSED_TRIES: u32 = 5;
 impl Notifier {
     /// A notifier.
     pub fn new(parts: NotifierParts) -> Self {
-        let NotifierParts { store, clock, client, targets, most_age, default_tenant, secret, burial } = parts;
-        Self { store, clock, client, targets, most_age, default_tenant, secret, burial }
+        let NotifierParts { store, clock, poster, targets, most_age, default_tenant, secret, burial } = parts;
+        Self { store, clock, poster, targets, most_age, default_tenant, secret, burial }
     }
 
     /// The time.
@@ -142,6 +142,27 @@ impl Notifier {
         jobs
     }
 
+    fn headers(&self, event: &Event, target: &Target) -> Result<HeaderMap, InvalidHeaderValue> {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert("x-event-id", HeaderValue::from_str(&event.id)?);
+        headers.insert("x-event-sequence", event.number.into());
+        if let Some(key) = &target.api_key {
+            let mut key = HeaderValue::from_str(key.expose())?;
+            key.set_sensitive(true);
+            headers.insert("x-api-key", key);
+        }
+        let signed = self.secret.as_ref();
+        let signed = signed.and_then(|s| signature::sign(s, self.clock.now(), &event.id, &event.payload));
+        if let Some(signature) = signed {
+            headers.insert(signature::HEADER, HeaderValue::from_str(&signature)?);
+        }
+        if event.tenant != self.default_tenant {
+            headers.insert("x-wallet-id", HeaderValue::from_str(event.tenant.as_str())?);
+        }
+        Ok(headers)
+    }
+
     fn done(&self, notice: &Notice) -> Op {
         Op::Delivered { number: notice.event.number, target: self.targets[notice.target].id.clone() }
     }
@@ -154,33 +175,16 @@ impl Courier for Notifier {
     async fn deliver(&self, job: &Job<Notice>) -> Outcome {
         let event = &job.content.event;
         let target = &self.targets[job.content.target];
-        let mut request = self
-            .client
-            .post(format!("{}/topic/{}/", target.url, event.topic))
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .header("x-event-id", &event.id)
-            .header("x-event-sequence", event.number);
-        if let Some(key) = &target.api_key {
-            request = request.header("x-api-key", key.expose());
-        }
-        let signed = self.secret.as_ref();
-        let signed = signed.and_then(|s| signature::sign(s, self.clock.now(), &event.id, &event.payload));
-        if let Some(signature) = signed {
-            request = request.header(signature::HEADER, signature);
-        }
-        if event.tenant != self.default_tenant {
-            request = request.header("x-wallet-id", event.tenant.as_str());
-        }
-        let response = match request.body(event.payload.clone()).send().await {
-            Ok(response) => response,
-            Err(error) if error.is_builder() => {
-                return Outcome::Hopeless(format!("not a usable URL: {error}"));
-            }
-            Err(error) => return Outcome::EndpointDown(root_cause(&error)),
+        let headers = match self.headers(event, target) {
+            Ok(headers) => headers,
+            Err(error) => return Outcome::Hopeless(format!("a header can't be written: {error}")),
         };
-        let status = response.status();
-        // Read to the end, so that the connection can be used again; what it says doesn't matter.
-        let _ = response.bytes().await;
+        let url = format!("{}/topic/{}/", target.url, event.topic);
+        let status = match self.poster.post(&url, &headers, event.payload.clone().into()).await {
+            Ok(status) => status,
+            Err(PostError::Hopeless(reason)) => return Outcome::Hopeless(reason),
+            Err(PostError::Down(reason)) => return Outcome::EndpointDown(reason),
+        };
         match status {
             status if status.is_success() => Outcome::Delivered,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {

@@ -1,0 +1,144 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+fn poster(reach: Option<Reach>) -> Arc<Poster> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let tls = rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Poster::start(Arc::new(tls), reach)
+}
+
+/// Reads one request to the end of its body; `None`: the connection was closed.
+async fn request(stream: &mut TcpStream) -> Option<String> {
+    let mut text = Vec::new();
+    loop {
+        let mut buffer = [0; 4096];
+        let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
+        text.extend_from_slice(&buffer[..read]);
+        let so_far = String::from_utf8_lossy(&text).to_lowercase();
+        if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
+            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+            if body.len() >= length.map_or(0, |length| length.trim().parse().unwrap()) {
+                return Some(String::from_utf8_lossy(&text).into_owned());
+            }
+        }
+    }
+}
+
+/// A server that answers each request of a connection with the next of `answers`, then closes it. Counts connections.
+async fn server(answers: &'static [&'static [u8]]) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/a?b=c", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    #[expect(clippy::disallowed_methods, reason = "the other side of the test")]
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            for answer in answers {
+                if request(&mut stream).await.is_none() {
+                    break;
+                }
+                stream.write_all(answer).await.unwrap();
+            }
+        }
+    });
+    (url, connections)
+}
+
+async fn posted(poster: &Poster, url: &str) -> Result<StatusCode, PostError> {
+    poster.post(url, &HeaderMap::new(), Bytes::from_static(b"hello")).await
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let (url, connections) = server(&[OK, OK, OK]).await;
+    let poster = poster(None);
+    for _ in 0..3 {
+        assert_eq!(posted(&poster, &url).await, Ok(StatusCode::OK));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_is_replaced() {
+    let (url, connections) = server(&[OK]).await;
+    let poster = poster(None);
+    for _ in 0..3 {
+        assert_eq!(posted(&poster, &url).await, Ok(StatusCode::OK));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_with_the_connection_is_whole() {
+    let (url, _) = server(&[b"HTTP/1.0 503 Busy\r\n\r\ntry later"]).await;
+    assert_eq!(posted(&poster(None), &url).await, Ok(StatusCode::SERVICE_UNAVAILABLE));
+}
+
+#[tokio::test]
+async fn of_a_long_answer_only_the_beginning_is_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        request(&mut stream).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9999999999\r\n\r\n").await.unwrap();
+        // Until the other side has had enough.
+        while stream.write_all(&[b' '; 4096]).await.is_ok() {}
+    };
+    let poster = poster(None);
+    let ((), status) = tokio::join!(answering, posted(&poster, &url));
+    assert_eq!(status, Ok(StatusCode::OK));
+    assert!(poster.pool().idle.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let poster = poster(None);
+    let url = format!("http://us%20er:pa%3Ass@{address}/hooks?x=1");
+    let headers =
+        HeaderMap::from_iter([(hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let request = request(&mut stream).await.unwrap();
+        stream.write_all(OK).await.unwrap();
+        request
+    };
+    let (sent, status) = tokio::join!(answering, poster.post(&url, &headers, Bytes::from_static(b"{}")));
+    assert_eq!(status, Ok(StatusCode::OK));
+    assert!(sent.starts_with("POST /hooks?x=1 HTTP/1.1\r\n"), "{sent}");
+    let lower = sent.to_lowercase();
+    for header in [
+        format!("host: {address}\r\n"),
+        "content-type: application/json\r\n".into(),
+        "content-length: 2\r\n".into(),
+        concat!("user-agent: chancery/", env!("CARGO_PKG_VERSION"), "\r\n").into(),
+    ] {
+        assert!(lower.contains(&header), "{header} in {sent}");
+    }
+    assert!(sent.contains("Basic dXMgZXI6cGE6c3M="), "{sent}");
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_told_from_what_may() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    assert!(matches!(posted(&poster(None), &closed).await, Err(PostError::Down(_))));
+    for hopeless in ["no url", "ftp://host/", "http://169.254.169.254/"] {
+        let error = posted(&poster(Some(Reach::Private)), hopeless).await.unwrap_err();
+        assert!(matches!(error, PostError::Hopeless(_)), "{hopeless}: {error}");
+    }
+    let guarded = posted(&poster(Some(Reach::Public)), "http://127.0.0.1:9/").await;
+    assert!(matches!(guarded, Err(PostError::Hopeless(_))));
+}
