@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_admin_api::{AdminApi, ApiKey, Auth};
 use chancery_agent::engine::Parts;
 use chancery_agent::ports::store::{Event, Item, StoreError};
-use chancery_agent::ports::{Store, Workers};
+use chancery_agent::ports::{NoTrace, Store, Trace, Workers};
 use chancery_agent::{Agent, AgentError, Settings, Tenant};
 use chancery_jsonld::{Documents, Processor};
 
@@ -85,6 +85,7 @@ struct Crew {
     live: Arc<Live>,
     counts: Arc<telemetry::metrics::Events>,
     steps: Arc<telemetry::metrics::Steps>,
+    trace: Option<Arc<dyn Trace>>,
     outbound: OnceLock<(Arc<Carrier>, Dispatcher<Letter>)>,
     webhooks: OnceLock<(Arc<Notifier>, Dispatcher<Notice>)>,
     work: OnceLock<Dispatcher<Item>>,
@@ -115,6 +116,10 @@ impl Workers for Crew {
 }
 
 impl Crew {
+    fn trace(&self) -> Arc<dyn Trace> {
+        self.trace.clone().unwrap_or_else(|| Arc::new(NoTrace))
+    }
+
     fn carry(&self, events: Vec<Event>, again: bool) {
         if let Some((notifier, dispatcher)) = self.webhooks.get() {
             let now = notifier.now();
@@ -224,15 +229,16 @@ fn listen(host: &str, port: u16) -> Result<TcpListener, StartError> {
 ///
 /// Errors: [`StartError`].
 pub async fn provision(config: Config) -> Result<(), StartError> {
-    telemetry::start(&config.logging)
+    let telemetry = telemetry::start(&config.logging, &config.agent.label)
         .map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
     let clock = Arc::new(SystemClock::default());
     let entropy = Arc::new(SystemEntropy::default());
     let store = open_store(&config, CreateMode::IfMissing, &clock, &entropy).await?;
-    let crew = Arc::new(Crew::default());
+    let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) = build_agent(&config, &[], store.clone(), clock, entropy, &crew).await?;
     let outcome = furnish(&config, &agent, &tenant).await;
     store.close().await;
+    telemetry.stop().await;
     outcome
 }
 
@@ -273,7 +279,7 @@ async fn build_agent(
         workers: crew.clone(),
         watch: crew.live.clone(),
         jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
-        trace: Arc::new(chancery_agent::ports::NoTrace),
+        trace: crew.trace(),
         edge: limits::edge(config),
         settings: settings(config, targets),
         tenant: tenant.clone(),
@@ -293,7 +299,7 @@ async fn build_agent(
 ///
 /// Errors: [`StartError`]. After a signal or `GET /shutdown` it ends with `Ok`.
 pub async fn start(config: Config) -> Result<(), StartError> {
-    telemetry::start(&config.logging)
+    let telemetry = telemetry::start(&config.logging, &config.agent.label)
         .map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
     for notice in &config.notices {
         tracing::info!("{notice}");
@@ -303,7 +309,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     let create = if config.wallet.auto_provision { CreateMode::IfMissing } else { CreateMode::Never };
     let store = open_store(&config, create, &clock, &entropy).await?;
     let targets: Vec<webhooks::Target> = config.webhooks.targets.iter().map(webhooks::Target::new).collect();
-    let crew = Arc::new(Crew::default());
+    let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) =
         build_agent(&config, &targets, store.clone(), clock.clone(), entropy.clone(), &crew).await?;
 
@@ -353,6 +359,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     }
     store.close().await;
     tracing::info!("stopped");
+    telemetry.stop().await;
     outcome
 }
 
@@ -429,6 +436,7 @@ fn start_workers(
         default_tenant: agent.default_tenant().clone(),
         secret: config.webhooks.secret.clone(),
         burial: burial.clone(),
+        trace: crew.trace(),
     }));
     let worker = Arc::new(Worker::new(
         store.clone(),

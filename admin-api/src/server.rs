@@ -11,10 +11,11 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpServer, guard};
+use chancery_agent::ports::trace::TARGET;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
-use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use crate::auth::Access;
 use crate::failure::Failure;
@@ -244,20 +245,14 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let counted = !rate::PROBES.contains(&request.path()) && request.path() != "/metrics";
     let origin = request.headers().get(actix_web::http::header::ORIGIN).cloned();
-    let span = tracing::error_span!(
-        "admin",
-        request_id = %id,
-        method = %request.method(),
-        path = request.path(),
-        tenant = Empty,
-        connection = Empty,
-        thread = Empty,
-        trace_id = Empty
-    );
-    let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    state.api.agent.trace().adopt(&span, traced);
+    let (server, span) = spans(&state, &request, &id);
     let mut response = match rate::check(&state, &request) {
-        Ok(()) => next.call(request).instrument(span.clone()).await?.map_into_boxed_body(),
+        Ok(()) => next
+            .call(request)
+            .instrument(span.clone())
+            .instrument(server.clone())
+            .await?
+            .map_into_boxed_body(),
         Err(failure) => {
             let answer = refuse(request.request(), &failure);
             request.into_response(answer)
@@ -279,6 +274,7 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
     }
     let took = began.elapsed();
     let (status, micros) = (response.status().as_u16(), took.as_micros() as u64);
+    server.record("status", status);
     if counted {
         state.api.operations.answered(reads, took);
     }
@@ -288,6 +284,32 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
         _ => tracing::info!(status, micros, "answered"),
     });
     Ok(response)
+}
+
+/// The span of the request for traces, and within it that for the log.
+fn spans(state: &State, request: &ServiceRequest, id: &str) -> (Span, Span) {
+    let name = || format!("{} {}", request.method(), request.match_pattern().as_deref().unwrap_or("?"));
+    let server = tracing::trace_span!(
+        target: TARGET, "request", otel.kind = "server", otel.name = name(), path = request.path(), status = Empty
+    );
+    let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let trace = state.api.agent.trace();
+    trace.adopt(&server, traced);
+    let span = server.in_scope(|| {
+        tracing::error_span!(
+            "admin",
+            request_id = %id,
+            method = %request.method(),
+            path = request.path(),
+            tenant = Empty,
+            connection = Empty,
+            thread = Empty,
+            trace_id = Empty
+        )
+    });
+    // Below the request's span it is in a trace already; where none are recorded, only the log is told.
+    trace.adopt(&span, traced.filter(|_| server.is_disabled()));
+    (server, span)
 }
 
 /// The caller's own id, when it is fit for logs.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use super::error::ConfigError;
 use super::given::Given;
+use super::secret::Secret;
 
 /// Log lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Logging {
     /// Least weight of a line.
     pub level: LogLevel,
@@ -21,6 +22,46 @@ pub struct Logging {
     pub debug_credentials: bool,
     /// The same about presentation exchanges.
     pub debug_presentations: bool,
+    /// Where traces go; `None`: none are recorded.
+    pub traces: Option<Traces>,
+}
+
+/// Traces for an OpenTelemetry collector.
+#[derive(Debug, Clone)]
+pub struct Traces {
+    /// URL of the collector, without `/v1/traces`; `None`: the standard variables (`OTEL_EXPORTER_OTLP_…`) say it.
+    pub endpoint: Option<String>,
+    /// Headers for the collector, `name=value,name=value`; keys among them.
+    pub headers: Option<Secret>,
+    /// The standard variables name the service.
+    pub named: bool,
+}
+
+impl Traces {
+    fn read(given: &Given, environment: &HashMap<String, String>) -> Result<Option<Self>, ConfigError> {
+        let variable =
+            |name: &str| environment.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let is = |name, value: &str| variable(name).is_some_and(|given| given.eq_ignore_ascii_case(value));
+        let endpoint = match given.text("--otlp-endpoint") {
+            Some("off") => return Ok(None),
+            Some(url) if url.starts_with("http://") || url.starts_with("https://") => Some(url.to_owned()),
+            Some(_) => {
+                let problem = "that is no URL of a collector, such as http://127.0.0.1:4318, nor off";
+                return Err(given.invalid("--otlp-endpoint", problem));
+            }
+            None if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") => return Ok(None),
+            None => {
+                let standard = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+                if standard.into_iter().all(|name| variable(name).is_none()) {
+                    return Ok(None);
+                }
+                None
+            }
+        };
+        let attributes = variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        let named = variable("OTEL_SERVICE_NAME").is_some() || attributes.contains("service.name=");
+        Ok(Some(Self { endpoint, headers: given.secret("--otlp-headers"), named }))
+    }
 }
 
 /// Python's log levels; `critical` has no counterpart here and stands for `error`.
@@ -92,6 +133,7 @@ impl Logging {
             debug_connections: given.flag("--debug-connections"),
             debug_credentials: given.flag("--debug-credentials"),
             debug_presentations: given.flag("--debug-presentations"),
+            traces: Traces::read(given, environment)?,
         })
     }
 }

@@ -34,7 +34,7 @@ pub use error::ConfigError;
 pub use given::Sources;
 pub use help::{help, write_options};
 pub use limits::{Contexts, Limits, Retention};
-pub use logging::{LogFormat, LogLevel, Logging};
+pub use logging::{LogFormat, LogLevel, Logging, Traces};
 pub use protocol::{Automation, Protocol};
 pub use secret::Secret;
 pub use transport::{Delivery, InboundTransport, Scheme, Transport};

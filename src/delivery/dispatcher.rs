@@ -61,6 +61,16 @@ pub enum Outcome {
     Held,
 }
 
+impl Outcome {
+    /// Marks the span of a try that failed.
+    pub fn tell(&self, span: &tracing::Span) {
+        if let Self::EndpointDown(reason) | Self::Failed(reason) | Self::Hopeless(reason) = self {
+            span.record("otel.status_code", "ERROR");
+            span.record("otel.status_description", reason.as_str());
+        }
+    }
+}
+
 /// What was decided after a try; the courier makes it durable.
 #[derive(Clone, Debug)]
 pub enum Settled {

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
+use chancery_agent::ports::trace::TARGET;
 use futures_util::StreamExt;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::reply::Reply;
 use super::{Busy, Endpoint};
@@ -70,7 +73,12 @@ async fn post(endpoint: web::Data<Endpoint>, request: HttpRequest, payload: web:
             return busy(reason);
         }
     };
-    match endpoint.step(&body).await {
+    let span = tracing::trace_span!(
+        target: TARGET, "didcomm", otel.kind = "server", otel.name = "POST /", trace_id = Empty
+    );
+    let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    endpoint.agent.trace().adopt(&span, traced);
+    match endpoint.step(&body).instrument(span).await {
         Ok(receipt) => match Reply::pack(&endpoint.agent, receipt.replies).await {
             Some(reply) => HttpResponse::Ok().content_type(crate::outbound::ENVELOPE_TYPE).body(reply),
             None => HttpResponse::Ok().finish(),

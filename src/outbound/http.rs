@@ -9,8 +9,12 @@ use crate::delivery::{Outcome, PostError, Poster};
 pub const ENVELOPE_TYPE: &str = "application/didcomm-envelope-enc";
 
 /// Posts an envelope. Any 2xx is success; 408, 425, 429 and 5xx may go away; other answers won't (DECISIONS 6).
-pub async fn post(poster: &Poster, endpoint: &str, envelope: Vec<u8>) -> Outcome {
-    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(ENVELOPE_TYPE))]);
+/// `trace`: the `traceparent` to send along.
+pub async fn post(poster: &Poster, endpoint: &str, envelope: Vec<u8>, trace: Option<String>) -> Outcome {
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(ENVELOPE_TYPE))]);
+    if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(&trace).ok()) {
+        headers.insert("traceparent", trace);
+    }
     match poster.post(endpoint, &headers, envelope.into()).await {
         Err(PostError::Hopeless(reason)) => Outcome::Hopeless(reason),
         Err(PostError::Down(reason)) => Outcome::EndpointDown(reason),

@@ -12,9 +12,11 @@ use chancery_agent::connection::Connection;
 use chancery_agent::delivery::{Content, GivenUp, Letter as DeadLetter};
 use chancery_agent::engine::{Outbound, Scope};
 use chancery_agent::ports::store::{Item, Op, Queue};
-use chancery_agent::ports::trace::trace_id;
+use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Timestamp};
 pub use http::{ENVELOPE_TYPE, root_cause};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Poster, Settled};
 use crate::resolve::Reach;
@@ -113,6 +115,41 @@ impl Carrier {
         }
     }
 
+    /// One try.
+    async fn carry(&self, agent: &Agent, job: &Job<Letter>, context: Option<String>) -> Outcome {
+        let letter = &*job.content;
+        let repeat = job.attempts > 0 || letter.left_over;
+        if repeat && agent.answered(&letter.item, &letter.outbound).await.unwrap_or(false) {
+            tracing::debug!(tenant = %letter.item.tenant, thread = %letter.outbound.thread_id, "already answered, not sent again");
+            return Outcome::Delivered;
+        }
+        let moved = if job.attempts > 0 { self.target_now(agent, letter).await } else { None };
+        let outbound = moved.as_ref().unwrap_or(&letter.outbound);
+        let Some(endpoint) = &outbound.target.endpoint else {
+            let Some(recipient) = outbound.target.recipient_keys.first() else {
+                return Outcome::Hopeless("neither an endpoint nor a key to deliver to".into());
+            };
+            agent.hold(recipient, letter.item.clone());
+            return Outcome::Held;
+        };
+        let envelope = match agent.pack(&letter.item.tenant, outbound).await {
+            Ok(envelope) => envelope,
+            Err(error) if error.kind == chancery_agent::engine::Kind::Unavailable => {
+                return Outcome::Failed(error.message);
+            }
+            Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
+        };
+        match endpoint.split_once("://").map(|(scheme, _)| scheme) {
+            Some("http" | "https") if self.http => {
+                http::post(&self.poster, endpoint, envelope, context).await
+            }
+            Some("ws" | "wss") if self.ws => ws::send(&self.tls, self.reach, endpoint, envelope).await,
+            _ => Outcome::Hopeless(format!(
+                "no outbound transport for {endpoint}: start with -ot http or -ot ws"
+            )),
+        }
+    }
+
     /// At repeats the connection's present target is used: the other side may have moved.
     async fn target_now(&self, agent: &Agent, letter: &Letter) -> Option<Outbound> {
         let id = letter.outbound.connection_id.as_deref()?;
@@ -137,37 +174,17 @@ impl Courier for Carrier {
 
     async fn deliver(&self, job: &Job<Letter>) -> Outcome {
         let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
-        let letter = &*job.content;
-        let repeat = job.attempts > 0 || letter.left_over;
-        if repeat && agent.answered(&letter.item, &letter.outbound).await.unwrap_or(false) {
-            tracing::debug!(tenant = %letter.item.tenant, thread = %letter.outbound.thread_id, "already answered, not sent again");
-            return Outcome::Delivered;
-        }
-        let moved = if job.attempts > 0 { self.target_now(agent, letter).await } else { None };
-        let outbound = moved.as_ref().unwrap_or(&letter.outbound);
-        let Some(endpoint) = &outbound.target.endpoint else {
-            let Some(recipient) = outbound.target.recipient_keys.first() else {
-                return Outcome::Hopeless("neither an endpoint nor a key to deliver to".into());
-            };
-            agent.hold(recipient, letter.item.clone());
-            return Outcome::Held;
-        };
-        let envelope = match agent.pack(&letter.item.tenant, outbound).await {
-            Ok(envelope) => envelope,
-            Err(error) if error.kind == chancery_agent::engine::Kind::Unavailable => {
-                return Outcome::Failed(error.message);
-            }
-            Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
-        };
-        match endpoint.split_once("://").map(|(scheme, _)| scheme) {
-            Some("http" | "https") if self.http => http::post(&self.poster, endpoint, envelope).await,
-            Some("ws" | "wss") if self.ws => ws::send(&self.tls, self.reach, endpoint, envelope).await,
-            _ => Outcome::Hopeless(format!(
-                "no outbound transport for {endpoint}: start with -ot http or -ot ws"
-            )),
-        }
+        let Letter { item, outbound, .. } = &*job.content;
+        let span = tracing::trace_span!(
+            target: TARGET, "deliver", otel.kind = "producer", tenant = %item.tenant, thread = outbound.thread_id,
+            connection = outbound.connection_id, endpoint = %job.endpoint, attempts = job.attempts,
+            otel.status_code = Empty, otel.status_description = Empty
+        );
+        agent.trace().adopt(&span, outbound.trace.as_deref());
+        let outcome = self.carry(agent, job, agent.trace().context(&span)).instrument(span.clone()).await;
+        outcome.tell(&span);
+        outcome
     }
-
     fn gives_up(&self, job: &Job<Letter>, attempts: u32, _endpoint_down: bool) -> bool {
         let age = self.clock.now().0.saturating_sub(job.content.item.created.0);
         self.schedule.most_retries.is_some_and(|most| attempts > most)

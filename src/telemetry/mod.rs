@@ -1,21 +1,79 @@
-//! Log lines and figures.
+//! Log lines, figures and traces.
 
 mod json;
 pub mod metrics;
+mod otlp;
 
 use std::fs::OpenOptions;
 use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
+use chancery_agent::ports::{NoTrace, Trace};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Subscriber;
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{LogFormat, Logging};
 
-/// Opens the log. Libraries speak from `warn` on; `RUST_LOG` overrides everything.
+/// What the process says of itself while it runs.
+pub struct Telemetry {
+    /// What is recorded of steps.
+    pub trace: Arc<dyn Trace>,
+    provider: Option<SdkTracerProvider>,
+}
+
+impl Telemetry {
+    /// Sends what is still to be sent to the collector.
+    pub async fn stop(self) {
+        let Some(provider) = self.provider else { return };
+        // It waits for its own thread, which waits for our runtime.
+        let stopped = tokio::task::spawn_blocking(move || provider.shutdown()).await;
+        if let Ok(Err(error)) = stopped {
+            tracing::warn!(%error, "the last spans did not reach the collector");
+        }
+    }
+}
+
+/// Opens the log. Libraries speak from `warn` on; `RUST_LOG` overrides everything. Within a tokio runtime.
 ///
-/// Errors: the log file can't be opened.
-pub fn start(logging: &Logging) -> std::io::Result<()> {
+/// Errors: the log file can't be opened, or the exporter of traces can't be set up.
+pub fn start(logging: &Logging, label: &str) -> std::io::Result<Telemetry> {
+    let (writer, colours) = match &logging.file {
+        Some(path) => {
+            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            (BoxMakeWriter::new(Arc::new(file)), false)
+        }
+        None => (BoxMakeWriter::new(std::io::stderr), std::io::IsTerminal::is_terminal(&std::io::stderr())),
+    };
+    let Some(traces) = &logging.traces else {
+        // One filter for everything: spans that only traces need are not even made.
+        let log = Registry::default().with(filter(logging)).with(lines(logging.format, writer, colours));
+        // A second start in one process (tests) keeps the first log.
+        let _ = log.try_init();
+        return Ok(Telemetry { trace: Arc::new(NoTrace), provider: None });
+    };
+    let provider = otlp::provider(traces, label).map_err(std::io::Error::other)?;
+    let lines = lines(logging.format, writer, colours).with_filter(filter(logging));
+    let _ = Registry::default().with(lines).with(otlp::layer(&provider)).try_init();
+    Ok(Telemetry { trace: Arc::new(otlp::Traces), provider: Some(provider) })
+}
+
+fn lines<S>(format: LogFormat, writer: BoxMakeWriter, colours: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        LogFormat::Text => Box::new(lines.with_ansi(colours)),
+        LogFormat::Json => Box::new(lines.fmt_fields(JsonFields::new()).event_format(json::Json)),
+    }
+}
+
+fn filter(logging: &Logging) -> EnvFilter {
     let level = logging.level.as_directive();
     let mut directives = format!("warn,chancery={level},chancery_agent={level},chancery_admin_api={level}");
     for (wanted, rooms) in [
@@ -26,19 +84,5 @@ pub fn start(logging: &Logging) -> std::io::Result<()> {
             directives.push_str(&format!(",chancery_agent::{room}=debug"));
         }
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(directives));
-    let (writer, colours) = match &logging.file {
-        Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            (BoxMakeWriter::new(Arc::new(file)), false)
-        }
-        None => (BoxMakeWriter::new(std::io::stderr), std::io::IsTerminal::is_terminal(&std::io::stderr())),
-    };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    // A second start in one process (tests) keeps the first log.
-    let _ = match logging.format {
-        LogFormat::Text => log.with_ansi(colours).try_init(),
-        LogFormat::Json => log.fmt_fields(JsonFields::new()).event_format(json::Json).try_init(),
-    };
-    Ok(())
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(directives))
 }

@@ -9,11 +9,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook, waiting_since};
 use chancery_agent::ports::store::{Event, Op, StoreError};
-use chancery_agent::ports::trace::trace_id;
-use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
+use chancery_agent::ports::trace::{TARGET, trace_id};
+use chancery_agent::ports::{Clock, Store, Tenant, Timestamp, Trace};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, InvalidHeaderValue};
 use serde::Deserialize;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::config::{Secret, WebhookTarget};
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, PostError, Poster, Settled};
@@ -72,6 +74,7 @@ pub struct Notifier {
     default_tenant: Tenant,
     secret: Option<Secret>,
     burial: Burial,
+    trace: Arc<dyn Trace>,
 }
 
 /// What a notifier is made of.
@@ -92,6 +95,8 @@ pub struct NotifierParts {
     pub secret: Option<Secret>,
     /// For what is given up.
     pub burial: Burial,
+    /// What is recorded of deliveries.
+    pub trace: Arc<dyn Trace>,
 }
 
 /// Tries of an event that the controller refuses with 4xx (DECISIONS 7).
@@ -100,8 +105,9 @@ const REFUSED_TRIES: u32 = 5;
 impl Notifier {
     /// A notifier.
     pub fn new(parts: NotifierParts) -> Self {
-        let NotifierParts { store, clock, poster, targets, most_age, default_tenant, secret, burial } = parts;
-        Self { store, clock, poster, targets, most_age, default_tenant, secret, burial }
+        let NotifierParts { store, clock, poster, targets, most_age, default_tenant, secret, burial, trace } =
+            parts;
+        Self { store, clock, poster, targets, most_age, default_tenant, secret, burial, trace }
     }
 
     /// The time.
@@ -142,11 +148,19 @@ impl Notifier {
         jobs
     }
 
-    fn headers(&self, event: &Event, target: &Target) -> Result<HeaderMap, InvalidHeaderValue> {
+    fn headers(
+        &self,
+        event: &Event,
+        target: &Target,
+        trace: Option<&str>,
+    ) -> Result<HeaderMap, InvalidHeaderValue> {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert("x-event-id", HeaderValue::from_str(&event.id)?);
         headers.insert("x-event-sequence", event.number.into());
+        if let Some(trace) = trace {
+            headers.insert("traceparent", HeaderValue::from_str(trace)?);
+        }
         if let Some(key) = &target.api_key {
             let mut key = HeaderValue::from_str(key.expose())?;
             key.set_sensitive(true);
@@ -163,19 +177,11 @@ impl Notifier {
         Ok(headers)
     }
 
-    fn done(&self, notice: &Notice) -> Op {
-        Op::Delivered { number: notice.event.number, target: self.targets[notice.target].id.clone() }
-    }
-}
-
-#[async_trait]
-impl Courier for Notifier {
-    type Content = Notice;
-
-    async fn deliver(&self, job: &Job<Notice>) -> Outcome {
+    /// One try.
+    async fn post(&self, job: &Job<Notice>, trace: Option<&str>) -> Outcome {
         let event = &job.content.event;
         let target = &self.targets[job.content.target];
-        let headers = match self.headers(event, target) {
+        let headers = match self.headers(event, target, trace) {
             Ok(headers) => headers,
             Err(error) => return Outcome::Hopeless(format!("a header can't be written: {error}")),
         };
@@ -193,6 +199,28 @@ impl Courier for Notifier {
             status if status.is_client_error() => Outcome::Failed(format!("answered {status}")),
             status => Outcome::EndpointDown(format!("answered {status}")),
         }
+    }
+
+    fn done(&self, notice: &Notice) -> Op {
+        Op::Delivered { number: notice.event.number, target: self.targets[notice.target].id.clone() }
+    }
+}
+
+#[async_trait]
+impl Courier for Notifier {
+    type Content = Notice;
+
+    async fn deliver(&self, job: &Job<Notice>) -> Outcome {
+        let event = &job.content.event;
+        let span = tracing::trace_span!(
+            target: TARGET, "webhook", otel.kind = "producer", tenant = %event.tenant, topic = event.topic,
+            event_id = event.id, url = %job.endpoint, attempts = job.attempts, otel.status_code = Empty,
+            otel.status_description = Empty
+        );
+        self.trace.adopt(&span, event.trace.as_deref());
+        let outcome = self.post(job, self.trace.context(&span).as_deref()).instrument(span.clone()).await;
+        outcome.tell(&span);
+        outcome
     }
 
     fn gives_up(&self, job: &Job<Notice>, attempts: u32, endpoint_down: bool) -> bool {

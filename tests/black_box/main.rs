@@ -15,4 +15,5 @@ mod races;
 mod restart;
 mod small_protocols;
 mod support;
+mod traces;
 mod webhooks;

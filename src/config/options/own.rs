@@ -6,6 +6,19 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     option("--log-format", Some("CHANCERY_LOG_FORMAT"), "text|json", "Form of log lines")
         .default_value("text"),
     option(
+        "--otlp-endpoint",
+        Some("CHANCERY_OTLP_ENDPOINT"),
+        "URL|off",
+        "OpenTelemetry collector for traces, OTLP over HTTP; else OTEL_EXPORTER_OTLP_ENDPOINT, else none are recorded",
+    ),
+    option(
+        "--otlp-headers",
+        Some("CHANCERY_OTLP_HEADERS"),
+        "NAME=VALUE,…",
+        "Headers for the collector, such as its key",
+    )
+    .secret(),
+    option(
         "--jsonld-remote-contexts",
         Some("CHANCERY_JSONLD_REMOTE_CONTEXTS"),
         "on|off",

@@ -19,6 +19,8 @@ pub struct Event {
     pub sequence: i64,
     pub api_key: Option<String>,
     pub signature: Option<String>,
+    /// `traceparent`.
+    pub trace: Option<String>,
     /// The body, byte for byte.
     pub raw: String,
 }
@@ -161,6 +163,7 @@ async fn receive(
         body: serde_json::from_slice(&body).unwrap(),
         raw: String::from_utf8(body.to_vec()).unwrap(),
         signature: header("x-chancery-signature"),
+        trace: header("traceparent"),
         id: header("x-event-id").unwrap_or_default(),
         sequence: header("x-event-sequence").and_then(|s| s.parse().ok()).unwrap_or_default(),
         api_key: header("x-api-key"),
