@@ -50,8 +50,9 @@ async fn every_line_of_a_step_says_what_it_belongs_to() {
     pair.holder.kill();
     pair.issuer.controller.answer(500);
     let sent: Value = send(body).await.unwrap().json().await.unwrap();
-    pair.issuer.controller.answer(200);
     let about = |e: &Event| e.body["thread_id"] == sent["thread_id"];
+    pair.issuer.controller.refusal("the offer", about).await;
+    pair.issuer.controller.answer(200);
     pair.issuer.controller.event("the offer", about).await;
     let lines = lines(&pair.issuer.log_text());
     let line = |what: &str| lines.iter().rfind(|l| l["message"] == what).unwrap_or_else(|| panic!("{what}"));

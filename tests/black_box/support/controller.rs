@@ -94,12 +94,21 @@ impl Controller {
 
     /// The first event that fits, past or future.
     pub async fn event(&self, what: &str, fits: impl Fn(&Event) -> bool) -> Event {
+        self.wait(what, Self::events, fits).await
+    }
+
+    /// The first event that fits among those that were turned away, past or future.
+    pub async fn refusal(&self, what: &str, fits: impl Fn(&Event) -> bool) -> Event {
+        self.wait(what, Self::turned_away, fits).await
+    }
+
+    async fn wait(&self, what: &str, among: fn(&Self) -> Vec<Event>, fits: impl Fn(&Event) -> bool) -> Event {
         let found = tokio::time::timeout(Duration::from_secs(30), async {
             loop {
                 let news = self.state.news.notified();
                 tokio::pin!(news);
                 news.as_mut().enable();
-                if let Some(event) = self.events().into_iter().find(|e| fits(e)) {
+                if let Some(event) = among(self).into_iter().find(|e| fits(e)) {
                     return event;
                 }
                 news.await;
@@ -107,7 +116,7 @@ impl Controller {
         });
         match found.await {
             Ok(event) => event,
-            Err(_) => panic!("no webhook: {what}. Received: {:#?}", self.events()),
+            Err(_) => panic!("no webhook: {what}. Received: {:#?}", among(self)),
         }
     }
 
