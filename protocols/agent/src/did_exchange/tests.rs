@@ -528,6 +528,34 @@ fn complete_takes_its_parent_thread_from_the_invitation() {
     assert_eq!(complete.message["~thread"]["pthid"], invitation["invi_msg_id"]);
 }
 
+/// Killed between the commit that made the connection ready and the handling of what had waited for it.
+#[test]
+fn what_was_parked_is_handled_after_a_kill() {
+    let world = World::new(&["issuer", "holder"], protocols);
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    receive(&world, holder, &invite(issuer, handshake(&["didexchange/1.1"], true)), true);
+    issuer.receive(&holder.pack(&holder.take_messages().remove(0)));
+    let response = issuer.take_messages().remove(0);
+    let conn_id = issuer.store.dump("connection")[0].0.clone();
+    let ping = SendPing { conn_id, comment: None };
+    crate::testing::now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+    holder.receive(&issuer.pack(&issuer.take_messages().remove(0)));
+    let run = || crate::engine::Agent::new(holder.parts(), protocols());
+    // A start while the connection isn't ready changes nothing.
+    crate::testing::now(run().resume()).unwrap();
+    assert_eq!(world.queue_len("holder", Queue::Parked), 1);
+    // This one makes the connection ready, and knows nothing of what is parked.
+    crate::testing::now(run().receive(&issuer.pack(&response), false)).unwrap();
+    assert_eq!(world.queue_len("holder", Queue::Parked), 1);
+    holder.take_messages();
+    crate::testing::now(run().resume()).unwrap();
+    assert_eq!(world.queue_len("holder", Queue::Parked), 0);
+    assert_eq!(
+        holder.take_messages()[0].message["@type"],
+        "https://didcomm.org/trust_ping/1.0/ping_response"
+    );
+}
+
 /// A message that overtakes the response waits for the connection; a responder becomes active by any message.
 #[test]
 fn messages_that_overtake_the_handshake() {

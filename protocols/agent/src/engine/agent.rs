@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use chancery_did::SecretKey;
+use chancery_did::{KeyType, PublicKey, SecretKey};
 use chancery_didcomm::message::MessageType;
 use chancery_didcomm::v1::SharedSecrets;
 use chancery_jsonld::Processor;
@@ -339,17 +339,27 @@ impl Agent {
         self.whole.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what has to be known from the start on: which keys have parked envelopes.
+    /// Reads what has to be known from the start on: which keys have parked envelopes. Handles those whose connection became
+    /// ready just before an earlier run was killed.
     pub async fn resume(&self) -> Result<(), AgentError> {
+        let mut keys = std::collections::HashSet::new();
         let mut after = 0;
         loop {
             let items = self.store().items(Queue::Parked, after, 500).await?;
-            let Some(last) = items.last() else { return Ok(()) };
+            let Some(last) = items.last() else { break };
             after = last.seq;
             for item in &items {
                 self.parked().entry(item.lane.clone()).or_default().push(item.due);
+                keys.insert((item.tenant.clone(), item.lane.clone()));
             }
         }
+        for (tenant, verkey) in keys {
+            let Ok(key) = PublicKey::from_base58(KeyType::Ed25519, &verkey) else { continue };
+            if !self.directory().awaits_connection(&mut self.unit(&tenant), &key).await? {
+                self.take_parked(&tenant, &verkey).await;
+            }
+        }
+        Ok(())
     }
 }
 

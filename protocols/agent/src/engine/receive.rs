@@ -371,18 +371,22 @@ impl Agent {
             let Some(last) = items.last() else { return };
             after = last.seq;
             for item in items.into_iter().filter(|i| i.lane == verkey && i.tenant == *tenant) {
-                self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
-                if item.due < self.clock().now() {
-                    continue;
-                }
-                match Box::pin(self.receive(&item.value, false)).await {
-                    Ok(receipt) => {
-                        if let Some(rejection) = receipt.rejection {
-                            tracing::info!(%tenant, ?rejection, "a parked message was not accepted");
+                if item.due >= self.clock().now() {
+                    match Box::pin(self.receive(&item.value, false)).await {
+                        Ok(receipt) => {
+                            if let Some(rejection) = receipt.rejection {
+                                tracing::info!(%tenant, ?rejection, "a parked message was not accepted");
+                            }
                         }
+                        Err(error @ ReceiveError::Unavailable(_)) => {
+                            tracing::warn!(%tenant, %error, "a parked message can't be handled now: it is tried again after the next start");
+                            continue;
+                        }
+                        Err(error) => tracing::warn!(%tenant, %error, "a parked message was lost"),
                     }
-                    Err(error) => tracing::warn!(%tenant, %error, "a parked message was lost"),
                 }
+                // Only now: a kill in between makes it a repeat, not a loss.
+                self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
             }
         }
     }
