@@ -222,7 +222,7 @@ pub async fn receive_request(
     answer!(agent, tenant, |unit| async {
         let recipient = recipient_of(&mut unit, &message).await?;
         let received = Received {
-            message: message.clone(),
+            message: message.clone().into(),
             sender: None,
             recipient,
             connection: None,

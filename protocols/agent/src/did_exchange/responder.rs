@@ -53,7 +53,7 @@ pub async fn receive_request(unit: &mut Unit<'_>, received: &Received) -> Result
     connection.request_id = Some(thid);
     connection.connection_protocol = Some(protocol_name(minor).to_owned());
     connection.advance(unit, next.next.unwrap_or(State::Request).word())?;
-    attach_request(unit, &connection.connection_id, &received.message.clone().into_json()).await?;
+    attach_request(unit, &connection.connection_id, &Message::clone(&received.message).into_json()).await?;
     if let Some(invi_msg_id) = invited {
         invitation_used(unit, &invi_msg_id, &connection).await?;
     }

@@ -1,5 +1,7 @@
 //! Messages on their way: what a handler gets, and what it sends.
 
+use std::sync::Arc;
+
 use chancery_did::PublicKey;
 use chancery_didcomm::message::{Message, ReturnRoute};
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use crate::connection::Connection;
 #[derive(Clone, Debug)]
 pub struct Received {
     /// The message.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// The key that authenticated it; `None`: anonymous or plaintext.
     pub sender: Option<PublicKey>,
     /// The key of ours that it was packed for; `None`: plaintext.

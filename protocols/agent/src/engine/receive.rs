@@ -1,5 +1,6 @@
 //! A DIDComm message from its bytes to its commit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_did::{KeyType, PublicKey};
@@ -80,7 +81,7 @@ impl ReceiveError {
 }
 
 struct Opened {
-    message: Message,
+    message: Arc<Message>,
     sender: Option<PublicKey>,
     recipient: Option<PublicKey>,
 }
@@ -93,7 +94,7 @@ impl Agent {
         let opened = self.open(&tenant, body).await.inspect_err(ReceiveError::log);
         let opened = match opened? {
             Ok(mut opened) => {
-                opened.message.ensure_id(|| self.new_id());
+                Arc::make_mut(&mut opened.message).ensure_id(|| self.new_id());
                 opened
             }
             Err(rejection) => {
@@ -148,7 +149,7 @@ impl Agent {
         let (plaintext, sender, recipient) = match didcomm::classify(body)? {
             didcomm::Inbound::Plaintext(value) => {
                 return Ok(Message::from_json(value)
-                    .map(|message| Opened { message, sender: None, recipient: None })
+                    .map(|message| Opened { message: message.into(), sender: None, recipient: None })
                     .map_err(|e| Rejection::NotUnderstood(e.to_string())));
             }
             didcomm::Inbound::Unreadable(error) => return Ok(Err(Rejection::NotOpened(error.to_string()))),
@@ -176,7 +177,7 @@ impl Agent {
             return Ok(Err(Rejection::NotUnderstood(misshapen.to_string())));
         }
         Ok(Message::parse(&plaintext)
-            .map(|message| Opened { message, sender, recipient: Some(recipient) })
+            .map(|message| Opened { message: message.into(), sender, recipient: Some(recipient) })
             .map_err(|e| Rejection::NotUnderstood(e.to_string())))
     }
 

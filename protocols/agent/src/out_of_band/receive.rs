@@ -241,7 +241,7 @@ impl Invited {
         record.their_service = Some(json!(their));
         unit.insert(&record)?;
         let received = Received {
-            message,
+            message: message.into(),
             sender: their.recipient_keys.first().cloned(),
             recipient: Some(key),
             connection: None,
@@ -265,7 +265,7 @@ impl Invited {
         let target = unit.agent().directory().target(unit, &connection).await?;
         let key = |text: &str| PublicKey::from_base58(KeyType::Ed25519, text).ok();
         let received = Received {
-            message: attached_message(unit, &record)?,
+            message: attached_message(unit, &record)?.into(),
             sender: target.as_ref().and_then(|t| t.recipient_keys.first()).and_then(|k| key(k)),
             recipient: target.as_ref().and_then(|t| t.sender_key.as_deref()).and_then(key),
             connection: Some(connection),
