@@ -14,6 +14,8 @@ const BATCH: usize = 1_024;
 const SOON: Duration = Duration::from_millis(5);
 /// How long other changes wait. A controller tells a repeated event by its id.
 const LATER: Duration = Duration::from_millis(100);
+/// Pause after a fault of the file.
+const AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Inner {
@@ -65,6 +67,18 @@ impl Lazies {
             inner.due = None;
         }
         taken
+    }
+
+    /// Gives back what could not be written now: it comes before what has been left since, and waits for the next commit or
+    /// [`AGAIN`]. `false`: it is too late for that.
+    pub fn put_back(&self, prepared: Vec<Prepared>) -> bool {
+        let mut inner = self.inner();
+        if inner.closed {
+            return false;
+        }
+        prepared.into_iter().rev().for_each(|prepared| inner.waiting.push_front(prepared));
+        inner.due = Some(Instant::now() + AGAIN);
+        true
     }
 
     /// Whether something should be written by now without a commit.

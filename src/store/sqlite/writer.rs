@@ -350,7 +350,13 @@ impl Thread {
                         }
                         return;
                     }
-                    for waiting in batch {
+                    let (commits, lazies): (Vec<_>, Vec<_>) =
+                        batch.into_iter().partition(|w| w.answer.is_some());
+                    let lazies: Vec<Prepared> = lazies.into_iter().map(|w| *w.prepared).collect();
+                    if !lazies.is_empty() && !(hopeless && self.lazies.put_back(lazies)) {
+                        tracing::warn!(%error, "lazy changes of the wallet were dropped");
+                    }
+                    for waiting in commits {
                         tell(waiting, Err(Refused::Store(error.clone())));
                     }
                     return;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{report, size};
+use super::{nothing_given_up, report, size};
 use crate::support::{AUTOMATIC, Agent, Caller, Dice, Ledger, Pair, offer};
 
 const AT_ONCE: usize = 8;
@@ -158,15 +158,4 @@ async fn one_credential_each(caller: &Caller, exchanges: usize) {
     let name = |credential: &Value| credential["cred_value"]["credentialSubject"]["givenName"].to_string();
     let names: HashSet<String> = stored.iter().map(name).collect();
     assert_eq!((stored.len(), names.len()), (exchanges, exchanges), "one credential each");
-}
-
-async fn nothing_given_up(agent: &Agent) {
-    assert_eq!(agent.get("/chancery/dead-letters").await, json!({"results": []}));
-    let waiting = async {
-        while agent.get("/chancery/outbox").await["results"] != json!([]) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the outbox empties");
-    assert!(!agent.log_text().contains("panicked"), "{}", agent.log_text());
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{not_run, report, size};
+use super::{not_run, nothing_given_up, report, size};
 use crate::support::{AUTOMATIC, Agent, Ledger, Surroundings, connect, free_port, offer};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -161,6 +161,7 @@ async fn a_full_disk_loses_nothing_and_recovers() {
         issued.wait_for(sent, PATIENCE).await;
         held.wait_for(sent, PATIENCE).await;
         assert_eq!(issuer.get("/status/ready").await["ready"], true);
+        nothing_given_up(&issuer).await;
     }
     assert_eq!(issued.exchanges().len(), sent);
     assert!(!issuer.log_text().contains("panicked"), "{}", issuer.log_text());

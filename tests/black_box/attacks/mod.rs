@@ -9,7 +9,11 @@ mod peers;
 mod terminated;
 mod twice;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::Agent;
 
 /// A number for the small run, and one for the full one.
 fn size<T>(small: T, full: T) -> T {
@@ -30,4 +34,16 @@ fn report(attack: &str, begun: Instant, figures: &[(&str, u64)]) {
 fn not_run(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "not run: {why}");
     println!("not run: {why}");
+}
+
+/// No dead letter, and nothing that waits to be sent.
+async fn nothing_given_up(agent: &Agent) {
+    assert_eq!(agent.get("/chancery/dead-letters").await, json!({"results": []}));
+    let waiting = async {
+        while agent.get("/chancery/outbox").await["results"] != json!([]) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the outbox empties");
+    assert!(!agent.log_text().contains("panicked"), "{}", agent.log_text());
 }

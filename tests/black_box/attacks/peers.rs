@@ -63,7 +63,7 @@ async fn sick_peers_get_everything_and_hold_up_nobody() {
     // What answers slowly works all the same.
     let slow = sick.iter().find(|s| s.fault == Fault::AnswersSlowly).unwrap();
     Ledger::of(&slow.agent, "slow").wait_for(exchanges, PATIENCE).await;
-    let waiting = issuer.get("/chancery/outbox").await["results"].as_array().unwrap().len();
+    let waiting = issuer.get("/chancery/outbox?limit=1000").await["results"].as_array().unwrap().len();
     assert!(waiting >= 4 * exchanges, "what can't be delivered waits: {waiting}");
     sick.iter().filter(|s| s.fault != Fault::AnswersSlowly).for_each(|s| s.peer.now(Fault::None));
     down.spawn().await;

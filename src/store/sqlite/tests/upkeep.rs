@@ -265,6 +265,9 @@ async fn a_full_disk_fails_the_commit_and_no_later_one() {
         }
     }
     assert!(store.ping().await.is_err(), "what can't be written is told");
+    // What nobody waits for is not dropped, but written later.
+    store.lazily(&tenant(), vec![Op::Insert(row("large", "lazy", &large, &[]))]);
+    assert!(commit(&store, vec![Op::Insert(row("large", "with it", &large, &[]))]).await.is_err());
     store
         .on_writer(|conn| {
             conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
@@ -276,7 +279,9 @@ async fn a_full_disk_fails_the_commit_and_no_later_one() {
     )
     .await
     .unwrap();
-    assert_eq!(store.find(&tenant(), &Query::all("large")).await.unwrap().len(), 1);
+    let found = store.find(&tenant(), &Query::all("large")).await.unwrap();
+    let names: Vec<&str> = found.iter().map(|row| &*row.key.name).collect();
+    assert_eq!(names, ["lazy", "1"]);
     store.close().await;
 }
 
