@@ -353,7 +353,8 @@ impl Thread {
                     let (commits, lazies): (Vec<_>, Vec<_>) =
                         batch.into_iter().partition(|w| w.answer.is_some());
                     let lazies: Vec<Prepared> = lazies.into_iter().map(|w| *w.prepared).collect();
-                    if !lazies.is_empty() && !(hopeless && self.lazies.put_back(lazies)) {
+                    let kept = lazies.is_empty() || (hopeless && self.lazies.put_back(lazies));
+                    if !kept {
                         tracing::warn!(%error, "lazy changes of the wallet were dropped");
                     }
                     for waiting in commits {
