@@ -1,6 +1,6 @@
 //! Where concrete types meet: the one file that names all of them.
 
-use std::net::{IpAddr, TcpListener, ToSocketAddrs};
+use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::limits;
 use crate::live::Live;
 use crate::operations::{Meters, Process};
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
-use crate::resolve::{Fetcher, Reach};
+use crate::resolve::Fetcher;
 use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place, SqliteStore};
 use crate::telemetry;
 use crate::webhooks::{self, Notice, Notifier, NotifierParts};
@@ -207,18 +207,6 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Private addresses may be fetched from when the agent itself is only reachable on such.
-fn reach(config: &Config) -> Reach {
-    let private = |endpoint: &String| {
-        let host = reqwest::Url::parse(endpoint).ok().and_then(|u| u.host_str().map(str::to_owned));
-        host.is_some_and(|h| {
-            h == "localhost" || h.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        })
-    };
-    let endpoints = &config.agent.endpoints;
-    if !endpoints.is_empty() && endpoints.iter().all(private) { Reach::Private } else { Reach::Public }
-}
-
 fn listen(host: &str, port: u16) -> Result<TcpListener, StartError> {
     let failed = |error| StartError::Listen { address: format!("{host}:{port}"), error };
     let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(failed)?.collect();
@@ -275,7 +263,9 @@ async fn build_agent(
         store,
         clock,
         entropy,
-        fetch: Arc::new(Fetcher::new(reach(config), config.contexts.fetch_remote).map_err(tls)?),
+        fetch: Arc::new(
+            Fetcher::new(limits::fetch_reach(config), config.contexts.fetch_remote).map_err(tls)?,
+        ),
         workers: crew.clone(),
         watch: crew.live.clone(),
         jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
@@ -409,7 +399,7 @@ fn start_workers(
 
     let tls = rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
     let tls = Arc::new(tls);
-    let reach = reach(config);
+    let reach = limits::peer_reach(config);
     let burial = Burial::start(agent.clone());
     let carrier = Arc::new(Carrier::new(CarrierParts {
         store: store.clone(),

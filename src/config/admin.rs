@@ -1,10 +1,11 @@
 //! The admin API's address and access, and the webhook targets.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::error::ConfigError;
 use super::given::Given;
-use super::secret::Secret;
+use super::secret::{Secret, without_passwords};
 
 /// The admin API.
 #[derive(Debug, Clone)]
@@ -79,12 +80,29 @@ pub struct Webhooks {
 }
 
 /// One webhook target; events go to `{url}/topic/{topic}/`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WebhookTarget {
-    /// Address without its key.
+    /// Address without its key; may hold a password. What may be shown of it is [`WebhookTarget::shown`].
     pub url: String,
     /// Sent as header `x-api-key`: what stood behind `#`.
     pub api_key: Option<Secret>,
+}
+
+impl WebhookTarget {
+    /// The address as it may be shown: without password and query.
+    pub fn shown(&self) -> String {
+        let shown = without_passwords(&self.url);
+        match shown.split_once('?') {
+            Some((address, _)) => format!("{address}?…"),
+            None => shown,
+        }
+    }
+}
+
+impl fmt::Debug for WebhookTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookTarget").field("url", &self.shown()).field("api_key", &self.api_key).finish()
+    }
 }
 
 impl Webhooks {
@@ -95,9 +113,7 @@ impl Webhooks {
             let (url, key) =
                 text.split_once('#').map_or((text.as_str(), None), |(url, key)| (url, Some(key)));
             if !(url.starts_with("http://") || url.starts_with("https://")) {
-                return Err(
-                    given.invalid("--webhook-url", format!("`{url}` must start with http:// or https://"))
-                );
+                return Err(given.invalid("--webhook-url", "a target must start with http:// or https://"));
             }
             let api_key = key.map(|key| Secret::new(key.to_owned()));
             targets.push(WebhookTarget { url: url.to_owned(), api_key });

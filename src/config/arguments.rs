@@ -19,7 +19,11 @@ pub fn parse(
     let mut rest = arguments;
     while let Some((word, after)) = rest.split_first() {
         if !is_option_like(word) {
-            return Err(ConfigError::Stray(word.clone()));
+            let last: Option<&(&'static OptionSpec, Vec<String>)> = found.last();
+            return Err(match last {
+                Some((spec, _)) if spec.secret => ConfigError::StraySecret(spec.name),
+                _ => ConfigError::Stray(word.clone()),
+            });
         }
         let (spec, attached) = recognise(word, table.clone())?;
         let available = after.iter().take_while(|next| !is_option_like(next)).count();

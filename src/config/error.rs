@@ -24,6 +24,9 @@ pub enum ConfigError {
     /// A word that belongs to no option.
     #[error("`{0}` belongs to no option: options start with `--`, see `chancery start --help`")]
     Stray(String),
+    /// A word too many behind a secret; it may be a part of it.
+    #[error("a word after {0} belongs to no option: put a value with spaces in quotes, or in a file")]
+    StraySecret(&'static str),
     /// Too many or too few values.
     #[error("{origin} takes {expected}{hint}")]
     Values {

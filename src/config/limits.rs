@@ -6,6 +6,7 @@ use chancery_agent::edge::{Rate, Shape};
 
 use super::error::ConfigError;
 use super::given::Given;
+use crate::resolve::Reach;
 
 /// JSON-LD contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct Limits {
     pub idle_time: Duration,
     /// JSON that is parsed.
     pub shape: Shape,
+    /// Which addresses are connected to; `None`: it follows from the agent's own endpoints.
+    pub reach: Option<Reach>,
 }
 
 impl Limits {
@@ -104,6 +107,12 @@ impl Limits {
             header_time: read_duration(given, "--request-header-timeout")?,
             body_time: read_duration(given, "--request-body-timeout")?,
             idle_time: read_duration(given, "--idle-connection-timeout")?,
+            reach: given
+                .choice(
+                    "--outbound-reach",
+                    &[("auto", None), ("public", Some(Reach::Public)), ("private", Some(Reach::Private))],
+                )?
+                .flatten(),
             shape: Shape {
                 // serde_json itself goes no deeper than 127.
                 depth: count("--max-json-depth", 127, 64)?,

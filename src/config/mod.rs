@@ -36,7 +36,7 @@ pub use help::{help, write_options};
 pub use limits::{Contexts, Limits, Retention};
 pub use logging::{LogFormat, LogLevel, Logging, Traces};
 pub use protocol::{Automation, Protocol};
-pub use secret::Secret;
+pub use secret::{Secret, without_passwords};
 pub use transport::{Delivery, InboundTransport, Scheme, Transport};
 pub use wallet::{KeyDerivation, PassKey, Seed, Storage, Wallet, WalletType};
 

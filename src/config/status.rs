@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::admin::Webhooks;
 use super::given::Given;
+use super::secret::without_passwords;
 use super::transport::Transport;
 
 /// Collects ACA-Py 1.7's settings in its own order. Only what is listed here is ever shown, so that a new option
@@ -43,6 +44,7 @@ impl Settings<'_> {
     fn texts(&mut self, pairs: &[(&str, &str)]) {
         for (name, option) in pairs {
             if let Some(text) = self.given.text(option) {
+                let text = without_passwords(text);
                 self.set(name, text.into());
             }
         }
@@ -65,7 +67,7 @@ impl Settings<'_> {
         self.set("admin.port", port.into());
         self.texts(&[("admin.help_link", "--help-link")]);
         self.flags(&[("admin.no_receive_invites", "--no-receive-invites")]);
-        let urls: Vec<_> = webhooks.targets.iter().map(|target| target.url.as_str()).collect();
+        let urls: Vec<_> = webhooks.targets.iter().map(super::admin::WebhookTarget::shown).collect();
         self.set("admin.webhook_urls", json!(urls));
         self.numbers(&[("admin.admin_client_max_request_size", "--admin-client-max-request-size")]);
     }

@@ -32,7 +32,7 @@ impl Reach {
         let host = url.host_str().unwrap_or_default();
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) if !self.allows(address) => {
-                Err(format!("{url}: this address may not be fetched from"))
+                Err(format!("{url}: this address is out of reach (--outbound-reach)"))
             }
             _ => Ok(()),
         }
@@ -40,7 +40,8 @@ impl Reach {
 
     /// Connects to the first address of a host that is within reach.
     pub async fn connect(self, host: &str, port: u16) -> std::io::Result<TcpStream> {
-        let mut last = std::io::Error::other(format!("{host} has no address within reach"));
+        let mut last =
+            std::io::Error::other(format!("{host} has no address within reach (--outbound-reach)"));
         for address in tokio::net::lookup_host((host, port)).await?.filter(|a| self.allows(a.ip())) {
             match TcpStream::connect(address).await {
                 Ok(stream) => return Ok(stream),
@@ -50,13 +51,30 @@ impl Reach {
         Err(last)
     }
 
-    fn allows(self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
+    /// Whether an address is within reach.
+    pub fn allows(self, address: IpAddr) -> bool {
+        let address = embedded(address);
         let link_local = match address {
             IpAddr::V4(v4) => v4.is_link_local(),
             IpAddr::V6(v6) => v6.is_unicast_link_local(),
         };
         !link_local && (self == Self::Private || is_public(address))
+    }
+}
+
+/// The IPv4 address that an IPv6 address leads to: mapped, compatible, NAT64 (RFC 6052) or 6to4; else the address itself.
+fn embedded(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    let ipv4 = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => ipv4(high, low),
+        // `::` and `::1` are IPv6's own.
+        [0, 0, 0, 0, 0, 0, high, low] if (high, low) > (0, 1) => ipv4(high, low),
+        [0x2002, high, low, ..] => ipv4(high, low),
+        _ => address,
     }
 }
 
@@ -77,7 +95,16 @@ fn is_public(address: IpAddr) -> bool {
                 || v4 == Ipv4Addr::new(192, 0, 0, 0))
         }
         IpAddr::V6(v6) => {
-            !(v6.is_loopback() || v6.is_unspecified() || v6.is_multicast() || v6.is_unique_local())
+            let [first, second, ..] = v6.segments();
+            !(v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_multicast()
+                || v6.is_unique_local()
+                // Site-local (RFC 3879), discard (RFC 6666), documentation (RFC 3849, 9637).
+                || first & 0xffc0 == 0xfec0
+                || first == 0x0100
+                || (first, second) == (0x2001, 0x0db8)
+                || first & 0xfff0 == 0x3ff0)
         }
     }
 }
@@ -91,7 +118,9 @@ impl Resolve for GuardedDns {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let allowed: Vec<SocketAddr> = found.filter(|a| reach.allows(a.ip())).collect();
             if allowed.is_empty() {
-                return Err(format!("{} has no address within reach", name.as_str()).into());
+                return Err(
+                    format!("{} has no address within reach (--outbound-reach)", name.as_str()).into()
+                );
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
@@ -134,6 +163,14 @@ mod tests {
             "https://[fe80::1]/",
             "https://[::ffff:10.0.0.1]/",
             "https://100.64.0.1/",
+            "https://[::10.0.0.1]/",
+            "https://[64:ff9b::10.0.0.1]/",
+            "https://[2002:a00:1::]/",
+            "https://[fec0::1]/",
+            "https://[2001:db8::1]/",
+            "https://0.0.0.0/",
+            "https://0x7f.1/",
+            "https://2130706433/",
             "ftp://example.com/",
         ] {
             assert!(Reach::Public.check(&Url::parse(refused).unwrap()).is_err(), "{refused}");
@@ -150,6 +187,9 @@ mod tests {
             ("http://169.254.169.254/", false),
             ("http://[::ffff:169.254.169.254]/", false),
             ("http://[fe80::1]/", false),
+            ("http://[64:ff9b::169.254.169.254]/", false),
+            ("http://[2002:a9fe:a9fe::]/", false),
+            ("http://[::1]/", true),
         ] {
             assert_eq!(Reach::Private.check(&Url::parse(url).unwrap()).is_ok(), allowed, "{url}");
         }

@@ -21,12 +21,14 @@ use crate::config::{Secret, WebhookTarget};
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, PostError, Poster, Settled};
 
 /// A controller's URL.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Target {
     /// Stable id: events name the targets that still wait for them by it.
     pub id: String,
-    /// Base URL; `/topic/<topic>/` is appended.
+    /// Base URL; `/topic/<topic>/` is appended. May hold a password.
     pub url: String,
+    /// The URL as it may be shown.
+    pub shown: String,
     /// Sent as `x-api-key`.
     pub api_key: Option<Secret>,
 }
@@ -37,7 +39,7 @@ impl Target {
         use sha2::{Digest, Sha256};
         let digest = Sha256::digest(target.url.as_bytes());
         let id = digest[..6].iter().map(|b| format!("{b:02x}")).collect();
-        Self { id, url: target.url.clone(), api_key: target.api_key.clone() }
+        Self { id, url: target.url.clone(), shown: target.shown(), api_key: target.api_key.clone() }
     }
 }
 
@@ -137,7 +139,7 @@ impl Notifier {
                 jobs.push(Job {
                     id: event.number * i64::try_from(self.targets.len()).unwrap_or(1)
                         + i64::try_from(target).unwrap_or(0),
-                    endpoint: self.targets[target].url.clone(),
+                    endpoint: self.targets[target].shown.clone(),
                     lane: format!("{}|{}", event.tenant, event.record),
                     thread: None,
                     attempts: 0,

@@ -61,6 +61,13 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("1h"),
     option(
+        "--outbound-reach",
+        Some("CHANCERY_OUTBOUND_REACH"),
+        "auto|public|private",
+        "Addresses connected to: of peers, contexts and did:web; auto: private ones when the agent's own endpoint is such",
+    )
+    .default_value("auto"),
+    option(
         "--max-concurrent-didcomm",
         Some("CHANCERY_MAX_CONCURRENT_DIDCOMM"),
         "REQUESTS",

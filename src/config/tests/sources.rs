@@ -61,6 +61,7 @@ fn faults_of_the_command_line_are_named() {
         (&["--wallet-key", "-dash"], "--wallet-key takes one value: --wallet-key KEY (a value that starts"),
         (&["--no-ledger=true"], "--no-ledger takes no value"),
         (&["--no-ledger", "true"], "`true` belongs to no option"),
+        (&["--wallet-key", "two", "words"], "a word after --wallet-key belongs to no option"),
         (&["--endpoint"], "--endpoint takes one or more values"),
     ] {
         let sentence = refusal(with(given));

@@ -236,7 +236,7 @@ async fn static_connection(unit: &mut Unit<'_>, command: &CreateStatic) -> Resul
         }
         (None, None) => {
             let text = "Either a verkey or seed must be provided for the other party";
-            return Err(AgentError::bad_request("no-key", text));
+            return Err(AgentError::bad_request("no-their-key", text).at("their_verkey"));
         }
     };
     let their_did = command.their_did.clone().unwrap_or_else(|| sov::nym_from_verkey(&key));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::messages::{self, Response, kind, minor_of, read_document, thread};
 use super::state::{Input, Role, State, Step, step};
 use crate::connection::{self, Connection, INVITER, record_did, record_document, services, target_of};
-use crate::engine::{AgentError, HandlerError, Kind, Received, Scope, Target, Unit};
+use crate::engine::{AgentError, HandlerError, Received, Scope, Target, Unit};
 use crate::ports::store::Query;
 use crate::wallet::{self, OwnDid, Purpose};
 
@@ -79,7 +79,7 @@ async fn invited(
     unit: &mut Unit<'_>,
     connection: &Connection,
 ) -> Result<(Target, Option<String>), AgentError> {
-    let unusable = |text: String| AgentError::internal("invitation-unusable", text);
+    let unusable = |text: String| AgentError::bad_request("invitation-unusable", text);
     let invitation = connection::invitation(unit, &connection.connection_id).await?;
     let service = invitation.as_ref().map(|i| &i["services"][0]);
     let did = match service {
@@ -95,7 +95,7 @@ async fn invited(
             connection.their_public_did.clone().ok_or_else(|| unusable("the invitation is gone".into()))?
         }
     };
-    let services = services(unit, &did).await.map_err(|e| e.with_kind(Kind::Internal))?;
+    let services = services(unit, &did).await.map_err(AgentError::of_named_did)?;
     let target =
         target_of(&services, None).ok_or_else(|| unusable(format!("{did} has no DIDComm service")))?;
     let pthid = match &connection.invitation_msg_id {

@@ -120,6 +120,15 @@ impl AgentError {
         self
     }
 
+    /// What a DID that an invitation names fails with: 400 where it is no DID, or nobody knows it.
+    #[must_use]
+    pub fn of_named_did(self) -> Self {
+        match self.kind {
+            Kind::NotFound | Kind::Unprocessable => self.with_kind(Kind::BadRequest),
+            _ => self,
+        }
+    }
+
     /// The same with another kind.
     #[must_use]
     pub fn with_kind(mut self, kind: Kind) -> Self {

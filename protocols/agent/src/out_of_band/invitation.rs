@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::connection::{inline_target, services, target_of};
 
-use crate::engine::{AgentError, Kind, Target, Unit};
+use crate::engine::{AgentError, Target, Unit};
 
 /// Name in the message types.
 pub const PROTOCOL: &str = "out-of-band";
@@ -120,9 +120,9 @@ pub enum InvitedService {
 
 /// The service of a received invitation, which must have exactly one.
 ///
-/// Errors: 500, as ACA-Py answers.
+/// Errors: 400; ACA-Py answers 500.
 pub fn service(invitation: &Value) -> Result<InvitedService, AgentError> {
-    let unusable = |text: String| AgentError::internal("invitation-unusable", text);
+    let unusable = |text: String| AgentError::bad_request("invitation-unusable", text);
     let services = invitation["services"].as_array().map(Vec::as_slice).unwrap_or_default();
     match services {
         [Value::String(did)] => Ok(InvitedService::Did(did.clone())),
@@ -135,14 +135,17 @@ pub fn service(invitation: &Value) -> Result<InvitedService, AgentError> {
 impl InvitedService {
     /// Keys and endpoint, the DID resolved.
     ///
-    /// Errors: 500 when the DID doesn't resolve or has no service, as ACA-Py answers.
+    /// Errors: 400 when the DID doesn't resolve or has no service; ACA-Py answers 500.
     pub async fn target(&self, unit: &mut Unit<'_>) -> Result<Target, AgentError> {
         match self {
             Self::Inline(target) => Ok(target.clone()),
             Self::Did(did) => {
-                let services = services(unit, did).await.map_err(|e| e.with_kind(Kind::Internal))?;
+                let services = services(unit, did).await.map_err(AgentError::of_named_did)?;
                 let none = || {
-                    AgentError::internal("invitation-unusable", format!("{did} has no service for DIDComm"))
+                    AgentError::bad_request(
+                        "invitation-unusable",
+                        format!("{did} has no service for DIDComm"),
+                    )
                 };
                 target_of(&services, None).ok_or_else(none)
             }
@@ -154,9 +157,9 @@ impl InvitedService {
 pub fn as_service(target: &Target) -> Result<Service, AgentError> {
     let keys = |keys: &[String]| {
         let parsed = keys.iter().map(|key| PublicKey::from_base58(chancery_did::KeyType::Ed25519, key));
-        parsed
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| AgentError::internal("invitation-unusable", format!("the invitation's keys: {e}")))
+        parsed.collect::<Result<Vec<_>, _>>().map_err(|e| {
+            AgentError::bad_request("invitation-unusable", format!("the invitation's keys: {e}"))
+        })
     };
     Ok(Service {
         recipient_keys: keys(&target.recipient_keys)?,

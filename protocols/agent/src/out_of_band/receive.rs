@@ -172,7 +172,7 @@ impl Invited {
             .filter_map(invitation::handshake_protocol)
             .find(|p| p.starts_with("didexchange/"))
             .ok_or_else(|| {
-                AgentError::internal(
+                AgentError::bad_request(
                     "no-handshake",
                     "none of the invitation's handshake protocols is supported",
                 )
@@ -258,7 +258,7 @@ impl Invited {
     async fn handle_over(&self, unit: &mut Unit<'_>, connection_id: &str) -> Result<(), AgentError> {
         let connection = unit.peek::<Connection>(connection_id).await?.filter(Connection::is_ready);
         let connection = connection.ok_or_else(|| {
-            AgentError::internal("connection-not-ready", "Connection not ready to process attach message")
+            AgentError::bad_request("connection-not-ready", "Connection not ready to process attach message")
                 .hint("accept the invitation and the request, then receive the invitation again")
         })?;
         let record = OobRecord::new(unit, OobState::Done, OobRole::Receiver, &self.invitation);
@@ -302,8 +302,9 @@ fn attached_message(unit: &Unit<'_>, record: &OobRecord) -> Result<Message, Agen
 async fn dispatch(unit: &mut Unit<'_>, received: &Received) -> Result<(), AgentError> {
     unit.dispatch(received).await.map_err(|error| match error {
         HandlerError::Failed(error) => error,
-        other => {
-            AgentError::internal("attachment-refused", format!("the attached message was refused: {other}"))
-        }
+        other => AgentError::bad_request(
+            "attachment-refused",
+            format!("the attached message was refused: {other}"),
+        ),
     })
 }

@@ -274,16 +274,16 @@ fn received_invitations_that_cannot_be_taken() {
         (json!({}), Kind::Unprocessable),
         (json!({"handshake_protocols": [DIDX], "services": [inline], "goal": "x"}), Kind::Unprocessable),
         (json!({"handshake_protocols": "x", "services": [inline]}), Kind::Unprocessable),
-        (json!({"handshake_protocols": [DIDX]}), Kind::Internal),
-        (json!({"handshake_protocols": [DIDX], "services": [inline, inline]}), Kind::Internal),
-        (json!({"handshake_protocols": [DIDX], "services": [raw]}), Kind::Internal),
+        (json!({"handshake_protocols": [DIDX]}), Kind::BadRequest),
+        (json!({"handshake_protocols": [DIDX], "services": [inline, inline]}), Kind::BadRequest),
+        (json!({"handshake_protocols": [DIDX], "services": [raw]}), Kind::BadRequest),
         (
             json!({"handshake_protocols": [DIDX], "services": ["did:key:z6Mkso1ouEL5Jg7qjBcwAKQubhNy3VDS3ZDmcaJAbehcMvA3"]}),
-            Kind::Internal,
+            Kind::BadRequest,
         ),
         (
             json!({"handshake_protocols": ["https://didcomm.org/connections/1.0"], "services": [inline]}),
-            Kind::Internal,
+            Kind::BadRequest,
         ),
         (json!({"requests~attach": offer, "services": [inline]}), Kind::NotSupported),
         (
@@ -504,7 +504,7 @@ fn an_attachment_waits_seven_seconds_for_its_connection() {
     let made = invite(issuer, json!({"attachments": offer(), "handshake_protocols": [DIDX]}));
     let before = holder.agent.clock().now();
     let error = take(&world, holder, &made, json!({"auto_accept": true})).unwrap_err();
-    assert_eq!((error.kind, error.code), (Kind::Internal, "connection-not-ready"));
+    assert_eq!((error.kind, error.code), (Kind::BadRequest, "connection-not-ready"));
     assert!(holder.agent.clock().now() >= before.plus_millis(7_000));
     assert_eq!(holder.store.dump("connection")[0].1["state"], "request");
     assert!(holder.events_of("exchange").is_empty());
