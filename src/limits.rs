@@ -48,7 +48,7 @@ fn is_public(host: &str) -> bool {
         Some(ip) => Reach::Public.allows(ip),
         None => {
             let inner = |suffix: &&str| host == *suffix || host.ends_with(&format!(".{suffix}"));
-            host.contains('.') && !INNER.iter().any(|suffix| inner(&suffix))
+            host.contains('.') && !INNER.iter().any(inner)
         }
     }
 }

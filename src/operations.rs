@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::config::{AdminAccess, Config};
-use crate::delivery::Dispatcher;
+use crate::delivery::{Burial, Dispatcher};
 use crate::inbound::Endpoint;
 use crate::outbound::Letter;
 use crate::telemetry::metrics::{self, Page, Port};
@@ -23,6 +23,8 @@ use crate::webhooks::Notice;
 pub struct Meters {
     /// Queued work.
     pub work: Dispatcher<Item>,
+    /// What is given up.
+    pub burial: Burial,
     /// Committed events.
     pub events: Arc<metrics::Events>,
     /// The store's commits.
@@ -250,8 +252,14 @@ impl Operations for Process {
                 self.outbound.answers().await,
                 self.webhooks.answers().await,
                 self.meters.work.answers().await,
+                self.meters.burial.answers().await,
             );
-            [("outbound", answers.0), ("webhooks", answers.1), ("work", answers.2)]
+            [
+                ("outbound", answers.0),
+                ("webhooks", answers.1),
+                ("work", answers.2),
+                ("dead letters", answers.3),
+            ]
         };
         match tokio::time::timeout(Duration::from_secs(5), workers).await {
             // A drained worker has ended as it should.

@@ -327,6 +327,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
         workers.webhooks.clone(),
         Meters {
             work: workers.work.clone(),
+            burial: workers.burial.clone(),
             events: crew.counts.clone(),
             commits: store.commits(),
             clock: clock.clone(),

@@ -48,9 +48,12 @@ impl Burial {
 
     /// Resolves when everything handed over so far is written.
     pub async fn drain(&self) {
+        self.answers().await;
+    }
+
+    /// Whether the task is alive and gets round to what it is told; it may take a while to find out.
+    pub async fn answers(&self) -> bool {
         let (done, drained) = oneshot::channel();
-        if self.0.send(Order::Drain(done)).is_ok() {
-            let _ = drained.await;
-        }
+        self.0.send(Order::Drain(done)).is_ok() && drained.await.is_ok()
     }
 }
