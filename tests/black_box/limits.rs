@@ -149,7 +149,7 @@ async fn a_websocket_that_sends_too_much_is_told_to_come_back() {
     let port = crate::support::free_port().to_string();
     let options =
         ["-it", "ws", "127.0.0.1", &port, "--max-rate-per-address", "2/h", "--max-websockets-didcomm", "2"];
-    let agent = Agent::start("sockets", &options).await;
+    let _agent = Agent::start("sockets", &options).await;
     let url = format!("ws://127.0.0.1:{port}/");
     let (mut first, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
     for _ in 0..3 {
