@@ -199,29 +199,17 @@ pub fn answered(record: &Exchange, kind: Kind) -> bool {
 
 /// Applies an input to a record ([`State::Start`]: a new one).
 pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
-    use Effect::{Notify, Remove, Save, Send, SendAck, SendReport};
-    let unexpected = Refusal::Unexpected { role: record.role, state: record.state };
-    let state = record.state;
     let effects = match input {
-        Input::Begin { state: first, proposal, offer, request, send } => {
+        Input::Begin { state, proposal, offer, request, send } => {
             may(&record, Kind::Proposal)?;
             (record.cred_proposal, record.cred_offer, record.cred_request) = (proposal, offer, request);
-            record.state = first;
-            match (send, first) {
-                (true, State::ProposalSent) => vec![Send(Kind::Proposal), Save, Notify],
-                (true, State::RequestSent) => vec![Send(Kind::Request), Save, Notify],
-                (true, _) => vec![Send(Kind::Offer), Save, Notify],
-                (false, _) => vec![Save, Notify],
-            }
+            begin(&mut record, state, send)
         }
         Input::Offer { counter, offer } => {
             may(&record, Kind::Offer)?;
-            if counter.is_some() {
-                record.cred_proposal = counter;
-            }
+            record.cred_proposal = counter.or(record.cred_proposal.take());
             record.cred_offer = Some(offer);
-            record.state = State::OfferSent;
-            vec![Send(Kind::Offer), Save, Notify]
+            send(&mut record, Kind::Offer, State::OfferSent)
         }
         Input::Request { request, flags } => {
             may(&record, Kind::Request)?;
@@ -230,125 +218,174 @@ pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
                 record.auto_remove = Some(auto_remove);
                 record.auto_remove_on_failure = on_failure;
             }
-            record.state = State::RequestSent;
-            vec![Send(Kind::Request), Save, Notify]
+            send(&mut record, Kind::Request, State::RequestSent)
         }
         Input::Issue { credential } => {
             may(&record, Kind::Issue)?;
             record.cred_issue = Some(credential);
-            record.state = State::CredentialIssued;
-            vec![Send(Kind::Issue), Save, Notify]
+            send(&mut record, Kind::Issue, State::CredentialIssued)
         }
         Input::Store => {
             may_store(&record)?;
             record.state = State::Done;
-            removing(vec![SendAck, Save, Notify], record.auto_remove)
+            removing(vec![Effect::SendAck, Effect::Save, Effect::Notify], record.auto_remove)
         }
-        Input::Report { error } => {
-            record.error_msg = Some(error);
-            match state {
-                State::Start => return Err(unexpected),
-                State::Abandoned => vec![SendReport, Save],
-                _ => {
-                    record.state = State::Abandoned;
-                    vec![SendReport, Save, Notify]
-                }
-            }
-        }
-        Input::Fail { error, abandon } => {
-            record.error_msg = Some(error);
-            match state {
-                State::Start => return Err(unexpected),
-                _ if !abandon => vec![Save],
-                _ => {
-                    record.state = State::Abandoned;
-                    vec![SendReport, Save, Notify]
-                }
-            }
-        }
-        Input::ProposalReceived(proposal) => match (record.role, state) {
-            (Role::Issuer, State::Start) => {
-                record.cred_proposal = Some(proposal);
-                record.state = State::ProposalReceived;
-                vec![Save, Notify]
-            }
-            (Role::Issuer, State::ProposalReceived) if same(&record.cred_proposal, &proposal) => Vec::new(),
-            (Role::Issuer, State::ProposalReceived) => {
-                record.cred_proposal = Some(proposal);
-                vec![Save]
-            }
-            (Role::Issuer, State::OfferSent) if same(&record.cred_proposal, &proposal) => {
-                vec![Send(Kind::Offer)]
-            }
-            (Role::Issuer, State::OfferSent) => {
-                record.cred_proposal = Some(proposal);
-                record.state = State::ProposalReceived;
-                vec![Save, Notify]
-            }
-            (Role::Issuer, _) => Vec::new(),
-            _ => return Err(unexpected),
-        },
-        Input::OfferReceived(offer) => match (record.role, state) {
-            (Role::Holder, State::Start | State::ProposalSent) => {
-                record.cred_offer = Some(offer);
-                record.state = State::OfferReceived;
-                vec![Save, Notify]
-            }
-            (Role::Holder, State::OfferReceived) if same(&record.cred_offer, &offer) => Vec::new(),
-            (Role::Holder, State::OfferReceived) => {
-                record.cred_offer = Some(offer);
-                vec![Save]
-            }
-            (Role::Holder, State::RequestSent) if same(&record.cred_offer, &offer) => {
-                vec![Send(Kind::Request)]
-            }
-            (Role::Holder, _) => Vec::new(),
-            _ => return Err(unexpected),
-        },
-        Input::RequestReceived(request) => match (record.role, state) {
-            (Role::Issuer, State::Start | State::OfferSent) => {
-                record.cred_request = Some(request);
-                record.state = State::RequestReceived;
-                vec![Save, Notify]
-            }
-            (Role::Issuer, State::RequestReceived | State::CredentialRevoked) => Vec::new(),
-            (Role::Issuer, State::CredentialIssued | State::Done) => vec![Send(Kind::Issue)],
-            _ => return Err(unexpected),
-        },
-        Input::CredentialReceived(credential) => match (record.role, state) {
-            (Role::Holder, State::RequestSent) => {
-                record.cred_issue = Some(credential);
-                record.state = State::CredentialReceived;
-                vec![Save, Notify]
-            }
-            (Role::Holder, State::CredentialReceived) => Vec::new(),
-            (Role::Holder, State::Done) => vec![SendAck],
-            _ => return Err(unexpected),
-        },
-        Input::AckReceived => match (record.role, state) {
-            (Role::Issuer, State::CredentialIssued) => {
-                record.state = State::Done;
-                removing(vec![Save, Notify], record.auto_remove)
-            }
-            (Role::Issuer, State::Done | State::CredentialRevoked) => Vec::new(),
-            _ => return Err(unexpected),
-        },
-        Input::ReportReceived { error } => match state {
-            State::Start => return Err(unexpected),
-            State::Done | State::CredentialRevoked => Vec::new(),
-            State::Abandoned => {
-                record.error_msg = Some(error);
-                vec![Save]
-            }
-            _ => {
-                record.error_msg = Some(error);
-                record.state = State::Abandoned;
-                removing(vec![Save, Notify], record.auto_remove_on_failure)
-            }
-        },
+        Input::Report { error } => report(&mut record, error)?,
+        Input::Fail { error, abandon } => fail(&mut record, error, abandon)?,
+        Input::ProposalReceived(proposal) => proposal_received(&mut record, proposal)?,
+        Input::OfferReceived(offer) => offer_received(&mut record, offer)?,
+        Input::RequestReceived(request) => request_received(&mut record, request)?,
+        Input::CredentialReceived(credential) => credential_received(&mut record, credential)?,
+        Input::AckReceived => ack_received(&mut record)?,
+        Input::ReportReceived { error } => report_received(&mut record, error)?,
     };
-    debug_assert!(effects.is_empty() || effects.iter().any(|e| *e != Remove));
+    debug_assert!(effects.is_empty() || effects.iter().any(|e| *e != Effect::Remove));
     Ok(Step { record, effects })
+}
+
+type Effects = Vec<Effect>;
+
+fn unexpected(record: &Exchange) -> Refusal {
+    Refusal::Unexpected { role: record.role, state: record.state }
+}
+
+/// The record moves on, and the controller is told.
+fn go(record: &mut Exchange, state: State) -> Effects {
+    record.state = state;
+    vec![Effect::Save, Effect::Notify]
+}
+
+/// The record moves on with a message of ours.
+fn send(record: &mut Exchange, kind: Kind, state: State) -> Effects {
+    record.state = state;
+    vec![Effect::Send(kind), Effect::Save, Effect::Notify]
+}
+
+fn begin(record: &mut Exchange, first: State, sent: bool) -> Effects {
+    match first {
+        _ if !sent => go(record, first),
+        State::ProposalSent => send(record, Kind::Proposal, first),
+        State::RequestSent => send(record, Kind::Request, first),
+        _ => send(record, Kind::Offer, first),
+    }
+}
+
+/// We give up and say so; also once more where that is over already.
+fn report(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
+    match record.state {
+        State::Start => Err(unexpected(record)),
+        State::Abandoned => {
+            record.error_msg = Some(error);
+            Ok(vec![Effect::SendReport, Effect::Save])
+        }
+        _ => Ok(abandon(record, error)),
+    }
+}
+
+fn fail(record: &mut Exchange, error: String, ends: bool) -> Result<Effects, Refusal> {
+    match record.state {
+        State::Start => Err(unexpected(record)),
+        _ if ends => Ok(abandon(record, error)),
+        _ => {
+            record.error_msg = Some(error);
+            Ok(vec![Effect::Save])
+        }
+    }
+}
+
+fn abandon(record: &mut Exchange, error: String) -> Effects {
+    record.error_msg = Some(error);
+    record.state = State::Abandoned;
+    vec![Effect::SendReport, Effect::Save, Effect::Notify]
+}
+
+/// Issuer.
+fn proposal_received(record: &mut Exchange, proposal: Stored) -> Result<Effects, Refusal> {
+    let repeat = same(&record.cred_proposal, &proposal);
+    match (record.role, record.state) {
+        (Role::Issuer, State::ProposalReceived) if repeat => Ok(Vec::new()),
+        (Role::Issuer, State::OfferSent) if repeat => Ok(vec![Effect::Send(Kind::Offer)]),
+        (Role::Issuer, State::ProposalReceived) => {
+            record.cred_proposal = Some(proposal);
+            Ok(vec![Effect::Save])
+        }
+        (Role::Issuer, State::Start | State::OfferSent) => {
+            record.cred_proposal = Some(proposal);
+            Ok(go(record, State::ProposalReceived))
+        }
+        (Role::Issuer, _) => Ok(Vec::new()),
+        _ => Err(unexpected(record)),
+    }
+}
+
+/// Holder.
+fn offer_received(record: &mut Exchange, offer: Stored) -> Result<Effects, Refusal> {
+    let repeat = same(&record.cred_offer, &offer);
+    match (record.role, record.state) {
+        (Role::Holder, State::OfferReceived) if repeat => Ok(Vec::new()),
+        (Role::Holder, State::RequestSent) if repeat => Ok(vec![Effect::Send(Kind::Request)]),
+        (Role::Holder, State::OfferReceived) => {
+            record.cred_offer = Some(offer);
+            Ok(vec![Effect::Save])
+        }
+        (Role::Holder, State::Start | State::ProposalSent) => {
+            record.cred_offer = Some(offer);
+            Ok(go(record, State::OfferReceived))
+        }
+        (Role::Holder, _) => Ok(Vec::new()),
+        _ => Err(unexpected(record)),
+    }
+}
+
+/// Issuer.
+fn request_received(record: &mut Exchange, request: Stored) -> Result<Effects, Refusal> {
+    match (record.role, record.state) {
+        (Role::Issuer, State::Start | State::OfferSent) => {
+            record.cred_request = Some(request);
+            Ok(go(record, State::RequestReceived))
+        }
+        (Role::Issuer, State::RequestReceived | State::CredentialRevoked) => Ok(Vec::new()),
+        (Role::Issuer, State::CredentialIssued | State::Done) => Ok(vec![Effect::Send(Kind::Issue)]),
+        _ => Err(unexpected(record)),
+    }
+}
+
+/// Holder.
+fn credential_received(record: &mut Exchange, credential: Stored) -> Result<Effects, Refusal> {
+    match (record.role, record.state) {
+        (Role::Holder, State::RequestSent) => {
+            record.cred_issue = Some(credential);
+            Ok(go(record, State::CredentialReceived))
+        }
+        (Role::Holder, State::CredentialReceived) => Ok(Vec::new()),
+        (Role::Holder, State::Done) => Ok(vec![Effect::SendAck]),
+        _ => Err(unexpected(record)),
+    }
+}
+
+/// Issuer.
+fn ack_received(record: &mut Exchange) -> Result<Effects, Refusal> {
+    match (record.role, record.state) {
+        (Role::Issuer, State::CredentialIssued) => Ok(removing(go(record, State::Done), record.auto_remove)),
+        (Role::Issuer, State::Done | State::CredentialRevoked) => Ok(Vec::new()),
+        _ => Err(unexpected(record)),
+    }
+}
+
+/// Either.
+fn report_received(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
+    match record.state {
+        State::Start => Err(unexpected(record)),
+        State::Done | State::CredentialRevoked => Ok(Vec::new()),
+        State::Abandoned => {
+            record.error_msg = Some(error);
+            Ok(vec![Effect::Save])
+        }
+        _ => {
+            record.error_msg = Some(error);
+            Ok(removing(go(record, State::Abandoned), record.auto_remove_on_failure))
+        }
+    }
 }
 
 fn removing(mut effects: Vec<Effect>, remove: Option<bool>) -> Vec<Effect> {
