@@ -334,8 +334,11 @@ pub async fn start(config: Config) -> Result<(), StartError> {
         },
         stopping,
     ));
-    let (servers, doors) = start_servers(&config, &agent, &endpoint, &process)?;
+    // Before anything new: rows are added to the workers once and in their order.
     workers.resume(&store, &crew).await?;
+    agent.take_all_parked().await;
+    let (servers, doors) = start_servers(&config, &agent, &endpoint, &process)?;
+    workers.go();
     if let Some(most) = config.delivery.delay_notice {
         delivery::delay::watch(agent.clone(), most);
     }
@@ -374,6 +377,13 @@ impl Delivery {
             tracing::info!(left, "going on with what an earlier run left");
         }
         Ok(())
+    }
+
+    /// Peers can reach us: what waits may go.
+    fn go(&self) {
+        self.work.go();
+        self.outbound.go();
+        self.webhooks.go();
     }
 
     fn drains(&self) -> Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>> {

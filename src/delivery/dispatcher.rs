@@ -143,6 +143,7 @@ enum Event<T> {
     Jobs(Vec<Job<T>>),
     Tried(i64, (String, String), Outcome),
     Drain(tokio::sync::oneshot::Sender<()>),
+    Go,
     Ping(tokio::sync::oneshot::Sender<()>),
     Look(Vec<i64>, tokio::sync::oneshot::Sender<HashMap<i64, Standing>>),
 }
@@ -193,7 +194,7 @@ impl<T> Clone for Dispatcher<T> {
 }
 
 impl<T: Send + Sync + 'static> Dispatcher<T> {
-    /// Starts the task. `concurrency`: tries at once per endpoint.
+    /// Starts the task. It takes jobs and tries none before [`Dispatcher::go`]. `concurrency`: tries at once per endpoint.
     pub fn start<C>(courier: Arc<C>, concurrency: usize, backoff: Backoff, entropy: Arc<dyn Entropy>) -> Self
     where
         C: Courier<Content = T>,
@@ -210,6 +211,7 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
             timers: BTreeMap::new(),
             events: events.clone(),
             figures: figures.clone(),
+            going: false,
             draining: None,
         };
         #[expect(
@@ -225,6 +227,11 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
         self.figures.waiting.fetch_add(jobs.len() as u64, Ordering::Relaxed);
         // The task ends only with the process.
         let _ = self.events.send(Event::Jobs(jobs));
+    }
+
+    /// From now on jobs are tried: what an earlier run left has been added, before anything new.
+    pub fn go(&self) {
+        let _ = self.events.send(Event::Go);
     }
 
     /// Figures for status and metrics.
@@ -287,6 +294,7 @@ struct Board<C: Courier> {
     timers: BTreeMap<(Instant, i64), (String, Option<String>)>,
     events: mpsc::UnboundedSender<Event<C::Content>>,
     figures: Arc<Figures>,
+    going: bool,
     draining: Option<tokio::sync::oneshot::Sender<()>>,
 }
 
@@ -305,6 +313,11 @@ impl<C: Courier> Board<C> {
                 None => return,
                 Some(Event::Jobs(jobs)) => self.take(jobs),
                 Some(Event::Tried(id, lane, outcome)) => self.tried(id, lane, outcome),
+                Some(Event::Go) => {
+                    self.going = true;
+                    let endpoints: Vec<String> = self.endpoints.keys().cloned().collect();
+                    endpoints.iter().for_each(|endpoint| self.pump(endpoint));
+                }
                 Some(Event::Drain(done)) => self.draining = Some(done),
                 Some(Event::Ping(pong)) => {
                     let _ = pong.send(());
@@ -353,7 +366,7 @@ impl<C: Courier> Board<C> {
 
     /// Starts what may go to an endpoint now.
     fn pump(&mut self, endpoint: &str) {
-        if self.draining.is_some() {
+        if !self.going || self.draining.is_some() {
             return;
         }
         let now = Instant::now();

@@ -66,6 +66,7 @@ impl Stage {
             most_tries,
         });
         let dispatcher = Dispatcher::start(script.clone(), 2, Backoff::default(), Arc::new(Whole));
+        dispatcher.go();
         Self { script, dispatcher, log }
     }
 
@@ -245,4 +246,24 @@ async fn what_waited_too_long_behind_a_probe_is_given_up_with_it() {
     stage.dispatcher.add(vec![job(1, "c", None), tried, job(3, "c", None)]);
     assert_eq!(stage.lines(2).await, ["1 at 0", "2 dead"], "though it is not its turn");
     assert_eq!(stage.dispatcher.figures().waiting.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_goes_before_all_that_was_left_is_there() {
+    let (sender, mut log) = mpsc::unbounded_channel();
+    let script = Script {
+        answers: Mutex::default(),
+        log: sender,
+        began: Instant::now(),
+        held_back: Mutex::default(),
+        most_tries: 9,
+    };
+    let dispatcher = Dispatcher::start(Arc::new(script), 2, Backoff::default(), Arc::new(Whole));
+    dispatcher.add(vec![job(1, "c", None), Job { endpoint: "http://other".into(), ..job(2, "c", None) }]);
+    assert!(dispatcher.answers().await);
+    assert!(log.try_recv().is_err());
+    dispatcher.go();
+    let mut lines = vec![log.recv().await.unwrap(), log.recv().await.unwrap()];
+    lines.sort();
+    assert_eq!(lines, ["1 at 0", "2 at 0"]);
 }

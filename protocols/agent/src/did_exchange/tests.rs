@@ -5,6 +5,7 @@ use super::state::{Input, Role, Send, State, Step, step};
 use super::{accept_invitation, accept_request, create_request, reject};
 use crate::engine::{Kind, Protocol, ReceiveError};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
+use crate::ports::Store as _;
 use crate::ports::store::Queue;
 use crate::testing::{Party, World};
 use crate::trust_ping::{SendPing, send_ping};
@@ -541,14 +542,20 @@ fn what_was_parked_is_handled_after_a_kill() {
     crate::testing::now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
     holder.receive(&issuer.pack(&issuer.take_messages().remove(0)));
     let run = || crate::engine::Agent::new(holder.parts(), protocols());
+    let start = |agent: &crate::engine::Agent| {
+        crate::testing::now(async {
+            agent.resume().await.unwrap();
+            agent.take_all_parked().await;
+        });
+    };
     // A start while the connection isn't ready changes nothing.
-    crate::testing::now(run().resume()).unwrap();
+    start(&run());
     assert_eq!(world.queue_len("holder", Queue::Parked), 1);
     // This one makes the connection ready, and knows nothing of what is parked.
     crate::testing::now(run().receive(&issuer.pack(&response), false)).unwrap();
     assert_eq!(world.queue_len("holder", Queue::Parked), 1);
     holder.take_messages();
-    crate::testing::now(run().resume()).unwrap();
+    start(&run());
     assert_eq!(world.queue_len("holder", Queue::Parked), 0);
     assert_eq!(
         holder.take_messages()[0].message["@type"],
@@ -574,7 +581,7 @@ fn messages_that_overtake_the_handshake() {
     assert!(holder.take_messages().is_empty());
     assert_eq!(world.queue_len("holder", Queue::Parked), 1);
     holder.receive(&issuer.pack(&response));
-    assert_eq!(world.queue_len("holder", Queue::Parked), 0);
+    assert_eq!((holder.work(), world.queue_len("holder", Queue::Parked)), (1, 0));
     let sent = holder.take_messages();
     let kinds: Vec<&str> = sent.iter().map(|m| m.message["@type"].as_str().unwrap()).collect();
     assert_eq!(
@@ -587,6 +594,94 @@ fn messages_that_overtake_the_handshake() {
     assert_eq!(only_connection(issuer)["state"], "active");
     assert!(issuer.receive(&holder.pack(&sent[0])).rejection.is_none());
     assert_eq!(states(issuer, "connections"), ["invitation", "request", "response", "active"]);
+}
+
+/// A holder whose connection isn't ready, the response that makes it so, and so many pings that came before.
+fn overtaken(world: &World, pings: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    receive(world, holder, &invite(issuer, handshake(&["didexchange/1.1"], true)), true);
+    issuer.receive(&holder.pack(&holder.take_messages().remove(0)));
+    let response = issuer.pack(&issuer.take_messages().remove(0));
+    let conn_id = issuer.store.dump("connection")[0].0.clone();
+    let ping = |_| {
+        let ping = SendPing { conn_id: conn_id.clone(), comment: None };
+        crate::testing::now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+        issuer.pack(&issuer.take_messages().remove(0))
+    };
+    (response, (0..pings).map(ping).collect())
+}
+
+fn answers(party: &Party) -> usize {
+    let kinds = party.take_messages();
+    kinds.iter().filter(|m| m.message["@type"].as_str().unwrap().ends_with("ping_response")).count()
+}
+
+#[test]
+fn what_is_parked_outlives_a_store_that_fails_and_a_process_that_dies() {
+    for dies in [false, true] {
+        let world = World::new(&["issuer", "holder"], protocols);
+        let holder = world.party("holder");
+        let (response, pings) = overtaken(&world, 2);
+        pings.iter().for_each(|ping| assert!(holder.receive(ping).rejection.is_none()));
+        holder.receive(&response);
+        holder.take_messages();
+        let work = crate::testing::now(holder.store.items(Queue::Work, 0, 9)).unwrap().remove(0);
+        holder.store.fail(true);
+        let failed = crate::testing::now(holder.agent.work(&work)).unwrap_err();
+        assert_eq!(failed.kind, Kind::Unavailable);
+        holder.store.fail(false);
+        assert_eq!(world.queue_len("holder", Queue::Parked), 2);
+        if dies {
+            let next = crate::engine::Agent::new(holder.parts(), protocols());
+            crate::testing::now(async {
+                next.resume().await.unwrap();
+                next.take_all_parked().await;
+            });
+        } else {
+            assert_eq!(holder.work(), 1);
+        }
+        assert_eq!((answers(holder), world.queue_len("holder", Queue::Parked)), (2, 0), "dies: {dies}");
+        // The work of the one that died finds nothing left to do.
+        holder.work();
+        assert_eq!(answers(holder), 0);
+    }
+}
+
+#[test]
+fn what_still_waits_stays_parked_at_the_start() {
+    let world = World::new(&["issuer", "holder"], protocols);
+    let holder = world.party("holder");
+    let (response, pings) = overtaken(&world, 1);
+    holder.receive(&pings[0]);
+    let next = crate::engine::Agent::new(holder.parts(), protocols());
+    let due = |_| crate::testing::now(holder.store.items(Queue::Parked, 0, 9)).unwrap()[0].due;
+    let before = due(());
+    crate::testing::now(async {
+        next.resume().await.unwrap();
+        next.take_all_parked().await;
+    });
+    assert_eq!(
+        (due(()), world.queue_len("holder", Queue::Parked)),
+        (before, 1),
+        "no longer than it was to wait"
+    );
+    crate::testing::now(next.receive(&response, false)).unwrap();
+    holder.work();
+    assert_eq!(answers(holder), 1);
+}
+
+#[test]
+fn senders_of_too_many_early_messages_are_told_to_come_again() {
+    let world = World::new(&["issuer", "holder"], protocols);
+    let holder = world.party("holder");
+    let (response, pings) = overtaken(&world, 17);
+    pings[..16].iter().for_each(|ping| assert!(holder.receive(ping).rejection.is_none()));
+    let refused = crate::testing::now(holder.agent.receive(&pings[16], false));
+    assert!(matches!(refused, Err(ReceiveError::Unavailable(_))));
+    holder.receive(&response);
+    holder.work();
+    assert!(holder.receive(&pings[16]).rejection.is_none());
+    assert_eq!(answers(holder), 17);
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use chancery_did::{KeyType, PublicKey, SecretKey};
+use chancery_did::SecretKey;
 use chancery_didcomm::message::MessageType;
 use chancery_didcomm::v1::SharedSecrets;
 use chancery_jsonld::Processor;
 use tracing::Instrument;
 use tracing::field::Empty;
 
+use super::parking::PARKED;
 use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
 use crate::connection::Directory;
 use crate::edge::Edge;
@@ -275,7 +276,12 @@ impl Agent {
         }
         for verkey in unpark {
             // What was parked has nothing to do with the call that it waited for.
-            Self { whole: self.whole.clone(), claim: None }.take_parked(tenant, &verkey).await;
+            let agent = Self { whole: self.whole.clone(), claim: None };
+            if agent.parked().contains_key(&verkey)
+                && let Err(error) = agent.take_parked(tenant, &verkey).await
+            {
+                tracing::warn!(%tenant, %error, "what was parked is handled after the next start");
+            }
         }
     }
 
@@ -339,27 +345,17 @@ impl Agent {
         self.whole.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what has to be known from the start on: which keys have parked envelopes. Handles those whose connection became
-    /// ready just before an earlier run was killed.
+    /// Reads what has to be known from the start on: which keys have parked envelopes. [`Agent::take_all_parked`] follows.
     pub async fn resume(&self) -> Result<(), AgentError> {
-        let mut keys = std::collections::HashSet::new();
         let mut after = 0;
         loop {
             let items = self.store().items(Queue::Parked, after, 500).await?;
-            let Some(last) = items.last() else { break };
+            let Some(last) = items.last() else { return Ok(()) };
             after = last.seq;
             for item in &items {
                 self.parked().entry(item.lane.clone()).or_default().push(item.due);
-                keys.insert((item.tenant.clone(), item.lane.clone()));
             }
         }
-        for (tenant, verkey) in keys {
-            let Ok(key) = PublicKey::from_base58(KeyType::Ed25519, &verkey) else { continue };
-            if !self.directory().awaits_connection(&mut self.unit(&tenant), &key).await? {
-                self.take_parked(&tenant, &verkey).await;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -370,6 +366,11 @@ impl Agent {
     pub async fn work(&self, item: &Item) -> Result<(), AgentError> {
         let work: super::Work = serde_json::from_slice(&item.value)
             .map_err(|e| AgentError::internal("queue-unreadable", format!("queue row {}: {e}", item.seq)))?;
+        if work.protocol == PARKED {
+            self.take_parked(&item.tenant, work.detail.as_str().unwrap_or_default()).await?;
+            self.store().lazily(&item.tenant, vec![crate::ports::store::Op::Dequeue(item.seq)]);
+            return Ok(());
+        }
         let protocol = self.whole.protocols.iter().find(|p| p.name() == work.protocol).ok_or_else(|| {
             AgentError::internal("queue-unreadable", format!("no protocol {} for queued work", work.protocol))
         })?;

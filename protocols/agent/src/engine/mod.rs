@@ -5,6 +5,7 @@ mod agent;
 mod derived;
 mod error;
 mod message;
+mod parking;
 mod protocol;
 mod receive;
 mod record;

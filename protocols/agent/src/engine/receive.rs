@@ -7,16 +7,14 @@ use chancery_did::{KeyType, PublicKey};
 use chancery_didcomm::message::{Message, MessageType, ReturnRoute, Thread, Version};
 use chancery_didcomm::{self as didcomm, BodyError, Unpacked};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Target, Unit};
 use crate::edge::{Misshapen, Place};
 use crate::ports::Tenant;
-use crate::ports::store::{CommitError, Item, NewItem, Op, Queue};
-
-const MOST_PARKED_PER_KEY: usize = 16;
-const MOST_PARKED_KEYS: usize = 4096;
+use crate::ports::store::{CommitError, Guard, Item, Op, Queue, Seq};
 
 /// What became of a message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +84,22 @@ struct Opened {
     recipient: Option<PublicKey>,
 }
 
+impl Opened {
+    /// A message without `@id` gets one from its envelope, so that a second delivery of the same envelope is known. The nonce in
+    /// an envelope is fresh: two messages that say the same have two ids.
+    fn ensure_id(&mut self, agent: &Agent, body: &[u8]) {
+        let packed = self.recipient.is_some();
+        Arc::make_mut(&mut self.message).ensure_id(|| {
+            if !packed {
+                return agent.new_id();
+            }
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&Sha256::digest(body)[..16]);
+            uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+        });
+    }
+}
+
 impl Agent {
     /// Takes one message from a transport. `session`: the transport can carry an answer back to the sender.
     pub async fn receive(&self, body: &[u8], session: bool) -> Result<Receipt, ReceiveError> {
@@ -94,7 +108,7 @@ impl Agent {
         let opened = self.open(&tenant, body).await.inspect_err(ReceiveError::log);
         let opened = match opened? {
             Ok(mut opened) => {
-                Arc::make_mut(&mut opened.message).ensure_id(|| self.new_id());
+                opened.ensure_id(self, body);
                 opened
             }
             Err(rejection) => {
@@ -113,7 +127,7 @@ impl Agent {
         );
         self.trace().adopt(&span, None);
         let handled = async {
-            let outcome = self.handle(&tenant, body, opened, session).await;
+            let outcome = self.handle(&tenant, body, opened, session, None).await;
             match &outcome {
                 Ok(Receipt { rejection: Some(rejection), .. }) => rejection.log(),
                 Ok(_) => {}
@@ -187,15 +201,20 @@ impl Agent {
         body: &[u8],
         opened: Opened,
         session: bool,
+        parked: Option<Seq>,
     ) -> Result<Receipt, ReceiveError> {
         let mut attempt = 0;
         loop {
             let mut unit = self.unit(tenant);
-            let outcome = self.understand(&mut unit, body, &opened).await;
+            let outcome = self.understand(&mut unit, body, &opened, parked.is_some()).await;
             let (rejection, sender, route) = match outcome {
                 Ok(outcome) => outcome,
                 Err(e) => return Err(unavailable(e)),
             };
+            if let Some(seq) = parked {
+                unit.guard(Guard::Queued(seq, Queue::Parked));
+                unit.op(Op::Dequeue(seq));
+            }
             let mut lease = |outbound: &Outbound| {
                 session
                     && sender.as_ref().is_some_and(|s| outbound.target.recipient_keys.first() == Some(s))
@@ -214,6 +233,8 @@ impl Agent {
                     }
                     return Ok(Receipt { replies, rejection });
                 }
+                // Somebody else has handled it.
+                Err(CommitError::Conflict(row)) if row.category == "queue" => return Ok(Receipt::default()),
                 Err(CommitError::Conflict(_)) if attempt < 50 => attempt += 1,
                 Err(error) => return Err(unavailable(error.into())),
             }
@@ -226,6 +247,7 @@ impl Agent {
         unit: &mut Unit<'_>,
         body: &[u8],
         opened: &Opened,
+        parked: bool,
     ) -> Result<(Option<Rejection>, Option<String>, ReturnRoute), AgentError> {
         let message = &opened.message;
         let sender = opened.sender.as_ref().map(PublicKey::base58);
@@ -271,7 +293,10 @@ impl Agent {
             }
             Err(HandlerError::Dropped { reason, detail }) => {
                 unit.start_over();
-                if received.connection.is_none() && self.park(unit, body, &received).await? {
+                if parked && received.connection.is_none() && self.waits(unit, &received).await? {
+                    return Err(AgentError::unavailable("the connection is not ready yet"));
+                }
+                if !parked && received.connection.is_none() && self.park(unit, body, &received).await? {
                     return result(None);
                 }
                 result(Some(Rejection::NotAccepted(reason, detail)))
@@ -338,58 +363,24 @@ impl Agent {
         Ok(())
     }
 
-    /// Keeps an envelope for a key of ours whose connection isn't ready yet (DECISIONS 4).
-    async fn park(&self, unit: &mut Unit<'_>, body: &[u8], received: &Received) -> Result<bool, AgentError> {
-        let (Some(_), Some(recipient)) = (&received.sender, &received.recipient) else { return Ok(false) };
-        if matches!(received.message.message_type().protocol(), "didexchange" | "out-of-band")
-            || !self.directory().awaits_connection(unit, recipient).await?
-        {
-            return Ok(false);
-        }
-        let lane = recipient.base58();
-        let due = unit.now().plus_millis(unit.settings().parked_seconds.saturating_mul(1000));
-        {
-            let mut parked = self.parked();
-            let most_keys = parked.len() >= MOST_PARKED_KEYS && !parked.contains_key(&lane);
-            let waiting = parked.entry(lane.clone()).or_default();
-            waiting.retain(|until| *until > unit.now());
-            if most_keys || waiting.len() >= MOST_PARKED_PER_KEY {
-                return Ok(false);
+    /// Handles a parked envelope; its row goes in the same commit.
+    ///
+    /// Errors: a transient fault of ours, or its connection isn't ready yet: the row stays.
+    pub(super) async fn receive_parked(&self, item: &Item) -> Result<(), ReceiveError> {
+        let outcome = match self.open(&item.tenant, &item.value).await? {
+            Ok(mut opened) => {
+                opened.ensure_id(self, &item.value);
+                self.handle(&item.tenant, &item.value, opened, false, Some(item.seq)).await?.rejection
             }
-            waiting.push(due);
-        }
-        unit.op(Op::Enqueue(NewItem { queue: Queue::Parked, lane, due, value: body.to_vec() }));
-        Ok(true)
-    }
-
-    /// Handles what was parked for a key whose connection has become ready.
-    pub(super) async fn take_parked(&self, tenant: &Tenant, verkey: &str) {
-        if self.parked().remove(verkey).is_none() {
-            return;
-        }
-        let mut after = 0;
-        while let Ok(items) = self.store().items(Queue::Parked, after, 500).await {
-            let Some(last) = items.last() else { return };
-            after = last.seq;
-            for item in items.into_iter().filter(|i| i.lane == verkey && i.tenant == *tenant) {
-                if item.due >= self.clock().now() {
-                    match Box::pin(self.receive(&item.value, false)).await {
-                        Ok(receipt) => {
-                            if let Some(rejection) = receipt.rejection {
-                                tracing::info!(%tenant, ?rejection, "a parked message was not accepted");
-                            }
-                        }
-                        Err(error @ ReceiveError::Unavailable(_)) => {
-                            tracing::warn!(%tenant, %error, "a parked message can't be handled now: it is tried again after the next start");
-                            continue;
-                        }
-                        Err(error) => tracing::warn!(%tenant, %error, "a parked message was lost"),
-                    }
-                }
-                // Only now: a kill in between makes it a repeat, not a loss.
-                self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
+            Err(rejection) => {
+                self.store().lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
+                Some(rejection)
             }
+        };
+        if let Some(rejection) = outcome {
+            rejection.log();
         }
+        Ok(())
     }
 
     /// The target of a base58 key and endpoint: for answers to `~service`.

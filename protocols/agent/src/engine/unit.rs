@@ -337,8 +337,8 @@ impl<'a> Unit<'a> {
         self.work.push(work);
     }
 
-    /// After the commit, handles the messages that were parked for this key of ours (base58).
-    pub fn unpark(&mut self, verkey: &str) {
+    /// Nothing is parked for this key yet; what is by the commit is handled right after it.
+    pub(super) fn unpark_inline(&mut self, verkey: &str) {
         self.unpark.push(verkey.to_owned());
     }
 

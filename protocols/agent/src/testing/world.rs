@@ -191,15 +191,10 @@ impl Party {
     }
 
     /// Runs queued work; how much there was.
-    fn work(&self) -> usize {
+    pub fn work(&self) -> usize {
         let items: Vec<Item> = self.ears.work.lock().unwrap().drain(..).collect();
         for item in &items {
-            let work: crate::engine::Work = serde_json::from_slice(&item.value).unwrap();
-            let protocol = self.agent.protocols().iter().find(|p| p.name() == work.protocol).unwrap();
-            let mut unit = self.agent.unit(&self.tenant);
-            now(protocol.work(&mut unit, &work)).unwrap();
-            unit.op(Op::Dequeue(item.seq));
-            now(unit.commit()).unwrap();
+            now(self.agent.work(item)).unwrap();
         }
         items.len()
     }

@@ -428,3 +428,54 @@ fn what_answers_a_repeat_is_sent_though_the_record_is_further() {
     assert_eq!(outbound.message, stored(&pair, "issuer", "cred_issue"));
     assert!(!now(pair.issuer().agent.answered(&again, &outbound)).unwrap());
 }
+
+#[test]
+fn a_message_without_an_id_is_known_by_its_envelope() {
+    let pair = Pair::new();
+    pair.send_offer(json!({}));
+    let mut outbound = pair.issuer().take_messages().remove(0);
+    outbound.message.as_object_mut().unwrap().remove("@id");
+    let envelope = pair.issuer().pack(&outbound);
+    pair.holder().receive(&envelope);
+    pair.holder().receive(&envelope);
+    assert_eq!((pair.records("holder").len(), pair.states("holder").len()), (1, 1), "delivered twice");
+    // The same words in another envelope are another message.
+    pair.holder().receive(&pair.issuer().pack(&outbound));
+    assert_eq!(pair.records("holder").len(), 2);
+}
+
+#[test]
+fn an_id_names_a_message_of_its_sender_only() {
+    let pair = Pair::new();
+    pair.send_offer(json!({}));
+    let offer = pair.issuer().take_messages().remove(0).message;
+    assert!(pair.deliver("issuer", offer.clone()).rejection.is_none());
+    let (issuer_connection, _) = pair.connect_again();
+    assert!(pair.deliver_over("issuer", &issuer_connection, offer).rejection.is_none());
+    let of = |record: &Value| record["cred_ex_record"]["connection_id"].clone();
+    let records = pair.records("holder");
+    assert_eq!(records.len(), 2);
+    assert_ne!(of(&records[0]), of(&records[1]));
+}
+
+#[test]
+fn a_repeat_with_other_content_changes_nothing() {
+    let pair = Pair::with(kept);
+    exchange(&pair, "send-request");
+    let before = pair.record("holder");
+    let mut offer = stored(&pair, "issuer", "cred_offer");
+    offer["comment"] = "another".into();
+    pair.deliver("issuer", offer);
+    assert_eq!(pair.record("holder"), before);
+
+    pair.on_record("holder", "send-request", &pair.id("holder"), json!({})).unwrap();
+    pair.world.settle();
+    pair.on_record("issuer", "issue", &pair.id("issuer"), json!({})).unwrap();
+    let issued = pair.record("issuer");
+    pair.issuer().take_messages();
+    let mut request = stored(&pair, "holder", "cred_request");
+    request["comment"] = "another".into();
+    pair.deliver("holder", request);
+    assert_eq!(pair.record("issuer"), issued);
+    assert_eq!(pair.issuer().take_messages()[0].message, issued["cred_issue"], "the stored answer again");
+}

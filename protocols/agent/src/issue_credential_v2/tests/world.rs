@@ -33,19 +33,16 @@ impl Pair {
 
     pub fn with(change: impl Fn(&str, &mut Settings)) -> Self {
         let world = World::with(&["issuer", "holder"], protocols, change);
-        let mut dids = Vec::new();
-        for party in &world.parties {
-            let mut unit = party.agent.unit(&party.tenant);
-            let own = wallet::new_peer4(&mut unit, &[&party.endpoint], wallet::Purpose::Connection).unwrap();
-            now(unit.commit()).unwrap();
-            dids.push(own.did);
-        }
-        let issuer_connection = connect(world.party("issuer"), &dids[0], &dids[1], INVITEE);
-        let holder_connection = connect(world.party("holder"), &dids[1], &dids[0], INVITER);
+        let (issuer_connection, holder_connection) = connected(&world);
         let issuer_did = add_key(world.party("issuer"), KeyType::Ed25519, 1);
         add_key(world.party("issuer"), KeyType::P256, 2);
         let holder_did = add_key(world.party("holder"), KeyType::Ed25519, 3);
         Self { world, issuer_connection, holder_connection, issuer_did, holder_did }
+    }
+
+    /// Another connection between the same agents, by other keys: the issuer's and the holder's id of it.
+    pub fn connect_again(&self) -> (String, String) {
+        connected(&self.world)
     }
 
     pub fn issuer(&self) -> &Party {
@@ -150,9 +147,15 @@ impl Pair {
 
     /// Delivers a plain message from one agent to the other over their connection.
     pub fn deliver(&self, from: &str, message: Value) -> crate::engine::Receipt {
-        let (party, connection, to) = match from {
-            "issuer" => (self.issuer(), &self.issuer_connection, self.holder()),
-            _ => (self.holder(), &self.holder_connection, self.issuer()),
+        let connection = if from == "issuer" { &self.issuer_connection } else { &self.holder_connection };
+        self.deliver_over(from, connection, message)
+    }
+
+    /// [`Pair::deliver`] over this connection of the sender's.
+    pub fn deliver_over(&self, from: &str, connection: &str, message: Value) -> crate::engine::Receipt {
+        let (party, to) = match from {
+            "issuer" => (self.issuer(), self.holder()),
+            _ => (self.holder(), self.issuer()),
         };
         let mut unit = party.agent.unit(&party.tenant);
         let message = chancery_didcomm::Message::from_json(message).unwrap();
@@ -169,6 +172,18 @@ pub fn merge(body: &mut Value, more: Value) {
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
     }
+}
+
+fn connected(world: &World) -> (String, String) {
+    let did = |party: &Party| {
+        let mut unit = party.agent.unit(&party.tenant);
+        let own = wallet::new_peer4(&mut unit, &[&party.endpoint], wallet::Purpose::Connection).unwrap();
+        now(unit.commit()).unwrap();
+        own.did
+    };
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    let (first, second) = (did(issuer), did(holder));
+    (connect(issuer, &first, &second, INVITEE), connect(holder, &second, &first, INVITER))
 }
 
 fn connect(party: &Party, my_did: &str, their_did: &str, their_role: &str) -> String {
