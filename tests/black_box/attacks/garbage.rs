@@ -1,5 +1,6 @@
 //! Garbage on the DIDComm port: the sender pays for it, not the agent.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -30,6 +31,20 @@ impl Siege {
     fn on(&self) -> bool {
         !self.over.load(Ordering::SeqCst)
     }
+}
+
+/// Where the attackers run. In life they have machines of their own; here they get the processor time that nobody else wants,
+/// so that what is measured is what the agent does with them.
+fn camp() -> tokio::runtime::Runtime {
+    let yielding = || {
+        if let Ok(thread) = std::fs::read_link("/proc/thread-self") {
+            let id = thread.file_name().unwrap().to_owned();
+            let mut renice = std::process::Command::new("renice");
+            let _ = renice.args(["-n", "19", "-p"]).arg(id).stdout(Stdio::null()).status();
+        }
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().on_thread_start(yielding).build().unwrap()
 }
 
 fn bodies(dice: &mut Dice) -> Vec<Vec<u8>> {
@@ -163,18 +178,19 @@ async fn garbage_costs_its_sender() {
         requests: AtomicUsize::new(0),
         sockets: AtomicUsize::new(0),
     });
+    let camp = camp();
     let mut attackers = Vec::new();
     for _ in 0..2 {
-        attackers.push(tokio::spawn(post(siege.clone(), Dice::of(dice.below(1 << 32)))));
-        attackers.push(tokio::spawn(babble(siege.clone(), Dice::of(dice.below(1 << 32)))));
+        attackers.push(camp.spawn(post(siege.clone(), Dice::of(dice.below(1 << 32)))));
+        attackers.push(camp.spawn(babble(siege.clone(), Dice::of(dice.below(1 << 32)))));
     }
     for _ in 0..200 {
         let body = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n{";
-        attackers.push(tokio::spawn(dawdle(siege.clone(), body, true)));
-        attackers.push(tokio::spawn(dawdle(siege.clone(), b"POST / HT", true)));
+        attackers.push(camp.spawn(dawdle(siege.clone(), body, true)));
+        attackers.push(camp.spawn(dawdle(siege.clone(), b"POST / HT", true)));
     }
     for _ in 0..idle_sockets {
-        attackers.push(tokio::spawn(dawdle(siege.clone(), b"", false)));
+        attackers.push(camp.spawn(dawdle(siege.clone(), b"", false)));
     }
     let attack = Instant::now();
     let over = || attack.elapsed() > Duration::from_secs(seconds);
@@ -192,6 +208,7 @@ async fn garbage_costs_its_sender() {
     for attacker in attackers {
         attacker.await.unwrap();
     }
+    camp.shutdown_background();
 
     let memory = peak_memory(&pair.issuer);
     assert!(memory < MOST_MEMORY, "{memory} MiB");
