@@ -1,5 +1,7 @@
 //! `bench latency`: one exchange at a time, with the disk's fsync timed between them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::BenchError;
@@ -8,6 +10,7 @@ use super::pair::{self, Home, Pair, PairOptions, RAW};
 use super::process::fsync_ms;
 use super::report::{JSON, tell};
 use super::session::Shape;
+use crate::cli::admin_api::AdminApi;
 use crate::cli::usage::Usage;
 use crate::cli::{Failure, block_on_one_thread, failed};
 use crate::config::options::OptionSpec;
@@ -28,6 +31,8 @@ static OPTIONS: &[OptionSpec] = &[
 
 /// Exchanges between two looks at the disk.
 const ROUND: usize = 50;
+/// Calls that time HTTP itself.
+const CALLS: usize = 500;
 
 /// The goal: so many milliseconds, and so many times the fsync.
 const GOAL: (f64, f64) = (3.0, 5.0);
@@ -62,6 +67,7 @@ async fn measure(pair: &Pair, home: &Home, exchanges: usize) -> Result<Value, Be
         }
         latencies.extend(round.latencies);
     }
+    let loopback = loopback(pair).await?;
     latencies.sort_unstable();
     fsyncs.sort_by(f64::total_cmp);
     let fsync = fsyncs.get(fsyncs.len() / 2).copied().unwrap_or_default();
@@ -71,6 +77,20 @@ async fn measure(pair: &Pair, home: &Home, exchanges: usize) -> Result<Value, Be
         "p95_ms": millis(&latencies, 95),
         "p99_ms": millis(&latencies, 99),
         "fsync_ms": rounded(fsync),
+        "loopback_http_ms": millis(&loopback, 50),
         "goal_p50_ms": rounded(GOAL.0 + GOAL.1 * fsync),
     }))
+}
+
+/// What HTTP on this machine takes: the times of calls that do nothing.
+async fn loopback(pair: &Pair) -> Result<Vec<Duration>, BenchError> {
+    let mut issuer = AdminApi::new(pair.issuer.name, &pair.issuer.admin_url(), None)?;
+    let mut taken = Vec::new();
+    for _ in 0..CALLS {
+        let begun = Instant::now();
+        issuer.get("/status/live").await?;
+        taken.push(begun.elapsed());
+    }
+    taken.sort_unstable();
+    Ok(taken)
 }
