@@ -7,6 +7,9 @@
 mod auth;
 mod cors;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod groups;
 mod idempotency;
 mod input;

@@ -73,6 +73,11 @@ impl Drop for Place {
 impl State {
     pub(crate) fn new(api: AdminApi) -> Self {
         let assets = Assets::new(&api.version);
+        Self::with(api, assets)
+    }
+
+    /// With assets that are made already: they take longer than most requests.
+    pub(crate) fn with(api: AdminApi, assets: Assets) -> Self {
         Self { api, assets, keyed: InFlight::default(), requests: Arc::default(), sockets: Arc::default() }
     }
 

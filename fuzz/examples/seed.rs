@@ -23,6 +23,7 @@ fn main() -> Result<(), Problem> {
     for vectors in ["credentials/tests", "did/tests", "didcomm/tests", "jsonld/tests"] {
         seeds.folder(&here.join("../protocols").join(vectors))?;
     }
+    seeds.folder(&here.join("../interop/golden"))?;
     for name in ["CHANCERY_GOLDEN", "CHANCERY_SUITES"] {
         match std::env::var_os(name) {
             Some(folder) => seeds.folder(&PathBuf::from(folder))?,
@@ -104,6 +105,9 @@ impl Seeds {
 
     fn object(&mut self, value: &Value) {
         let has = |name: &str| value.get(name).is_some();
+        if has("method") && has("path") && has("request") {
+            self.request(value);
+        }
         if has("@type") && has("@id") && value["@type"].as_str().is_some_and(|kind| kind.contains('/')) {
             self.message(value);
         }
@@ -132,6 +136,28 @@ impl Seeds {
         }
         if has("protected") && has("ciphertext") {
             self.json("envelope", value);
+        }
+    }
+
+    /// A recorded call of an admin API: request line and body.
+    fn request(&mut self, call: &Value) {
+        let (Some(method), Some(path)) = (call["method"].as_str(), call["path"].as_str()) else { return };
+        let query: Vec<String> = call["query"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| {
+                format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            })
+            .collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        let body = match &call["request"] {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            body => body.to_string(),
+        };
+        if self.forms.insert(("admin_body", format!("{method} {path} {}", form(&call["request"])))) {
+            self.add("admin_body", format!("{method} {path}{query}\n{body}").as_bytes());
         }
     }
 
@@ -196,6 +222,9 @@ impl Seeds {
                 self.add("did", chancery_did::methods::jwk::build(&key).as_bytes());
                 self.add("did", &secret.to_jwk_secret());
             }
+        }
+        for (method, path) in chancery_admin_api::fuzzing::all() {
+            self.add("admin_body", format!("{method} {path}\n{{}}").as_bytes());
         }
         for text in ["2026-01-02T03:04:05.678901Z", "2026-01-02 03:04+0230", "https://didcomm.org/x/1.0/y"] {
             self.add("message", text.as_bytes());

@@ -14,7 +14,8 @@ use flate2::write::GzEncoder;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
+    ("admin_body", crate::target::admin_body::run),
     ("credential", crate::target::credential::run),
     ("did", crate::target::did::run),
     ("envelope", crate::target::envelope::run),

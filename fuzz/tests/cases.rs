@@ -12,6 +12,11 @@ fn run_all(name: &str) {
 }
 
 #[test]
+fn admin_body() {
+    run_all("admin_body");
+}
+
+#[test]
 fn envelope() {
     run_all("envelope");
 }
@@ -23,7 +28,8 @@ fn the_inner_paths_are_reached() {
         read(name).expect("committed inputs").iter().filter(|input| reach(input)).count()
     };
     for (name, reach, least) in [
-        ("envelope", target::envelope::reaches_plaintext as fn(&[u8]) -> bool, 50),
+        ("admin_body", target::admin_body::reaches_command as fn(&[u8]) -> bool, 40),
+        ("envelope", target::envelope::reaches_plaintext, 50),
         ("credential", target::credential::reaches_issue, 5),
     ] {
         let count = reached(name, reach);

@@ -17,6 +17,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What is served as it is.
+#[derive(Clone)]
 pub(crate) struct Assets {
     description: Bytes,
 }
