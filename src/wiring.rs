@@ -1,6 +1,7 @@
 //! Where concrete types meet: the one file that names all of them.
 
 use std::net::{TcpListener, ToSocketAddrs};
+use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,7 +24,8 @@ use crate::live::Live;
 use crate::operations::{Meters, Process};
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
 use crate::resolve::Fetcher;
-use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place, SqliteStore};
+use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place};
+use crate::store::{self, PostgresStore, Server, SqliteStore};
 use crate::telemetry;
 use crate::webhooks::{self, Notice, Notifier, NotifierParts};
 use crate::work::{self, Worker};
@@ -131,12 +133,37 @@ impl Crew {
     }
 }
 
+/// A wallet that is open.
+struct Opened {
+    store: Arc<dyn Store>,
+    commits: Arc<telemetry::metrics::Commits>,
+    /// Ends when nothing can be written any more.
+    died: Pin<Box<dyn Future<Output = String> + Send>>,
+}
+
+fn server_of(database: &config::Database, name: &str) -> Server {
+    let account = |account: &config::Account| store::postgres::Account {
+        name: account.name.clone(),
+        password: zeroize::Zeroizing::new(account.password.expose().to_owned()),
+    };
+    Server {
+        host: database.host.clone(),
+        port: database.port,
+        database: name.to_owned(),
+        account: account(&database.account),
+        admin: database.admin.as_ref().map(account),
+        max_connections: database.max_connections,
+        connect_timeout: database.connect_timeout,
+        tls: database.tls,
+    }
+}
+
 async fn open_store(
     config: &Config,
     create: CreateMode,
     clock: &Arc<SystemClock>,
     entropy: &Arc<SystemEntropy>,
-) -> Result<Arc<SqliteStore>, StartError> {
+) -> Result<Opened, StartError> {
     let wallet = &config.wallet;
     let method = |derivation: config::KeyDerivation| match derivation {
         config::KeyDerivation::Argon2iModerate => KeyMethod::Argon2iMod,
@@ -149,6 +176,7 @@ async fn open_store(
         place: match &wallet.storage {
             Storage::Sqlite(path) => Place::File(path.clone()),
             Storage::Memory => Place::Memory,
+            Storage::Postgres(database) => Place::Server(server_of(database, &wallet.name)),
         },
         key: wallet.pass_key.as_ref().map(secret).unwrap_or_default(),
         method: wallet.pass_key.as_ref().map_or(KeyMethod::None, |k| method(k.derivation)),
@@ -163,7 +191,14 @@ async fn open_store(
         delivered_events: seconds(config.retention.events).saturating_mul(1000),
         dead_letters: seconds(config.retention.dead_letters).saturating_mul(1000),
     };
-    Ok(Arc::new(SqliteStore::open_keeping(options, keep).await?))
+    if let Place::Server(server) = options.place.clone() {
+        let store = Arc::new(PostgresStore::open(server, options, keep).await?);
+        // It gets its connection back by itself.
+        return Ok(Opened { commits: store.commits(), store, died: Box::pin(std::future::pending()) });
+    }
+    let store = Arc::new(SqliteStore::open_keeping(options, keep).await?);
+    let watched = store.clone();
+    Ok(Opened { commits: store.commits(), store, died: Box::pin(async move { watched.died().await }) })
 }
 
 fn settings(config: &Config, targets: &[webhooks::Target]) -> Settings {
@@ -221,7 +256,7 @@ pub async fn provision(config: Config) -> Result<(), StartError> {
         .map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
     let clock = Arc::new(SystemClock::default());
     let entropy = Arc::new(SystemEntropy::default());
-    let store = open_store(&config, CreateMode::IfMissing, &clock, &entropy).await?;
+    let Opened { store, .. } = open_store(&config, CreateMode::IfMissing, &clock, &entropy).await?;
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) = build_agent(&config, &[], store.clone(), clock, entropy, &crew).await?;
     let outcome = furnish(&config, &agent, &tenant).await;
@@ -251,7 +286,7 @@ async fn furnish(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<(), 
 async fn build_agent(
     config: &Config,
     targets: &[webhooks::Target],
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     clock: Arc<SystemClock>,
     entropy: Arc<SystemEntropy>,
     crew: &Arc<Crew>,
@@ -297,7 +332,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     let clock = Arc::new(SystemClock::default());
     let entropy = Arc::new(SystemEntropy::default());
     let create = if config.wallet.auto_provision { CreateMode::IfMissing } else { CreateMode::Never };
-    let store = open_store(&config, create, &clock, &entropy).await?;
+    let Opened { store, commits, died } = open_store(&config, create, &clock, &entropy).await?;
     let targets: Vec<webhooks::Target> = config.webhooks.targets.iter().map(webhooks::Target::new).collect();
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) =
@@ -329,7 +364,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
             work: workers.work.clone(),
             burial: workers.burial.clone(),
             events: crew.counts.clone(),
-            commits: store.commits(),
+            commits,
             clock: clock.clone(),
         },
         stopping,
@@ -347,7 +382,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     }
     tracing::info!(label = %config.agent.label, version = env!("CARGO_PKG_VERSION"), "ready");
 
-    let outcome = run(servers, doors, &process, &store).await;
+    let outcome = run(servers, doors, &process, died).await;
     for stopped in workers.drains() {
         let _ = tokio::time::timeout(DRAIN, stopped).await;
     }
@@ -365,7 +400,7 @@ struct Delivery {
 }
 
 impl Delivery {
-    async fn resume(&self, store: &Arc<SqliteStore>, crew: &Crew) -> Result<(), StartError> {
+    async fn resume(&self, store: &Arc<dyn Store>, crew: &Crew) -> Result<(), StartError> {
         let mut left = work::resume(&**store, &self.work).await?;
         if let Some((carrier, dispatcher)) = crew.outbound.get() {
             left += outbound::resume(carrier, dispatcher).await?;
@@ -400,7 +435,7 @@ impl Delivery {
 fn start_workers(
     config: &Config,
     targets: Vec<webhooks::Target>,
-    store: &Arc<SqliteStore>,
+    store: &Arc<dyn Store>,
     clock: &Arc<SystemClock>,
     entropy: &Arc<SystemEntropy>,
     crew: &Crew,
@@ -506,7 +541,7 @@ async fn run(
     servers: Vec<actix_web::dev::Server>,
     doors: Vec<Door>,
     process: &Process,
-    store: &SqliteStore,
+    died: Pin<Box<dyn Future<Output = String> + Send>>,
 ) -> Result<(), StartError> {
     let handles: Vec<_> = servers.iter().map(actix_web::dev::Server::handle).collect();
     let serving = futures_util::future::join_all(servers);
@@ -518,7 +553,7 @@ async fn run(
         }
         () = signalled() => Ok(()),
         () = process.asked_to_stop() => Ok(()),
-        reason = store.died() => Err(StartError::WriterDied(reason)),
+        reason = died => Err(StartError::WriterDied(reason)),
     };
     tracing::info!("stopping");
     process.stop_accepting();

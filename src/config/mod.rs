@@ -38,7 +38,7 @@ pub use logging::{LogFormat, LogLevel, Logging, Traces};
 pub use protocol::{Automation, Protocol};
 pub use secret::{Secret, without_passwords};
 pub use transport::{Delivery, InboundTransport, Scheme, Transport};
-pub use wallet::{KeyDerivation, PassKey, Seed, Storage, Wallet, WalletType};
+pub use wallet::{Account, Database, KeyDerivation, PassKey, Seed, Storage, Wallet, WalletType};
 
 use given::Given;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,12 +49,98 @@ pub enum WalletType {
 }
 
 /// Where the wallet lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Storage {
     /// In this SQLite file: `<home>/wallet/<name>/sqlite.db`, as ACA-Py has it.
     Sqlite(PathBuf),
     /// In memory only, for tests.
     Memory,
+    /// In a PostgreSQL database that bears the wallet's name (`--wallet-storage-type postgres_storage`).
+    Postgres(Database),
+}
+
+/// A PostgreSQL server as ACA-Py's `--wallet-storage-config` and `--wallet-storage-creds` describe it.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Host name or address.
+    pub host: String,
+    /// Port, 5432 if none is given.
+    pub port: u16,
+    /// Who reads and writes.
+    pub account: Account,
+    /// Who makes the database when it is missing.
+    pub admin: Option<Account>,
+    /// Most connections; Askar's default is 10.
+    pub max_connections: usize,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// TLS with the system's certificates (`"tls": true`).
+    pub tls: bool,
+}
+
+/// A role of a PostgreSQL server.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+impl Database {
+    fn read(given: &Given) -> Result<Self, ConfigError> {
+        const CONFIG: &str = "--wallet-storage-config";
+        const CREDENTIALS: &str = "--wallet-storage-creds";
+        let config = given.text(CONFIG).ok_or_else(|| {
+            given.invalid(CONFIG, "postgres_storage needs it: {\"url\":\"host:port\"}")
+        })?;
+        let config: DatabaseConfig =
+            serde_json::from_str(config).map_err(|error| given.invalid(CONFIG, error.to_string()))?;
+        let (host, port) =
+            crate::store::Server::parse_address(&config.url).map_err(|problem| given.invalid(CONFIG, problem))?;
+        let credentials = given.secret(CREDENTIALS).ok_or_else(|| {
+            given.invalid(CREDENTIALS, "postgres_storage needs it: {\"account\":\"…\",\"password\":\"…\"}")
+        })?;
+        // What serde says of a text may quote it.
+        let credentials: DatabaseCredentials = serde_json::from_str(credentials.expose()).map_err(|_| {
+            given.invalid(CREDENTIALS, "must be JSON with the texts account and password (and admin_account, admin_password)")
+        })?;
+        let account =
+            Account { name: credentials.account, password: Secret::new(credentials.password) };
+        let admin = match (credentials.admin_account, credentials.admin_password) {
+            (None, None) => None,
+            (name, password) => Some(Account {
+                name: name.unwrap_or_else(|| account.name.clone()),
+                password: password.map_or_else(|| account.password.clone(), Secret::new),
+            }),
+        };
+        Ok(Self {
+            host,
+            port,
+            account,
+            admin,
+            max_connections: config.max_connections.unwrap_or(10),
+            connect_timeout: Duration::from_secs(config.connection_timeout.unwrap_or(10).max(1)),
+            tls: config.tls.unwrap_or_default(),
+        })
+    }
+}
+
+/// The members of ACA-Py's JSON that mean something here; others (`min_idle_count`, `wallet_scheme`) are taken and left.
+#[derive(serde::Deserialize)]
+struct DatabaseConfig {
+    url: String,
+    max_connections: Option<usize>,
+    connection_timeout: Option<u64>,
+    tls: Option<bool>,
+}
+
+#[derive(serde::Deserialize)]
+struct DatabaseCredentials {
+    account: String,
+    password: String,
+    admin_account: Option<String>,
+    admin_password: Option<String>,
 }
 
 /// What opens a wallet.
@@ -127,7 +214,7 @@ impl fmt::Debug for Seed {
 impl Wallet {
     pub(super) fn read(given: &Given, home: &Path) -> Result<Self, ConfigError> {
         let wallet_type = read_type(given)?;
-        refuse_postgres(given)?;
+        let on_server = is_postgres(given)?;
         let in_memory = given.flag("--wallet-test");
         let pass_key = read_key(given, "--wallet-key", "--wallet-key-derivation-method")?;
         let name = match (given.text("--wallet-name"), in_memory) {
@@ -141,9 +228,10 @@ impl Wallet {
         if name.contains(['/', '\\', '\0']) || name == "." || name == ".." {
             return Err(given.invalid("--wallet-name", format!("`{name}` is no name for a folder")));
         }
-        let storage = match in_memory {
-            true => Storage::Memory,
-            false => Storage::Sqlite(home.join("wallet").join(&name).join("sqlite.db")),
+        let storage = match (in_memory, on_server) {
+            (true, _) => Storage::Memory,
+            (false, true) => Storage::Postgres(Database::read(given)?),
+            (false, false) => Storage::Sqlite(home.join("wallet").join(&name).join("sqlite.db")),
         };
         let seed =
             given.text("--seed").map(Seed::parse).transpose().map_err(|e| given.invalid("--seed", e))?;
@@ -183,15 +271,9 @@ fn read_type(given: &Given) -> Result<WalletType, ConfigError> {
     })
 }
 
-fn refuse_postgres(given: &Given) -> Result<(), ConfigError> {
-    let choices = [("default", true), ("sqlite", true), ("postgres_storage", false), ("postgres", false)];
-    match given.choice("--wallet-storage-type", &choices)? {
-        Some(false) => Err(ConfigError::NotYet {
-            origin: "--wallet-storage-type postgres_storage".to_owned(),
-            advice: "leave it out to keep the wallet in a SQLite file",
-        }),
-        _ => Ok(()),
-    }
+fn is_postgres(given: &Given) -> Result<bool, ConfigError> {
+    let choices = [("default", false), ("sqlite", false), ("postgres_storage", true), ("postgres", true)];
+    Ok(given.choice("--wallet-storage-type", &choices)?.unwrap_or_default())
 }
 
 fn read_key(given: &Given, option: &str, method: &str) -> Result<Option<PassKey>, ConfigError> {

@@ -5,7 +5,9 @@
 //! profiles    the tenants and their keys
 //! cache       decrypted rows, never older than an answered commit
 //! prepared    a commit encrypted by its caller, without SQL
+//! rows, sealed, refusal   what both databases need of rows, side tables and answers
 //! sqlite/     one writer thread, read-only readers, side tables, provisioning
+//! postgres/   one writer task that gets its connection back, a pool of readers, the same tables
 //! ```
 //!
 //! A wallet made by ACA-Py opens here, and one written here opens there. What ACA-Py does not know lives in tables of
@@ -13,8 +15,12 @@
 
 mod cache;
 pub mod format;
+pub mod postgres;
 mod prepared;
 mod profiles;
+mod refusal;
+mod rows;
+mod sealed;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -30,6 +36,7 @@ use chancery_agent::ports::store::Facets;
 use chancery_agent::ports::{Clock, Entropy};
 
 pub use format::KeyMethod;
+pub use postgres::{PostgresStore, Server};
 pub use sqlite::{Keep, SqliteStore};
 
 /// Where a wallet lives.
@@ -39,6 +46,8 @@ pub enum Place {
     File(PathBuf),
     /// A private file that is gone when the store is closed (`--wallet-test`).
     Memory,
+    /// A database on a PostgreSQL server.
+    Server(Server),
 }
 
 /// What to do when there is a wallet, or none.

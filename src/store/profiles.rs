@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chancery_agent::ports::Tenant;
 use chancery_agent::ports::store::{KeyRow, Row, RowKey, StoreError};
 
+use super::OpenError;
 use super::cache::Cache;
-use super::format::ProfileKey;
+use super::format::{FormatError, KeyMethod, ProfileKey, StoreKey};
 
 /// Most bytes of decrypted records kept per tenant.
 const ROWS_BYTES: usize = 48 << 20;
@@ -74,4 +75,47 @@ impl Profiles {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Profile>> {
         self.ordered.iter()
     }
+}
+
+/// What came of reading Askar's configuration.
+pub(super) enum Unlocked {
+    Profiles(Profiles),
+    /// What is missing.
+    NotAWallet(&'static str),
+}
+
+/// Unwraps the keys of all profiles: one key derivation. `version` and `reference` are Askar's configuration,
+/// `wrapped` its profiles with id, name and wrapped key, the default one first.
+pub(super) fn unlock(
+    version: Option<&str>,
+    reference: Option<&str>,
+    wrapped: Vec<(i64, Tenant, Vec<u8>)>,
+    method: KeyMethod,
+    pass_key: &str,
+) -> Result<Unlocked, OpenError> {
+    match version {
+        Some("1") => {}
+        Some(other) => return Err(OpenError::SchemaVersion(other.to_owned())),
+        None => return Ok(Unlocked::NotAWallet("its table `config` has no version")),
+    }
+    let Some(reference) = reference else {
+        return Ok(Unlocked::NotAWallet("its table `config` has no key"));
+    };
+    let stored: KeyMethod = reference.parse()?;
+    if stored != method {
+        return Err(OpenError::WrongMethod { stored, given: method });
+    }
+    let store_key = StoreKey::derive(reference, pass_key)?;
+    let mut profiles = Vec::new();
+    for (id, tenant, wrapped) in wrapped {
+        let cbor = store_key.unwrap(&wrapped).map_err(|error| match error {
+            FormatError::Sealed(_) => OpenError::WrongKey(stored),
+            other => other.into(),
+        })?;
+        profiles.push(Profile::new(id, tenant, ProfileKey::from_cbor(&cbor)?));
+    }
+    if profiles.is_empty() {
+        return Ok(Unlocked::NotAWallet("it has no profile"));
+    }
+    Ok(Unlocked::Profiles(Profiles::new(profiles)))
 }

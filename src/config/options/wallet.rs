@@ -42,9 +42,8 @@ pub(super) const WALLET: &[OptionSpec] = &[
         "--wallet-storage-config",
         Some("ACAPY_WALLET_STORAGE_CONFIG"),
         "JSON",
-        "JSON with the address of the database server",
-    )
-    .no_effect("only --wallet-storage-type postgres_storage reads it"),
+        "JSON, e.g. {\"url\":\"host:5432\"}; also connection_timeout (s), max_connections, tls",
+    ),
     option(
         "--dbstore-storage-config",
         Some("ACAPY_DBSTORE_STORAGE_CONFIG"),
@@ -72,8 +71,7 @@ pub(super) const WALLET: &[OptionSpec] = &[
         "JSON",
         "JSON: account, password, admin_account, admin_password",
     )
-    .secret()
-    .no_effect("only --wallet-storage-type postgres_storage reads it"),
+    .secret(),
     option(
         "--dbstore-storage-creds",
         Some("ACAPY_DBSTORE_STORAGE_CREDS"),

@@ -5,7 +5,7 @@ use chancery_agent::ports::{Clock as _, Timestamp};
 
 use super::{Setup, row};
 
-pub(super) fn item(lane: &str, value: &str) -> NewItem {
+pub(in crate::store) fn item(lane: &str, value: &str) -> NewItem {
     NewItem {
         queue: Queue::Outbound,
         lane: lane.to_owned(),

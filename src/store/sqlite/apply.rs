@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::format::{EncryptedTag, KeyEntry, ProfileKey};
 use super::super::prepared::{Change, Plain, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow};
-use super::rows::{KnownRow, KnownRows, digest, head};
+use super::super::rows::{KnownRow, KnownRows, digest, head};
 
 /// Why a commit stopped.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 //! schema      connections, Askar's tables as found, our side tables
 //! writer      the one thread that writes: batches, checkpoints
 //! lazies      changes that nobody waits for
-//! apply       guards and changes of one commit        rows: what the writer knows of rows
+//! apply       guards and changes of one commit
 //! readers     connections that read                   records, select, side: what they read
 //! housekeeping, reindex   what the writer does in between
 //! ```
@@ -21,7 +21,6 @@ mod readers;
 mod records;
 mod refusal;
 mod reindex;
-mod rows;
 mod schema;
 mod select;
 mod side;
@@ -50,7 +49,8 @@ use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
 use super::{CreateMode, FacetSource, OpenError, OpenOptions, Place};
 use crate::telemetry::metrics::{Commits, Ended};
 use readers::{Read, Readers};
-use refusal::{changed, closed, conflict, guarded, store_error};
+use super::refusal::{changed, closed, conflict, guarded};
+use refusal::store_error;
 use writer::{Died, Job, Refused};
 
 pub use housekeeping::Keep;
@@ -109,6 +109,9 @@ impl SqliteStore {
             Place::Memory => {
                 let folder = memory::folder(options.entropy.as_ref())?;
                 (folder.join("sqlite.db"), Some(folder))
+            }
+            Place::Server(server) => {
+                return Err(OpenError::Database(format!("{server} is no file")));
             }
         };
         let opened = Self::open_at(path, folder.clone(), options, keep).await;

@@ -9,7 +9,7 @@ use super::super::prepared::Slot;
 use super::super::profiles::Profile;
 use super::apply::bytes;
 use super::readers::{Read, ReadError};
-use super::rows::head;
+use super::super::rows::head;
 use super::select;
 
 /// One row per tag; the value is read from the first. Rows of other programs may expire and are invisible then.

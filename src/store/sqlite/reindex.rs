@@ -10,7 +10,7 @@ use super::super::FacetSource;
 use super::super::prepared::{KIND_ITEM, StoredFacets};
 use super::super::profiles::{Profile, Profiles};
 use super::apply::{bytes, write_facets};
-use super::rows::head;
+use super::super::rows::head;
 use super::writer::execute;
 
 /// Records indexed in one transaction: a few milliseconds.

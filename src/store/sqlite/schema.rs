@@ -9,8 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use chancery_agent::ports::Tenant;
 
-use super::super::format::{FormatError, KeyMethod, ProfileKey, StoreKey};
-use super::super::profiles::{Profile, Profiles};
+use super::super::profiles::{Profiles, Unlocked, unlock};
 use super::super::{FacetSource, OpenError, OpenOptions};
 
 /// Version of the side tables.
@@ -143,39 +142,24 @@ pub(super) fn load_profiles(
             Err(error) => Err(database(error)),
         }
     };
-    match config("version")?.as_deref() {
-        Some("1") => {}
-        Some(other) => return Err(OpenError::SchemaVersion(other.to_owned())),
-        None => return Err(not_a_wallet("its table `config` has no version")),
-    }
-    let reference = config("key")?.ok_or_else(|| not_a_wallet("its table `config` has no key"))?;
+    let (version, reference) = (config("version")?, config("key")?);
     let default = config("default_profile")?.unwrap_or_default();
-    let stored: KeyMethod = reference.parse()?;
-    if stored != options.method {
-        return Err(OpenError::WrongMethod { stored, given: options.method });
+    let mut wrapped = Vec::new();
+    if version.is_some() {
+        let mut statement = conn
+            .prepare("SELECT id, name, profile_key FROM profiles ORDER BY name <> ?1, id")
+            .map_err(database)?;
+        let rows = statement
+            .query_map([&default], |row| {
+                Ok((row.get(0)?, Tenant::new(&row.get::<_, String>(1)?), row.get(2)?))
+            })
+            .map_err(database)?;
+        wrapped = rows.collect::<Result<_, _>>().map_err(database)?;
     }
-    let store_key = StoreKey::derive(&reference, &options.key)?;
-    let mut statement = conn
-        .prepare("SELECT id, name, profile_key FROM profiles ORDER BY name <> ?1, id")
-        .map_err(database)?;
-    let rows = statement
-        .query_map([&default], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
-        })
-        .map_err(database)?;
-    let mut profiles = Vec::new();
-    for row in rows {
-        let (id, name, wrapped) = row.map_err(database)?;
-        let cbor = store_key.unwrap(&wrapped).map_err(|error| match error {
-            FormatError::Sealed(_) => OpenError::WrongKey(stored),
-            other => other.into(),
-        })?;
-        profiles.push(Profile::new(id, Tenant::new(&name), ProfileKey::from_cbor(&cbor)?));
+    match unlock(version.as_deref(), reference.as_deref(), wrapped, options.method, &options.key)? {
+        Unlocked::Profiles(profiles) => Ok(profiles),
+        Unlocked::NotAWallet(reason) => Err(not_a_wallet(reason)),
     }
-    if profiles.is_empty() {
-        return Err(not_a_wallet("it has no profile"));
-    }
-    Ok(Profiles::new(profiles))
 }
 
 /// Makes our tables where they are missing. An index that was made with other facets is emptied.

@@ -4,15 +4,11 @@ use chancery_agent::ports::Timestamp;
 use chancery_agent::ports::store::{Event, EventNo, Item, Queue, Seq, Space};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
-use super::super::format::FormatError;
-use super::super::prepared::{
-    PLACE_EVENT, PLACE_QUEUE, memory_id, memory_place, read_event_names, target_hash, topic_hash,
-};
+use super::super::prepared::{memory_id, memory_place, topic_hash};
 use super::super::profiles::{Profile, Profiles};
+use super::super::sealed;
 use super::apply::bytes;
-use super::readers::{Read, ReadError};
-
-const QUEUES: [Queue; 4] = [Queue::Outbound, Queue::Work, Queue::Parked, Queue::Dead];
+use super::readers::Read;
 
 /// Queue rows after a number.
 pub(super) fn items(
@@ -55,22 +51,18 @@ pub(super) fn item(conn: &Connection, profiles: &Profiles, seq: Seq) -> Read<Opt
 
 /// `None`: of a profile that another program has added since.
 fn item_of(profiles: &Profiles, row: &Row<'_>) -> Read<Option<Item>> {
-    let Some(profile) = profiles.with_id(row.get(1)?) else { return Ok(None) };
-    let seq = row.get(0)?;
-    let name: String = row.get(2)?;
-    let queue = QUEUES.into_iter().find(|queue| queue.as_str() == name);
-    let queue = queue.ok_or_else(|| ReadError::Damaged(format!("queue row {seq} is in no known queue")))?;
-    let [lane, value] = profile.key.sealing().open(PLACE_QUEUE, bytes(row.get_ref(6)?))?;
-    Ok(Some(Item {
-        tenant: profile.tenant.clone(),
-        seq,
-        queue,
-        lane: text(lane)?,
-        due: Timestamp(row.get(3)?),
-        created: Timestamp(row.get(4)?),
-        attempts: row.get(5)?,
-        value,
-    }))
+    Ok(sealed::item(
+        profiles,
+        sealed::SealedItem {
+            seq: row.get(0)?,
+            profile: row.get(1)?,
+            queue: &row.get::<_, String>(2)?,
+            due: row.get(3)?,
+            created: row.get(4)?,
+            attempts: row.get(5)?,
+            value: bytes(row.get_ref(6)?),
+        },
+    )?)
 }
 
 /// Events after a number.
@@ -128,25 +120,9 @@ pub(super) fn events(
 
 fn event_of(conn: &Connection, profile: &Profile, row: &Row<'_>) -> Read<Event> {
     let number = row.get(0)?;
-    let [id, topic, record, payload, names] =
-        profile.key.sealing().open(PLACE_EVENT, bytes(row.get_ref(3)?))?;
     let mut targets = conn.prepare_cached("SELECT target FROM chancery_undelivered WHERE number = ?1")?;
     let waiting = targets.query_map([number], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-    let names = text(names)?;
-    let (targets, trace) = read_event_names(&names);
-    let targets =
-        targets.filter(|name| waiting.contains(&target_hash(profile, name))).map(str::to_owned).collect();
-    Ok(Event {
-        tenant: profile.tenant.clone(),
-        number,
-        id: text(id)?,
-        topic: text(topic)?,
-        record: text(record)?,
-        created: Timestamp(row.get(2)?),
-        payload,
-        targets,
-        trace: trace.map(str::to_owned),
-    })
+    Ok(sealed::event(profile, number, row.get(2)?, bytes(row.get_ref(3)?), &waiting)?)
 }
 
 /// What is remembered under an id.
@@ -186,13 +162,9 @@ pub(super) fn recall_all(
     while let Some(row) = rows.next()? {
         let hash: [u8; 16] = row.get(0)?;
         let [id, value] = profile.key.sealing().open(&memory_place(space, &hash), bytes(row.get_ref(1)?))?;
-        found.push((text(id)?, value));
+        found.push((sealed::text(id)?, value));
     }
     Ok(found)
-}
-
-fn text(bytes: Vec<u8>) -> Result<String, FormatError> {
-    String::from_utf8(bytes).map_err(|_| FormatError::Malformed("a row of the side tables"))
 }
 
 fn number(limit: usize) -> i64 {

@@ -19,7 +19,7 @@ use super::housekeeping::{Housekeeping, Keep};
 use super::lazies::Lazies;
 use super::lock::FileLock;
 use super::reindex::Reindex;
-use super::rows::KnownRows;
+use super::super::rows::KnownRows;
 use super::store_error;
 
 /// Most commits in one transaction.

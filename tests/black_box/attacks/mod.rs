@@ -6,6 +6,7 @@ mod garbage;
 mod killed;
 mod machine;
 mod peers;
+mod postgres_away;
 mod terminated;
 mod twice;
 

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Controller, Relay};
+use super::{Controller, Postgres, Relay};
 
 /// A raw key: opening costs milliseconds; the derivation has tests of its own.
 const RAW_KEY: &str = "CwNJroKHTSSj3XvE7ZAnuKiTn2C4QkFvxEqfm5rzhNrb";
@@ -37,6 +38,8 @@ pub struct Surroundings {
     pub launcher: Vec<String>,
     /// Variables of the process.
     pub variables: Vec<(String, String)>,
+    /// Where the wallet is a database, when all tests' wallets are not.
+    pub postgres: Option<Arc<Postgres>>,
 }
 
 pub struct Agent {
@@ -93,6 +96,12 @@ impl Agent {
         );
         let mut args: Vec<String> = fixed.split_whitespace().map(str::to_owned).collect();
         args.extend(options.iter().map(|o| (*o).to_owned()));
+        if let Some(postgres) = surroundings.postgres.clone().or_else(Postgres::for_all) {
+            // Each agent has its database, named like its folder.
+            let at = args.iter().position(|word| word == "--wallet-name").unwrap();
+            args[at + 1] = format!("{name}_{}_{admin}", std::process::id());
+            args.extend(postgres.options());
+        }
         let http = client();
         let mut agent = Self {
             controller,

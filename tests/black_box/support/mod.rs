@@ -10,6 +10,7 @@ mod ledger;
 mod network;
 mod pair;
 mod patience;
+mod postgres;
 mod relay;
 
 pub use agent::{Agent, Surroundings, free_port};
@@ -22,4 +23,5 @@ pub use ledger::Ledger;
 pub use network::{Network, told};
 pub use pair::{AUTOMATIC, MANUAL, Pair, connect, credential, offer};
 pub use patience::eventually;
+pub use postgres::Postgres;
 pub use relay::Relay;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::format::EncryptedTag;
-use super::super::prepared::Slot;
+use super::format::EncryptedTag;
+use super::prepared::Slot;
 
 /// Rows per generation: 32 768 of about 100 bytes.
 const GENERATION: usize = 32_768;
@@ -30,7 +30,7 @@ pub(super) struct KnownRows {
 }
 
 /// Profile, kind and the nonces of category and name, which are HMACs of both.
-type RowId = (i64, i64, [u8; 12], [u8; 12]);
+pub(super) type RowId = (i64, i64, [u8; 12], [u8; 12]);
 
 impl KnownRows {
     pub fn get(&mut self, slot: &Slot) -> Option<KnownRow> {
@@ -68,7 +68,7 @@ impl KnownRows {
     }
 }
 
-fn row_id(slot: &Slot) -> RowId {
+pub(super) fn row_id(slot: &Slot) -> RowId {
     (slot.profile, slot.kind, head(&slot.category), head(&slot.name))
 }
 

@@ -1,0 +1,267 @@
+//! The conformance suite on PostgreSQL, and what is special to it.
+
+mod cluster;
+
+use std::sync::Arc;
+
+use askar_storage::backend::postgres::{PostgresBackend, PostgresStoreOptions};
+use askar_storage::backend::{Backend as _, BackendSession as _};
+use askar_storage::entry::{EntryKind, EntryOperation, EntryTag};
+use askar_storage::{PassKey, StoreKeyMethod};
+use chancery_agent::ports::Tenant;
+use chancery_agent::ports::store::{Commit, CommitError, Op, Query, RowKey, Store, StoreError, Tag};
+use zeroize::Zeroizing;
+
+use super::super::conformance::{FACETS, HandClock, OsEntropy, Setup, conformance, exchange, row, sorted};
+use super::super::{CreateMode, Keep, KeyMethod, OpenError, OpenOptions, Place};
+use super::{PostgresStore, Server, provision};
+use cluster::Cluster;
+
+/// Base58 of 32 bytes.
+const RAW_KEY: &str = "8HH5gYEeNc3z7PYXmd54d4x6qAfCNrqQqEB3nS7Zfu7K";
+
+fn options(server: &Server) -> OpenOptions {
+    OpenOptions {
+        place: Place::Server(server.clone()),
+        key: Zeroizing::new(RAW_KEY.to_owned()),
+        method: KeyMethod::Raw,
+        rekey: None,
+        create: CreateMode::IfMissing,
+        profile: Some("first".to_owned()),
+        clock: HandClock::new(),
+        entropy: Arc::new(OsEntropy),
+        facets: FACETS,
+    }
+}
+
+async fn open(server: &Server) -> PostgresStore {
+    PostgresStore::open(server.clone(), options(server), Keep::default()).await.unwrap()
+}
+
+async fn askar(server: &Server) -> PostgresBackend {
+    PostgresStoreOptions::new(provision::uri(server).as_str())
+        .unwrap()
+        .open(Some(StoreKeyMethod::RawKey), PassKey::from(RAW_KEY), None)
+        .await
+        .unwrap()
+}
+
+async fn on_server() -> Option<Setup> {
+    let server = Cluster::shared()?.fresh();
+    open(&server).await.close().await;
+    let other = askar(&server).await;
+    other.create_profile(Some("second".to_owned())).await.unwrap();
+    other.close().await.unwrap();
+    let clock = HandClock::new();
+    let open = {
+        let clock = clock.clone();
+        move || {
+            let options = OpenOptions { clock: clock.clone(), ..options(&server) };
+            let server = server.clone();
+            async move {
+                Arc::new(PostgresStore::open(server, options, Keep::default()).await.unwrap()) as Arc<dyn Store>
+            }
+        }
+    };
+    let store = open().await;
+    let first = store.clone();
+    Some(Setup {
+        store,
+        clock,
+        tenant: tenant(),
+        other: Some(Tenant::new("second")),
+        reopen: Some(Box::new(move || {
+            let (first, open) = (first.clone(), open.clone());
+            Box::pin(async move {
+                first.close().await;
+                open().await
+            })
+        })),
+        _held: None,
+    })
+}
+
+mod server_store {
+    super::conformance!(super::super::on_server);
+}
+
+fn tenant() -> Tenant {
+    Tenant::new("first")
+}
+
+async fn commit(store: &PostgresStore, ops: Vec<Op>) {
+    store.commit(&tenant(), Commit { guards: vec![], ops }).await.unwrap();
+}
+
+fn as_ours(tags: &[EntryTag]) -> Vec<(String, String, bool)> {
+    let ours = tags.iter().map(|tag| match tag {
+        EntryTag::Encrypted(name, value) => {
+            Tag { name: name.clone().into(), value: value.clone(), plaintext: false }
+        }
+        EntryTag::Plaintext(name, value) => {
+            Tag { name: name.clone().into(), value: value.clone(), plaintext: true }
+        }
+    });
+    sorted(ours.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn askar_reads_what_we_write_and_we_what_it_writes() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let server = cluster.fresh();
+    let store = open(&server).await;
+    let mut plain = exchange("x1", "done", "issuer", "c");
+    plain.tags.push(Tag { plaintext: true, ..Tag::new("cred_ex_id", "x1") });
+    let before = row("connection", "c1", "before", &[("state", "request"), ("gone", "1")]);
+    let changed = row("connection", "c1", "after", &[("state", "active")]);
+    commit(&store, vec![Op::Insert(plain.clone()), Op::Insert(before), Op::Insert(row("connection", "no", "", &[]))])
+        .await;
+    commit(&store, vec![Op::Replace(changed.clone()), Op::Remove(RowKey::new("connection", "no"))]).await;
+    store.close().await;
+
+    let theirs = askar(&server).await;
+    let mut session = theirs.session(None, true).unwrap();
+    let found = session.fetch(EntryKind::Item, "cred_ex_v20", "x1", false).await.unwrap().unwrap();
+    assert_eq!((found.value.as_ref(), as_ours(&found.tags)), (plain.value.as_slice(), sorted(plain.tags)));
+    let all = session
+        .fetch_all(Some(EntryKind::Item), Some("connection"), None, None, None, false, false)
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!((all[0].value.as_ref(), as_ours(&all[0].tags)), (&b"after"[..], sorted(changed.tags)));
+    let tags = [EntryTag::Encrypted("thread_id".into(), "t9".into())];
+    for (name, expires) in [("x1", None), ("x2", None), ("old", Some(-86_400_000))] {
+        let operation = if name == "x1" { EntryOperation::Replace } else { EntryOperation::Insert };
+        let value = Some(&br#"{"state": "theirs"}"#[..]);
+        session
+            .update(EntryKind::Item, operation, "cred_ex_v20", name, value, Some(&tags), expires)
+            .await
+            .unwrap();
+    }
+    session.close(true).await.unwrap();
+    drop(session);
+    theirs.close().await.unwrap();
+
+    let store = open(&server).await;
+    let found = store.find(&tenant(), &Query::tagged("cred_ex_v20", "thread_id", "t9")).await.unwrap();
+    assert_eq!(found.iter().map(|row| row.key.name.as_str()).collect::<Vec<_>>(), ["x1", "x2"]);
+    assert!(store.get(&tenant(), &RowKey::new("cred_ex_v20", "old")).await.unwrap().is_none());
+    // The index follows what they have changed.
+    let theirs =
+        Query { facets: vec![(chancery_agent::ports::store::Facet::State, vec!["theirs".into()])], ..Query::all("cred_ex_v20") };
+    assert_eq!(store.find(&tenant(), &theirs).await.unwrap().len(), 2);
+    // What has expired is not in the way.
+    commit(&store, vec![Op::Insert(row("cred_ex_v20", "old", "2", &[]))]).await;
+    assert!(store.get(&tenant(), &RowKey::new("cred_ex_v20", "old")).await.unwrap().is_some());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_is_refused() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let server = cluster.fresh();
+    let store = open(&server).await;
+    match PostgresStore::open(server.clone(), options(&server), Keep::default()).await {
+        Err(OpenError::Held { holder, .. }) => assert!(holder.contains("127.0.0.1"), "{holder}"),
+        other => panic!("{:?}", other.err()),
+    }
+    store.close().await;
+    open(&server).await.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_opened_is_said() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let server = cluster.fresh();
+    let with = |change: &dyn Fn(&mut Server, &mut OpenOptions)| {
+        let (mut server, mut options) = (server.clone(), options(&server));
+        change(&mut server, &mut options);
+        async move { PostgresStore::open(server, options, Keep::default()).await.err().unwrap() }
+    };
+    assert!(matches!(with(&|_, options| options.create = CreateMode::Never).await, OpenError::Missing(_)));
+    open(&server).await.close().await;
+    let other = "7HH5gYEeNc3z7PYXmd54d4x6qAfCNrqQqEB3nS7Zfu7K";
+    let wrong = with(&|_, options| options.key = Zeroizing::new(other.to_owned())).await;
+    assert!(matches!(wrong, OpenError::WrongKey(_)), "{wrong}");
+    let password = with(&|server, _| server.account.password = Zeroizing::new("secret-wrong".to_owned())).await;
+    assert!(password.to_string().contains("password authentication failed"), "{password}");
+    assert!(!password.to_string().contains("secret-wrong"));
+    assert!(!format!("{:?}", server).contains("password: \"postgres"));
+    let port = with(&|server, _| server.port = 1).await;
+    assert!(port.to_string().contains("PostgreSQL at 127.0.0.1:1 does not answer"), "{port}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recreated_and_rekeyed() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let server = cluster.fresh();
+    let store = open(&server).await;
+    commit(&store, vec![Op::Insert(row("connection", "a", "1", &[])), Op::Enqueue(super::super::conformance::side_rows::item("l", "v"))]).await;
+    store.close().await;
+    let key = "7HH5gYEeNc3z7PYXmd54d4x6qAfCNrqQqEB3nS7Zfu7K";
+    let rekey = Some((KeyMethod::Raw, Zeroizing::new(key.to_owned())));
+    let rekeyed = OpenOptions { rekey, ..options(&server) };
+    PostgresStore::open(server.clone(), rekeyed, Keep::default()).await.unwrap().close().await;
+    let renewed = OpenOptions { key: Zeroizing::new(key.to_owned()), ..options(&server) };
+    let store = PostgresStore::open(server.clone(), renewed, Keep::default()).await.unwrap();
+    assert!(store.get(&tenant(), &RowKey::new("connection", "a")).await.unwrap().is_some());
+    store.close().await;
+    let recreated = OpenOptions { create: CreateMode::Recreate, ..options(&server) };
+    let store = PostgresStore::open(server.clone(), recreated, Keep::default()).await.unwrap();
+    assert!(store.get(&tenant(), &RowKey::new("connection", "a")).await.unwrap().is_none());
+    assert!(store.items(chancery_agent::ports::store::Queue::Outbound, 0, 9).await.unwrap().is_empty());
+    store.close().await;
+}
+
+/// Every commit that was answered is there; the others are told to try again, and may be there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_goes_and_comes_back() {
+    let Some(cluster) = Cluster::start() else { return };
+    let server = cluster.fresh();
+    let store = Arc::new(open(&server).await);
+    for order in ["stop", "kill"] {
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let mut tasks = tokio::task::JoinSet::new();
+        for task in 0..8 {
+            let (store, stop) = (store.clone(), stop.clone());
+            tasks.spawn(async move {
+                let mut answered = Vec::new();
+                for step in 0.. {
+                    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    let name = format!("{order}-{task}-{step}");
+                    let ops = vec![Op::Insert(row("connection", &name, "1", &[]))];
+                    match store.commit(&tenant(), Commit { guards: vec![], ops }).await {
+                        Ok(_) => answered.push(name),
+                        Err(CommitError::Store(StoreError::Unavailable(reason))) => {
+                            assert!(reason.contains("PostgreSQL at 127.0.0.1"), "{reason}");
+                            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                answered
+            });
+        }
+        tokio::task::block_in_place(|| cluster.order(order));
+        let away = store.ping().await.unwrap_err().to_string();
+        assert!(away.contains("does not answer"), "{away}");
+        assert!(store.find(&tenant(), &Query::all("connection")).await.is_err());
+        tokio::task::block_in_place(|| cluster.order("start"));
+        let back = async {
+            while store.ping().await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), back).await.expect("it never comes back");
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let answered: Vec<String> = tasks.join_all().await.into_iter().flatten().collect();
+        assert!(answered.len() > 8, "{}", answered.len());
+        for name in answered {
+            let key = RowKey::new("connection", name.as_str());
+            assert!(store.get(&tenant(), &key).await.unwrap().is_some(), "{name} is lost");
+        }
+    }
+    store.close().await;
+}
