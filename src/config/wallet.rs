@@ -91,22 +91,24 @@ impl Database {
     fn read(given: &Given) -> Result<Self, ConfigError> {
         const CONFIG: &str = "--wallet-storage-config";
         const CREDENTIALS: &str = "--wallet-storage-creds";
-        let config = given.text(CONFIG).ok_or_else(|| {
-            given.invalid(CONFIG, "postgres_storage needs it: {\"url\":\"host:port\"}")
-        })?;
+        let config = given
+            .text(CONFIG)
+            .ok_or_else(|| given.invalid(CONFIG, "postgres_storage needs it: {\"url\":\"host:port\"}"))?;
         let config: DatabaseConfig =
             serde_json::from_str(config).map_err(|error| given.invalid(CONFIG, error.to_string()))?;
-        let (host, port) =
-            crate::store::Server::parse_address(&config.url).map_err(|problem| given.invalid(CONFIG, problem))?;
+        let (host, port) = crate::store::Server::parse_address(&config.url)
+            .map_err(|problem| given.invalid(CONFIG, problem))?;
         let credentials = given.secret(CREDENTIALS).ok_or_else(|| {
             given.invalid(CREDENTIALS, "postgres_storage needs it: {\"account\":\"…\",\"password\":\"…\"}")
         })?;
         // What serde says of a text may quote it.
         let credentials: DatabaseCredentials = serde_json::from_str(credentials.expose()).map_err(|_| {
-            given.invalid(CREDENTIALS, "must be JSON with the texts account and password (and admin_account, admin_password)")
+            given.invalid(
+                CREDENTIALS,
+                "must be JSON with the texts account and password (and admin_account, admin_password)",
+            )
         })?;
-        let account =
-            Account { name: credentials.account, password: Secret::new(credentials.password) };
+        let account = Account { name: credentials.account, password: Secret::new(credentials.password) };
         let admin = match (credentials.admin_account, credentials.admin_password) {
             (None, None) => None,
             (name, password) => Some(Account {

@@ -98,7 +98,9 @@ fn the_minimum_of_a_ledgerless_agent_starts() {
     let inbound = InboundTransport { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 8030 };
     assert_eq!(config.transport.inbound, [inbound]);
     assert_eq!(config.transport.outbound, [Scheme::Http]);
-    assert!(matches!(&config.wallet.storage, Storage::Sqlite(path) if path == std::path::Path::new("/home/wallet/issuer/sqlite.db")));
+    assert!(
+        matches!(&config.wallet.storage, Storage::Sqlite(path) if path == std::path::Path::new("/home/wallet/issuer/sqlite.db"))
+    );
     assert_eq!(config.wallet.pass_key.unwrap().derivation, KeyDerivation::Argon2iModerate);
     let admin = config.admin.unwrap();
     assert_eq!((admin.host.as_str(), admin.port, admin.max_request_bytes), ("127.0.0.1", 8031, 1 << 20));
@@ -216,7 +218,9 @@ fn provisioning_needs_only_the_wallet() {
     let environment = HashMap::from([("HOME".to_owned(), "/root".to_owned())]);
     let sources = Sources { arguments: &arguments, environment: &environment };
     let config = Config::load(&sources, Purpose::Provision).unwrap();
-    assert!(matches!(&config.wallet.storage, Storage::Sqlite(path) if path == std::path::Path::new("/root/.acapy_agent/wallet/w/sqlite.db")));
+    assert!(
+        matches!(&config.wallet.storage, Storage::Sqlite(path) if path == std::path::Path::new("/root/.acapy_agent/wallet/w/sqlite.db"))
+    );
 }
 
 #[test]
@@ -346,11 +350,19 @@ fn help_names_every_option_under_its_heading() {
 fn a_wallet_on_postgresql_as_acapy_takes_it() {
     let base = without("--admin-insecure-mode", 0);
     let with = |config: &str, credentials: &str| {
-        let more = ["--admin-insecure-mode", "--wallet-storage-type", "postgres_storage", "--wallet-storage-config", config,
-            "--wallet-storage-creds", credentials];
+        let more = [
+            "--admin-insecure-mode",
+            "--wallet-storage-type",
+            "postgres_storage",
+            "--wallet-storage-config",
+            config,
+            "--wallet-storage-creds",
+            credentials,
+        ];
         load(&[&base[..], &more].concat(), &[])
     };
-    let credentials = r#"{"account":"a","password":"hidden-1","admin_account":"root","admin_password":"hidden-2"}"#;
+    let credentials =
+        r#"{"account":"a","password":"hidden-1","admin_account":"root","admin_password":"hidden-2"}"#;
     let config = with(r#"{"url":"db:5433","max_connections":5,"min_idle_count":1}"#, credentials).unwrap();
     let Storage::Postgres(database) = &config.wallet.storage else { panic!("{:?}", config.wallet.storage) };
     assert_eq!((database.host.as_str(), database.port, database.max_connections), ("db", 5433, 5));

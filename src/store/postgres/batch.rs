@@ -142,7 +142,8 @@ impl<'a> Batch<'a> {
                 match self.fates.get(&(*seq, profile)) {
                     Some(Fate::Gone) => false,
                     Some(Fate::Moved { queue: moved, .. }) => {
-                        self.facts.queued.get(seq).is_some_and(|(owner, _)| *owner == profile) && moved == queue
+                        self.facts.queued.get(seq).is_some_and(|(owner, _)| *owner == profile)
+                            && moved == queue
                     }
                     None => {
                         self.facts.queued.get(seq).is_some_and(|(owner, is)| *owner == profile && is == queue)
@@ -202,8 +203,7 @@ impl<'a> Batch<'a> {
                 let mut all = KeyEntry::user_tags(key, tags);
                 all.append(&mut kept);
                 let version = head(&value);
-                let written =
-                    Written { slot, value: Cow::Owned(value), tags: Cow::Owned(all), facets: None };
+                let written = Written { slot, value: Cow::Owned(value), tags: Cow::Owned(all), facets: None };
                 overlay.insert(id, Some(Held { id: held.id, version, written: Some(written) }));
             }
             (_, Some(row), held) => {
@@ -214,7 +214,8 @@ impl<'a> Batch<'a> {
                         None => return Err(No::Damaged("no number is left for a row".to_owned())),
                     },
                 };
-                overlay.insert(id, Some(Held { id: number, version: head(&row.value), written: Some(of(row)) }));
+                overlay
+                    .insert(id, Some(Held { id: number, version: head(&row.value), written: Some(of(row)) }));
             }
             (_, None, _) => {}
         }

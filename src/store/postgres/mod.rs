@@ -92,8 +92,7 @@ impl PostgresStore {
         let pool = Pool::new(Arc::clone(&server), server.max_connections.saturating_sub(1).clamp(1, READERS));
         let commits: Arc<Commits> = Arc::default();
         commits.pool(pool.size());
-        let writer =
-            writer::Writer { server: Arc::clone(&server), profiles: Arc::clone(&profiles), upkeep };
+        let writer = writer::Writer { server: Arc::clone(&server), profiles: Arc::clone(&profiles), upkeep };
         let jobs = writer::start(writer, link);
         Ok(Self {
             server,
@@ -231,7 +230,8 @@ impl Store for PostgresStore {
                 tracing::warn!("the wallet's index does not fit its records: it is built again");
                 self.indexed.store(false, Ordering::Release);
                 self.jobs.send(Job::Reindex).map_err(|_| closed())?;
-                let found = self.read(async |link| read::find(link, profile, query, self.facets, false).await);
+                let found =
+                    self.read(async |link| read::find(link, profile, query, self.facets, false).await);
                 found.await?.map_err(|_| StoreError::Damaged("the index".to_owned()))
             }
         }

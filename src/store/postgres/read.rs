@@ -96,12 +96,7 @@ pub(super) async fn key(link: &Link, profile: &Profile, name: &str) -> Read<Opti
     }
 }
 
-fn record(
-    profile: &Profile,
-    found: &Found,
-    key: Option<&RowKey>,
-    category: &str,
-) -> Read<(Row, bool)> {
+fn record(profile: &Profile, found: &Found, key: Option<&RowKey>, category: &str) -> Read<(Row, bool)> {
     let key = match key {
         Some(key) => key.clone(),
         None => RowKey {
@@ -258,7 +253,8 @@ async fn by_index(link: &Link, profile: &Profile, asked: &Query) -> Read<Result<
     for (facet, wanted) in &asked.facets {
         let mut hashes: Vec<i64> = wanted.iter().map(|value| facet_hash(profile, *facet, value)).collect();
         // A sum is in no index.
-        let column = if *facet == narrow { column(*facet).to_owned() } else { format!("{} + 0", column(*facet)) };
+        let column =
+            if *facet == narrow { column(*facet).to_owned() } else { format!("{} + 0", column(*facet)) };
         match (hashes.len(), hashes.pop()) {
             (1, Some(hash)) => {
                 values.push(Box::new(hash));
@@ -392,7 +388,8 @@ fn item_of(profiles: &Profiles, row: &Found) -> Read<Option<Item>> {
 /// How many rows a queue has.
 pub(super) async fn depth(link: &Link, queue: Queue) -> Read<u64> {
     let sql = "SELECT COUNT(*) FROM chancery_queue WHERE queue = $1";
-    let count = query(link, sql, &values![queue.as_str()]).await?.first().map_or(0, |row| row.get::<_, i64>(0));
+    let count =
+        query(link, sql, &values![queue.as_str()]).await?.first().map_or(0, |row| row.get::<_, i64>(0));
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
@@ -431,7 +428,8 @@ pub(super) async fn events(
     } else {
         "chancery_events e"
     };
-    let order = if profile.is_some() && topic.is_some() { "e.profile, e.topic, e.number" } else { "e.number" };
+    let order =
+        if profile.is_some() && topic.is_some() { "e.profile, e.topic, e.number" } else { "e.number" };
     let sql = format!(
         "SELECT e.number, e.profile, e.created, e.value,
          ARRAY(SELECT target FROM chancery_undelivered w WHERE w.number = e.number)

@@ -115,11 +115,11 @@ pub(super) async fn load_profiles(
     options: &OpenOptions,
 ) -> Result<Profiles, OpenError> {
     let not_a_wallet = |reason: String| OpenError::NotAWallet { path: place(server), reason };
-    let rows = link.client.query("SELECT name, value FROM config", &[]).await.map_err(|error| {
-        match error.code() {
-            Some(&SqlState::UNDEFINED_TABLE) => not_a_wallet("it has no table `config`".to_owned()),
-            _ => database(server, &error),
-        }
+    let rows = link.client.query("SELECT name, value FROM config", &[]).await.map_err(|error| match error
+        .code()
+    {
+        Some(&SqlState::UNDEFINED_TABLE) => not_a_wallet("it has no table `config`".to_owned()),
+        _ => database(server, &error),
     })?;
     let config = |name: &str| {
         rows.iter().find(|row| row.get::<_, &str>(0) == name).and_then(|row| row.get::<_, Option<String>>(1))
@@ -130,14 +130,13 @@ pub(super) async fn load_profiles(
         .query("SELECT id, name, profile_key FROM profiles ORDER BY name <> $1, id", &[&default])
         .await
         .map_err(|error| database(server, &error))?;
-    let wrapped = found
-        .iter()
-        .map(|row| (row.get(0), Tenant::new(row.get::<_, &str>(1)), row.get(2)))
-        .collect();
+    let wrapped =
+        found.iter().map(|row| (row.get(0), Tenant::new(row.get::<_, &str>(1)), row.get(2))).collect();
     let (version, reference) = (config("version"), config("key"));
     let (method, key) = (options.method, options.key.clone());
-    let unlocking =
-        tokio::task::spawn_blocking(move || unlock(version.as_deref(), reference.as_deref(), wrapped, method, &key));
+    let unlocking = tokio::task::spawn_blocking(move || {
+        unlock(version.as_deref(), reference.as_deref(), wrapped, method, &key)
+    });
     match unlocking.await.map_err(|error| OpenError::Database(error.to_string()))?? {
         Unlocked::Profiles(profiles) => Ok(profiles),
         Unlocked::NotAWallet(reason) => Err(not_a_wallet(reason.to_owned())),
@@ -150,12 +149,17 @@ pub(super) fn place(server: &Server) -> std::path::PathBuf {
 }
 
 /// Makes our tables where they are missing. An index that was made with other facets is emptied.
-pub(super) async fn make_side_tables(link: &Link, server: &Server, source: FacetSource) -> Result<(), OpenError> {
+pub(super) async fn make_side_tables(
+    link: &Link,
+    server: &Server,
+    source: FacetSource,
+) -> Result<(), OpenError> {
     let failed = |error: tokio_postgres::Error| database(server, &error);
     let client = &link.client;
     let quiet = client.batch_execute("SET client_min_messages = warning").await;
     quiet.map_err(failed)?;
-    let known = client.query_one("SELECT to_regclass('chancery_meta') IS NOT NULL", &[]).await.map_err(failed)?;
+    let known =
+        client.query_one("SELECT to_regclass('chancery_meta') IS NOT NULL", &[]).await.map_err(failed)?;
     let meta = async |name: &str| -> Result<Option<String>, tokio_postgres::Error> {
         let row = client.query_opt("SELECT value FROM chancery_meta WHERE name = $1", &[&name]).await?;
         Ok(row.map(|row| row.get(0)))

@@ -123,7 +123,10 @@ impl Server {
     }
 }
 
-async fn carry(connection: impl Future<Output = Result<(), tokio_postgres::Error>>, told: watch::Sender<bool>) {
+async fn carry(
+    connection: impl Future<Output = Result<(), tokio_postgres::Error>>,
+    told: watch::Sender<bool>,
+) {
     if let Err(error) = connection.await {
         tracing::debug!(error = with_causes(&error), "a connection to PostgreSQL has ended");
     }

@@ -92,7 +92,8 @@ impl Upkeep {
         for row in &found {
             let id: i64 = row.get(0);
             last = Some(id);
-            let (Some(name), Some(value)) = (row.get::<_, Option<&[u8]>>(1), row.get::<_, Option<&[u8]>>(2)) else {
+            let (Some(name), Some(value)) = (row.get::<_, Option<&[u8]>>(1), row.get::<_, Option<&[u8]>>(2))
+            else {
                 continue;
             };
             // A record that cannot be read has no facets; whoever reads it gets the error.
@@ -152,10 +153,13 @@ impl Upkeep {
     /// Numbers follow the time, so the first young one ends the round. Whether a full bite was old.
     async fn events(&mut self, link: &Link, old: i64) -> Result<bool, tokio_postgres::Error> {
         let select = link
-            .statement("SELECT number, created FROM chancery_events WHERE number > $1 ORDER BY number LIMIT $2")
+            .statement(
+                "SELECT number, created FROM chancery_events WHERE number > $1 ORDER BY number LIMIT $2",
+            )
             .await?;
         let found = link.client.query(&select, &[&self.after, &BITE]).await?;
-        let last = found.iter().take_while(|row| row.get::<_, i64>(1) <= old).last().map(|row| row.get::<_, i64>(0));
+        let last =
+            found.iter().take_while(|row| row.get::<_, i64>(1) <= old).last().map(|row| row.get::<_, i64>(0));
         let Some(last) = last else {
             self.after = 0;
             return Ok(false);

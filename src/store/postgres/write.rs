@@ -1,7 +1,6 @@
 //! Reading what a batch needs to know, and writing what it comes to: a handful of statements for any number of commits, sent
 //! one behind the other without waiting.
 
-
 use futures_util::future::{BoxFuture, join_all};
 use tokio_postgres::types::ToSql;
 
@@ -122,8 +121,7 @@ pub(super) async fn gather(
         }
     }
     for row in entries {
-        let entry =
-            facts.keys.entry(row_id(keys[index(&row)])).or_insert_with(|| (row.get(1), Vec::new()));
+        let entry = facts.keys.entry(row_id(keys[index(&row)])).or_insert_with(|| (row.get(1), Vec::new()));
         if let Some(name) = row.get::<_, Option<&[u8]>>(2) {
             let plaintext = row.get::<_, i16>(4) != 0;
             entry.1.push(EncryptedTag { name: name.into(), value: row.get(3), plaintext });
@@ -182,7 +180,12 @@ macro_rules! values {
 }
 
 /// Writes the sum of a batch in one transaction.
-pub(super) async fn flush(link: &Link, batch: &Batch<'_>, known: &mut KnownRows, durable: bool) -> Result<(), Failed> {
+pub(super) async fn flush(
+    link: &Link,
+    batch: &Batch<'_>,
+    known: &mut KnownRows,
+    durable: bool,
+) -> Result<(), Failed> {
     let mut pieces = rows(batch, known);
     queue(batch, &mut pieces);
     events(batch, &mut pieces);
@@ -198,7 +201,8 @@ pub(super) async fn flush(link: &Link, batch: &Batch<'_>, known: &mut KnownRows,
     }
     // Sent in this order, each without waiting for the one before.
     let begin = if durable { "BEGIN" } else { "BEGIN; SET LOCAL synchronous_commit = off" };
-    let mut sent: Vec<BoxFuture<'_, Result<u64, tokio_postgres::Error>>> = Vec::with_capacity(pieces.len() + 1);
+    let mut sent: Vec<BoxFuture<'_, Result<u64, tokio_postgres::Error>>> =
+        Vec::with_capacity(pieces.len() + 1);
     sent.push(Box::pin(async move { link.client.batch_execute(begin).await.map(|()| 0) }));
     for (piece, statement) in pieces.iter().zip(&statements) {
         sent.push(Box::pin(async move {
@@ -259,7 +263,8 @@ struct Index {
 fn rows<'b>(batch: &'b Batch<'_>, known: &mut KnownRows) -> Vec<Piece<'b>> {
     let mut removed = batch.facts.expired.clone();
     let mut retagged = Vec::new();
-    let (mut updated, mut new_values, mut old_versions) = (Vec::new(), Vec::<&[u8]>::new(), Vec::<Vec<u8>>::new());
+    let (mut updated, mut new_values, mut old_versions) =
+        (Vec::new(), Vec::<&[u8]>::new(), Vec::<Vec<u8>>::new());
     let (mut inserted, mut tags, mut index) = (Inserted::default(), Tags::default(), Index::default());
     let mut ordered: Vec<_> = batch.rows.iter().collect();
     ordered.sort_by_key(|(_, held)| held.as_ref().map(|held| held.id));
@@ -269,7 +274,8 @@ fn rows<'b>(batch: &'b Batch<'_>, known: &mut KnownRows) -> Vec<Piece<'b>> {
         if let (Some(before), None) = (before, stays) {
             removed.push(before.id);
         }
-        let Some((held, written)) = held.as_ref().and_then(|held| Some((held, held.written.as_ref()?))) else {
+        let Some((held, written)) = held.as_ref().and_then(|held| Some((held, held.written.as_ref()?)))
+        else {
             continue;
         };
         match stays {
@@ -504,4 +510,3 @@ pub(super) fn learn(batch: &Batch<'_>, needs: &Needs<'_>, known: &mut KnownRows)
         }
     }
 }
-

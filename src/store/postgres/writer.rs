@@ -65,8 +65,16 @@ pub(super) struct Writer {
 enum State {
     Up(Link),
     /// No attempt before this time; the reason is told to everybody.
-    Down { again: Instant, pause: Duration, reason: StoreError },
-    Connecting { attempt: JoinHandle<Result<Link, StoreError>>, pause: Duration, reason: StoreError },
+    Down {
+        again: Instant,
+        pause: Duration,
+        reason: StoreError,
+    },
+    Connecting {
+        attempt: JoinHandle<Result<Link, StoreError>>,
+        pause: Duration,
+        reason: StoreError,
+    },
 }
 
 struct Task {
@@ -338,7 +346,9 @@ impl Task {
             };
             self.known.clear();
             let error = match failed {
-                Failed::Stale if stale => StoreError::Unavailable("another program keeps changing the wallet".to_owned()),
+                Failed::Stale if stale => {
+                    StoreError::Unavailable("another program keeps changing the wallet".to_owned())
+                }
                 Failed::Stale => {
                     stale = true;
                     self.forget();

@@ -46,10 +46,10 @@ use chancery_agent::ports::{Clock, Entropy, Tenant};
 
 use super::prepared::{Prepared, Preparer};
 use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
+use super::refusal::{changed, closed, conflict, guarded};
 use super::{CreateMode, FacetSource, OpenError, OpenOptions, Place};
 use crate::telemetry::metrics::{Commits, Ended};
 use readers::{Read, Readers};
-use super::refusal::{changed, closed, conflict, guarded};
 use refusal::store_error;
 use writer::{Died, Job, Refused};
 
@@ -217,8 +217,9 @@ impl SqliteStore {
     /// written any more. Never returns after [`Store::close`].
     pub async fn died(&self) -> String {
         let mut died = self.died.clone();
-        match died.wait_for(Option::is_some).await {
-            Ok(message) => message.clone().unwrap_or_default(),
+        let message = died.wait_for(Option::is_some).await.map(|message| message.clone().unwrap_or_default());
+        match message {
+            Ok(message) => message,
             Err(_) => std::future::pending().await,
         }
     }

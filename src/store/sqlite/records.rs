@@ -7,9 +7,9 @@ use super::super::FacetSource;
 use super::super::format::KeyEntry;
 use super::super::prepared::Slot;
 use super::super::profiles::Profile;
+use super::super::rows::head;
 use super::apply::bytes;
 use super::readers::{Read, ReadError};
-use super::super::rows::head;
 use super::select;
 
 /// One row per tag; the value is read from the first. Rows of other programs may expire and are invisible then.

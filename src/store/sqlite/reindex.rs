@@ -9,8 +9,8 @@ use rusqlite::{Connection, params};
 use super::super::FacetSource;
 use super::super::prepared::{KIND_ITEM, StoredFacets};
 use super::super::profiles::{Profile, Profiles};
-use super::apply::{bytes, write_facets};
 use super::super::rows::head;
+use super::apply::{bytes, write_facets};
 use super::writer::execute;
 
 /// Records indexed in one transaction: a few milliseconds.

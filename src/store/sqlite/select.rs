@@ -11,9 +11,9 @@ use super::super::FacetSource;
 use super::super::format::KeyEntry;
 use super::super::prepared::{KIND_ITEM, KIND_KEY, facet_hash, facet_scope};
 use super::super::profiles::Profile;
+use super::super::rows::head;
 use super::apply::bytes;
 use super::readers::Read;
-use super::super::rows::head;
 
 /// How far the rows of a tag are counted to find a query's rarest tag.
 const COUNTED: i64 = 64;

@@ -14,12 +14,12 @@ use chancery_agent::ports::Clock;
 use chancery_agent::ports::store::{Committed, StoreError};
 
 use super::super::prepared::Prepared;
+use super::super::rows::KnownRows;
 use super::apply::{Applier, Halt};
 use super::housekeeping::{Housekeeping, Keep};
 use super::lazies::Lazies;
 use super::lock::FileLock;
 use super::reindex::Reindex;
-use super::super::rows::KnownRows;
 use super::store_error;
 
 /// Most commits in one transaction.

@@ -60,9 +60,16 @@ impl Postgres {
     pub fn options(&self) -> Vec<String> {
         let config = format!(r#"{{"url":"127.0.0.1:{}","max_connections":4}}"#, self.port);
         let credentials = r#"{"account":"postgres","password":"postgres"}"#;
-        ["--wallet-storage-type", "postgres_storage", "--wallet-storage-config", &config, "--wallet-storage-creds", credentials]
-            .map(str::to_owned)
-            .to_vec()
+        [
+            "--wallet-storage-type",
+            "postgres_storage",
+            "--wallet-storage-config",
+            &config,
+            "--wallet-storage-creds",
+            credentials,
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 }
 

@@ -37,7 +37,10 @@ impl Cluster {
         match process.line().as_str() {
             "ready" => Some(Arc::new(Self { port, process: Mutex::new(process) })),
             "missing" => {
-                assert!(std::env::var("CI").as_deref() != Ok("true"), "PostgreSQL is missing: install postgresql");
+                assert!(
+                    std::env::var("CI").as_deref() != Ok("true"),
+                    "PostgreSQL is missing: install postgresql"
+                );
                 writeln!(std::io::stderr(), "not run: PostgreSQL (install the package postgresql)").unwrap();
                 None
             }

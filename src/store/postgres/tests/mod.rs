@@ -59,7 +59,8 @@ async fn on_server() -> Option<Setup> {
             let options = OpenOptions { clock: clock.clone(), ..options(&server) };
             let server = server.clone();
             async move {
-                Arc::new(PostgresStore::open(server, options, Keep::default()).await.unwrap()) as Arc<dyn Store>
+                Arc::new(PostgresStore::open(server, options, Keep::default()).await.unwrap())
+                    as Arc<dyn Store>
             }
         }
     };
@@ -114,8 +115,11 @@ async fn askar_reads_what_we_write_and_we_what_it_writes() {
     plain.tags.push(Tag { plaintext: true, ..Tag::new("cred_ex_id", "x1") });
     let before = row("connection", "c1", "before", &[("state", "request"), ("gone", "1")]);
     let changed = row("connection", "c1", "after", &[("state", "active")]);
-    commit(&store, vec![Op::Insert(plain.clone()), Op::Insert(before), Op::Insert(row("connection", "no", "", &[]))])
-        .await;
+    commit(
+        &store,
+        vec![Op::Insert(plain.clone()), Op::Insert(before), Op::Insert(row("connection", "no", "", &[]))],
+    )
+    .await;
     commit(&store, vec![Op::Replace(changed.clone()), Op::Remove(RowKey::new("connection", "no"))]).await;
     store.close().await;
 
@@ -147,8 +151,10 @@ async fn askar_reads_what_we_write_and_we_what_it_writes() {
     assert_eq!(found.iter().map(|row| row.key.name.as_str()).collect::<Vec<_>>(), ["x1", "x2"]);
     assert!(store.get(&tenant(), &RowKey::new("cred_ex_v20", "old")).await.unwrap().is_none());
     // The index follows what they have changed.
-    let theirs =
-        Query { facets: vec![(chancery_agent::ports::store::Facet::State, vec!["theirs".into()])], ..Query::all("cred_ex_v20") };
+    let theirs = Query {
+        facets: vec![(chancery_agent::ports::store::Facet::State, vec!["theirs".into()])],
+        ..Query::all("cred_ex_v20")
+    };
     assert_eq!(store.find(&tenant(), &theirs).await.unwrap().len(), 2);
     // What has expired is not in the way.
     commit(&store, vec![Op::Insert(row("cred_ex_v20", "old", "2", &[]))]).await;
@@ -183,7 +189,8 @@ async fn what_cannot_be_opened_is_said() {
     let other = "7HH5gYEeNc3z7PYXmd54d4x6qAfCNrqQqEB3nS7Zfu7K";
     let wrong = with(&|_, options| options.key = Zeroizing::new(other.to_owned())).await;
     assert!(matches!(wrong, OpenError::WrongKey(_)), "{wrong}");
-    let password = with(&|server, _| server.account.password = Zeroizing::new("secret-wrong".to_owned())).await;
+    let password =
+        with(&|server, _| server.account.password = Zeroizing::new("secret-wrong".to_owned())).await;
     assert!(password.to_string().contains("password authentication failed"), "{password}");
     assert!(!password.to_string().contains("secret-wrong"));
     assert!(!format!("{:?}", server).contains("password: \"postgres"));
@@ -196,7 +203,14 @@ async fn recreated_and_rekeyed() {
     let Some(cluster) = Cluster::shared() else { return };
     let server = cluster.fresh();
     let store = open(&server).await;
-    commit(&store, vec![Op::Insert(row("connection", "a", "1", &[])), Op::Enqueue(super::super::conformance::side_rows::item("l", "v"))]).await;
+    commit(
+        &store,
+        vec![
+            Op::Insert(row("connection", "a", "1", &[])),
+            Op::Enqueue(super::super::conformance::side_rows::item("l", "v")),
+        ],
+    )
+    .await;
     store.close().await;
     let key = "7HH5gYEeNc3z7PYXmd54d4x6qAfCNrqQqEB3nS7Zfu7K";
     let rekey = Some((KeyMethod::Raw, Zeroizing::new(key.to_owned())));
