@@ -20,6 +20,8 @@ pub(super) enum No {
 
 /// Value and tags of a key entry that shall get other metadata.
 pub(super) type StoredKey = (Vec<u8>, Vec<EncryptedTag>);
+/// Sealed content, and until when.
+pub(super) type Remembered<'a> = (&'a [u8], Option<i64>);
 /// A row of the memory table: profile, space, id.
 pub(super) type MemoryId = (i64, &'static str, [u8; 16]);
 
@@ -97,7 +99,7 @@ pub(super) struct Batch<'a> {
     /// Whether (number, target) waits, and of which profile the event is.
     pub undelivered: BTreeMap<(i64, i64), (bool, i64)>,
     /// `None`: forgotten.
-    pub memory: HashMap<MemoryId, Option<(&'a [u8], Option<i64>)>>,
+    pub memory: HashMap<MemoryId, Option<Remembered<'a>>>,
 }
 
 type Overlay<'a> = HashMap<RowId, Option<Held<'a>>>;

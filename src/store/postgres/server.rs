@@ -98,11 +98,11 @@ impl Server {
                 }
             };
             let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
-            tokio::spawn(carry(connection, told));
+            start(carry(connection, told));
             client
         } else {
             let (client, connection) = config.connect(NoTls).await?;
-            tokio::spawn(carry(connection, told));
+            start(carry(connection, told));
             client
         };
         Ok(Link { client, ended, statements: Mutex::default() })
@@ -121,6 +121,15 @@ impl Server {
     pub(super) fn silent(&self, waited: Duration) -> StoreError {
         StoreError::Unavailable(format!("{self} does not answer: nothing came for {} s", waited.as_secs()))
     }
+}
+
+/// Runs beside the callers: connections end with the last one who uses them, the writer when the store is closed, which waits for it.
+#[allow(clippy::disallowed_methods)]
+pub(super) fn start<F>(task: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(task)
 }
 
 async fn carry(

@@ -16,7 +16,7 @@ use super::super::refusal::closed;
 use super::super::rows::KnownRows;
 use super::batch::{Batch, Needs, No, Numbers};
 use super::schema;
-use super::server::{Link, Server, breaks, hopeless};
+use super::server::{self, Link, Server, breaks, hopeless};
 use super::upkeep::Upkeep;
 use super::write::{Failed, flush, gather, learn};
 
@@ -103,7 +103,7 @@ pub(super) fn start(writer: Writer, link: Link) -> mpsc::UnboundedSender<Job> {
         lazy_since: None,
         tidied: Instant::now(),
     };
-    tokio::spawn(task.run(link));
+    drop(server::start(task.run(link)));
     jobs
 }
 
@@ -157,7 +157,7 @@ impl Task {
                     },
                     () = sleep_until(again) => {
                         let server = Arc::clone(&self.server);
-                        let attempt = tokio::spawn(async move { connect(&server).await });
+                        let attempt = server::start(async move { connect(&server).await });
                         State::Connecting { attempt, pause, reason }
                     }
                 },
