@@ -7,6 +7,7 @@ pub mod door;
 pub mod inbound;
 pub mod limits;
 pub mod live;
+pub mod memory;
 pub mod operations;
 pub mod outbound;
 pub mod resolve;
