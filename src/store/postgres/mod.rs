@@ -37,12 +37,12 @@ use chancery_agent::ports::{Clock, Entropy, Tenant};
 
 use super::prepared::{Prepared, Preparer};
 use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
-use super::refusal::{changed, closed, conflict, guarded};
+use super::refusal::{Refused, closed, ended, told};
 use super::{CreateMode, FacetSource, Keep, OpenError, OpenOptions};
-use crate::telemetry::metrics::{Commits, Ended};
+use crate::telemetry::metrics::Commits;
 use read::{Read, ReadError};
 use server::{Link, Pool};
-use writer::{Job, PATIENCE, Refused};
+use writer::{Job, PATIENCE};
 
 pub use server::{Account, Server};
 
@@ -274,25 +274,14 @@ impl Store for PostgresStore {
         let _waiting = self.commits.begin();
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Commit(Box::new(prepared), answer)).map_err(|_| closed())?;
-        let answer = answered.await;
-        let ended = match &answer {
-            Ok(Ok(_)) => Ended::Done,
-            Ok(Err(Refused::Guard(_) | Refused::Change(_))) => Ended::Conflict,
-            _ => Ended::Failed,
-        };
-        self.commits.count(ended, began.elapsed());
-        match &answer {
-            Ok(Ok(_)) if !commit.ops.is_empty() => *self.written() = Some(Instant::now()),
-            Ok(Err(Refused::Store(_))) | Err(_) => *self.written() = None,
+        let outcome = answered.await.unwrap_or_else(|_| Err(Refused::Store(closed())));
+        self.commits.count(ended(&outcome), began.elapsed());
+        match &outcome {
+            Ok(_) if !commit.ops.is_empty() => *self.written() = Some(Instant::now()),
+            Err(Refused::Store(_)) => *self.written() = None,
             _ => {}
         }
-        match answer {
-            Ok(Ok(committed)) => Ok(committed),
-            Ok(Err(Refused::Guard(position))) => Err(conflict(profile, guarded(&commit.guards[position]))),
-            Ok(Err(Refused::Change(position))) => Err(conflict(profile, changed(&commit.ops[position]))),
-            Ok(Err(Refused::Store(error))) => Err(error.into()),
-            Err(_) => Err(closed().into()),
-        }
+        told(profile, &commit, outcome)
     }
 
     fn lazily(&self, tenant: &Tenant, ops: Vec<Op>) {

@@ -12,7 +12,7 @@ use chancery_agent::ports::store::{Committed, StoreError};
 
 use super::super::prepared::Prepared;
 use super::super::profiles::Profiles;
-use super::super::refusal::closed;
+use super::super::refusal::{Refused, closed};
 use super::super::rows::KnownRows;
 use super::batch::{Batch, Needs, No, Numbers};
 use super::schema;
@@ -32,14 +32,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// How often old rows are looked for.
 const TIDY: Duration = Duration::from_secs(5);
-
-/// Why a commit was not made. Positions are those in the commit.
-#[derive(Debug)]
-pub(super) enum Refused {
-    Guard(usize),
-    Change(usize),
-    Store(StoreError),
-}
 
 pub(super) type Answer = oneshot::Sender<Result<Committed, Refused>>;
 

@@ -14,6 +14,7 @@ use chancery_agent::ports::Clock;
 use chancery_agent::ports::store::{Committed, StoreError};
 
 use super::super::prepared::Prepared;
+use super::super::refusal::Refused;
 use super::super::rows::KnownRows;
 use super::apply::{Applier, Halt};
 use super::housekeeping::{Housekeeping, Keep};
@@ -29,14 +30,6 @@ const BATCH: usize = 64;
 const QUIET: Duration = Duration::from_millis(300);
 /// How often old rows are looked for.
 const TIDY: Duration = Duration::from_secs(5);
-
-/// Why a commit was not made. Positions are those in the commit.
-#[derive(Debug)]
-pub(super) enum Refused {
-    Guard(usize),
-    Change(usize),
-    Store(StoreError),
-}
 
 pub(super) type Answer = oneshot::Sender<Result<Committed, Refused>>;
 
