@@ -113,7 +113,7 @@ class Software:
 class Agent:
     """One agent: fixed ports, its own wallet home; can be stopped, killed and started again."""
 
-    def __init__(self, software, name, out, receiver, options=(), transport="http", derivation="raw"):
+    def __init__(self, software, name, out, receiver, options=(), transport="http", derivation="raw", wallet=None):
         self.software = software
         self.name = name
         self.receiver = receiver
@@ -121,6 +121,7 @@ class Agent:
         self.admin_protection = ["--admin-insecure-mode"]
         self.transport = transport
         self.derivation = derivation
+        self.wallet = wallet or name
         self.home = pathlib.Path(out) / name
         self.log_path = pathlib.Path(out) / f"{name}.log"
         self.admin_port = free_port()
@@ -139,7 +140,7 @@ class Agent:
 
     @property
     def wallet_path(self):
-        return self.home / "wallet" / self.name / "sqlite.db"
+        return self.home / "wallet" / self.wallet / "sqlite.db"
 
     def arguments(self):
         given = ["--label", self.name, "--endpoint", self.endpoint]
@@ -147,7 +148,7 @@ class Agent:
         given += ["--outbound-transport", "http", "--outbound-transport", "ws"]
         given += ["--admin", "127.0.0.1", str(self.admin_port), *self.admin_protection]
         given += ["--no-ledger", "--auto-provision", "--wallet-type", "askar"]
-        given += ["--wallet-name", self.name, "--wallet-key", raw_key("interop")]
+        given += ["--wallet-name", self.wallet, "--wallet-key", raw_key("interop")]
         given += ["--wallet-key-derivation-method", self.derivation, "--wallet-allow-insecure-seed"]
         given += ["--webhook-url", self.receiver.url(self.name)]
         return given + self.options

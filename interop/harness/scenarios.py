@@ -1,5 +1,6 @@
 """The list of scenarios. Each is a name and a function of the world that raises when something is wrong."""
 
+import contextlib
 import itertools
 import signal
 
@@ -20,6 +21,7 @@ from .flows import (
     reuse,
 )
 from .issuance import issue_automatically, issue_by_hand
+from .postgres import Postgres
 from .unusual import VARIANTS, unusual
 from .wallets import one_wallet_two_programs
 from .world import restarter
@@ -71,12 +73,14 @@ def restarted(side, how):
     return f"{ISSUER_IS[side]}/restart-{how.name.lower()}-between-steps", run
 
 
-def swapped(first, second):
+def swapped(first, second, store="sqlite"):
     def run(world):
-        one_wallet_two_programs(world, first, second)
+        with Postgres() if store == "postgres" else contextlib.nullcontext() as server:
+            one_wallet_two_programs(world, first, second, server)
 
     names = {"ours": "chancery", "theirs": "acapy"}
-    return f"wallet/{names[first]}-then-{names[second]}-then-{names[first]}", run
+    where = "wallet" if store == "sqlite" else f"wallet-on-{store}"
+    return f"{where}/{names[first]}-then-{names[second]}-then-{names[first]}", run
 
 
 def all_scenarios(self_check=False):
@@ -114,5 +118,6 @@ def all_scenarios(self_check=False):
     if not self_check:
         # Nor does it go on for long when a peer is down.
         listed.append(on_pair("acapy-away-for-a-while", "ours", "manual", away))
-    listed += [swapped("ours", "theirs"), swapped("theirs", "ours")]
+    for store in ("sqlite", "postgres"):
+        listed += [swapped("ours", "theirs", store), swapped("theirs", "ours", store)]
     return listed

@@ -1,4 +1,4 @@
-"""One wallet file under both programs in turn."""
+"""One wallet under both programs in turn: a file, or a database of PostgreSQL."""
 
 from .agents import Agent
 from .compare import differences, told
@@ -9,19 +9,23 @@ from .issuance import BASE, RECORDS, Exchange, check_credential, check_verifies,
 PROOF = "Ed25519Signature2018"
 
 
-def one_wallet_two_programs(world, first, second):
+def one_wallet_two_programs(world, first, second, server=None):
     """`first` makes the wallet, `second` goes on with it, then `first` again.
 
-    Each must see exactly what the other has left, and finish the exchanges that the other has begun.
+    Each must see exactly what the other has left, and finish the exchanges that the other has begun. `server`: where the
+    wallet is, if not in a file.
     """
     programs = {side: world.software[side] for side in (first, second)}
     peer = world.agent("theirs", "manual")
     # The only place where the key is derived, as a real wallet's is.
+    name = f"swapped-{first}-on-postgres" if server else f"swapped-{first}"
+    options = server.options() if server else ()
     subject = world.adopt(
-        Agent(programs[first], f"swapped-{first}", world.out, world.receiver, derivation="kdf:argon2i:mod")
+        Agent(programs[first], name, world.out, world.receiver, options, derivation="kdf:argon2i:mod")
     )
     try:
         subject.start()
+        expect(subject.wallet_path.exists() == (server is None), f"{first} has not made its wallet where it was told to")
         connections = [connect(subject, peer, "1.1", "did:peer:4"), connect(peer, subject, "1.0")]
         begun = work(subject, peer, connections)
         left = contents(subject)
