@@ -142,6 +142,11 @@ impl Process {
         for (worker, figures) in workers {
             page.value("chancery_delivery_waiting", &[("worker", worker)], read(&figures.waiting));
         }
+        page.gauge(
+            "chancery_delivery_held",
+            "Messages for peers without an endpoint, kept until they poll",
+            self.endpoint.agent.count_held(),
+        );
         page.family("chancery_delivery_in_flight", "gauge", "Tries under way");
         for (worker, figures) in workers {
             page.value("chancery_delivery_in_flight", &[("worker", worker)], read(&figures.in_flight));

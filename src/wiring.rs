@@ -489,6 +489,7 @@ fn start_workers(
         work: Dispatcher::start(worker, PER_ENDPOINT, backoff, entropy.clone()),
         burial,
     };
+    outbound::held::watch(carrier.clone());
     let _ = crew.outbound.set((carrier, workers.outbound.clone()));
     let _ = crew.webhooks.set((notifier, workers.webhooks.clone()));
     let _ = crew.work.set(workers.work.clone());

@@ -1,5 +1,6 @@
 //! Outbound DIDComm: takes committed messages from the queue, packs them anew at each try and posts them to their endpoint.
 
+pub mod held;
 mod http;
 mod ws;
 
@@ -28,7 +29,7 @@ pub struct Schedule {
     pub most_retries: Option<u32>,
     /// Dead letter after this time.
     pub most_age: Duration,
-    /// Answers on a return route are kept so long for the next poll.
+    /// Messages for a recipient without an endpoint wait so long for it to poll, then they are dead letters.
     pub most_held: Duration,
 }
 
@@ -238,28 +239,26 @@ impl Courier for Carrier {
     }
 }
 
-/// Feeds what an earlier run left, oldest first. Answers without an endpoint that nobody fetched in time are dropped.
+/// Feeds what an earlier run left, oldest first. What nobody polled for in time is given up.
 pub async fn resume(
     carrier: &Carrier,
     dispatcher: &Dispatcher<Letter>,
 ) -> Result<usize, chancery_agent::ports::store::StoreError> {
     let mut after = 0;
     let mut count = 0;
-    let oldest =
-        carrier.clock.now().0 - i64::try_from(carrier.schedule.most_held.as_micros()).unwrap_or(i64::MAX);
+    let held_since = carrier.held_since();
     loop {
         let items = carrier.store.items(Queue::Outbound, after, 500).await?;
         let Some(last) = items.last() else { return Ok(count) };
         after = last.seq;
         let mut jobs = Vec::with_capacity(items.len());
         for item in items {
-            let (tenant, seq, created) = (item.tenant.clone(), item.seq, item.created);
-            match carrier.job(item, true) {
-                Some(job) if job.endpoint.is_empty() && created.0 < oldest => {
-                    carrier.store.lazily(&tenant, vec![Op::Dequeue(seq)]);
-                }
-                Some(job) => jobs.push(job),
-                None => {}
+            let Some(job) = carrier.job(item, true) else { continue };
+            let Letter { item, outbound, .. } = &*job.content;
+            if outbound.target.endpoint.is_none() && item.created < held_since {
+                carrier.unfetched(item, outbound.clone());
+            } else {
+                jobs.push(job);
             }
         }
         count += jobs.len();

@@ -171,3 +171,27 @@ async fn letters_and_events_go_when_their_time_is_over() {
     // What they were about is still there.
     assert!(!gone("/issue-credential-2.0/records").await && !gone("/connections").await);
 }
+
+#[tokio::test]
+async fn what_nobody_polls_for_is_given_up_while_the_agent_runs() {
+    let agent = Agent::start("patient", &["--return-route-retention", "1s"]).await;
+    let key = agent.did("ed25519").await;
+    let invitation = json!({
+        "@type": "https://didcomm.org/out-of-band/1.1/invitation",
+        "@id": "7c9d2d2c-5e5a-4a5e-9d0c-6c1f0d8d7f11",
+        "handshake_protocols": ["https://didcomm.org/didexchange/1.1"],
+        "services": [{"id": "#inline", "type": "did-communication", "recipientKeys": [key],
+            "serviceEndpoint": "didcomm:transport/queue"}]
+    });
+    agent.post("/out-of-band/receive-invitation?auto_accept=true", invitation).await;
+    // The request has nowhere to go.
+    let told = agent.controller.event("a dead letter", |e: &Event| e.topic == TOPIC).await.body;
+    assert!(told["type"].as_str().unwrap().ends_with("/request"), "{told}");
+    assert_eq!(told["endpoint"], Value::Null);
+    assert!(told["reason"].as_str().unwrap().contains("did not poll for it within 1 s"), "{told}");
+    assert_eq!(agent.get("/chancery/outbox").await["results"], json!([]));
+    let metrics = agent.get("/metrics").await;
+    for line in ["chancery_delivery_held 0", "chancery_queue_rows{queue=\"outbound\"} 0"] {
+        assert!(metrics.as_str().unwrap().contains(line), "{metrics}");
+    }
+}

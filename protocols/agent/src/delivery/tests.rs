@@ -329,3 +329,25 @@ fn the_controller_is_told_once_per_episode_that_messages_wait() {
     look();
     assert_eq!(told().len(), 2);
 }
+
+#[test]
+fn a_message_that_nobody_polls_for_is_taken_after_a_time() {
+    let world = world();
+    let party = world.party("issuer");
+    let hold = |recipient| {
+        let seq = queued(party);
+        let item = now(party.store.item(seq)).unwrap().unwrap();
+        party.agent.hold(recipient, item);
+        seq
+    };
+    let old = [hold("one"), hold("two")];
+    world.advance(std::time::Duration::from_secs(60));
+    let before = party.agent.clock().now();
+    hold("one");
+    assert_eq!(party.agent.count_held(), 3);
+    let mut taken: Vec<Seq> = party.agent.take_unfetched(before).iter().map(|item| item.seq).collect();
+    taken.sort_unstable();
+    assert_eq!(taken, old);
+    assert_eq!(party.agent.count_held(), 1, "the young one stays");
+    assert!(party.agent.take_unfetched(before).is_empty());
+}

@@ -314,25 +314,9 @@ impl Agent {
         }
     }
 
-    /// Keeps a message whose target has no endpoint until its recipient polls with a return route.
-    pub fn hold(&self, recipient: &str, item: Item) {
-        let mut held = self.whole.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let items = held.entry(recipient.to_owned()).or_default();
-        if !items.iter().any(|i| i.seq == item.seq) {
-            items.push(item);
-            items.sort_by_key(|i| i.seq);
-        }
-    }
-
-    /// Takes the oldest message held for a recipient.
-    pub(super) fn take_held(&self, recipient: &str) -> Option<Item> {
-        let mut held = self.whole.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let items = held.get_mut(recipient)?;
-        let item = (!items.is_empty()).then(|| items.remove(0));
-        if items.is_empty() {
-            held.remove(recipient);
-        }
-        item
+    /// Messages that wait for their recipient to poll, by its key; those of one recipient oldest first.
+    pub(super) fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<Item>>> {
+        self.whole.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The secrets under which record ids are derived.

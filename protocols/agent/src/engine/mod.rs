@@ -4,6 +4,7 @@ mod admission;
 mod agent;
 mod derived;
 mod error;
+mod held;
 mod message;
 mod parking;
 mod protocol;
