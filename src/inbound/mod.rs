@@ -1,5 +1,6 @@
 //! Inbound DIDComm transports. 2xx is answered only once the message's effects are committed.
 
+mod frames;
 mod gate;
 mod http;
 mod reply;

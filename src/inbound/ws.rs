@@ -1,13 +1,14 @@
-//! WebSocket: each frame is one message (`spec/didcomm-v1.md` section 8). Not committed: close 1013 (DECISIONS 11).
-
-use std::time::Instant;
+//! WebSocket: each message is one frame, or several fragments of it (`spec/didcomm-v1.md` section 8). Not committed: close 1013 (DECISIONS 11).
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session};
+use actix_ws::{CloseCode, CloseReason, Closed, Session};
 use chancery_agent::edge::Client;
-use futures_util::StreamExt;
+use chancery_agent::ports::trace::TARGET;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
+use super::frames::{self, Broken, Frames, Sent};
 use super::http::busy;
 use super::reply::Reply;
 use super::{Busy, Endpoint};
@@ -38,80 +39,117 @@ async fn open(
         endpoint.turned_away(reason);
         return Ok(busy(reason));
     }
-    let (response, session, stream) = actix_ws::handle(&request, body)?;
-    let most = endpoint.gate.limits.max_message_bytes;
-    let stream = stream.max_frame_size(most).aggregate_continuations().max_continuation_size(most);
+    // One message a socket is what peers do that trace: it belongs to the first.
+    let traced =
+        request.headers().get("traceparent").and_then(|value| value.to_str().ok().map(str::to_owned));
+    let (response, session, opened) = frames::accept(&request, body).await?;
     actix_web::rt::spawn(async move {
         let _place = place;
         endpoint.figures.sessions.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let reason = match endpoint.gate.socket() {
-            Ok(_turn) => run(&endpoint, address, session.clone(), stream).await,
+            Ok(_turn) => {
+                let sender = Sender { address, traced };
+                run(&endpoint, sender, session.clone(), opened.read(&endpoint.gate)).await
+            }
             Err(reason) => Some(again(reason)),
         };
         endpoint.figures.sessions.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-        // The other side may already be gone.
-        let _ = session.close(reason).await;
+        // The other side may already be gone, or not read what it is sent.
+        let _ = tokio::time::timeout(endpoint.ws_timeout, session.close(reason)).await;
     });
     Ok(response)
 }
 
+/// Whom a socket comes from.
+struct Sender {
+    address: Option<Client>,
+    /// `traceparent` of the request that opened it, until its first message.
+    traced: Option<String>,
+}
+
 async fn run(
     endpoint: &Endpoint,
-    address: Option<Client>,
+    mut sender: Sender,
     mut session: Session,
-    mut stream: actix_ws::AggregatedMessageStream,
+    mut frames: Frames<'_>,
 ) -> Option<CloseReason> {
     let mut beat = tokio::time::interval(endpoint.heartbeat);
-    let mut heard = Instant::now();
     loop {
-        let message = tokio::select! {
-            message = stream.next() => message?,
+        let sent = tokio::select! {
+            sent = frames.next() => sent?,
             _ = beat.tick() => {
-                if heard.elapsed() > endpoint.ws_timeout || session.ping(b"").await.is_err() {
+                if frames.silence() > endpoint.ws_timeout || !taken(endpoint, session.ping(b"")).await {
                     return None;
                 }
                 continue;
             }
         };
-        heard = Instant::now();
-        let outcome = match message {
-            Ok(AggregatedMessage::Text(text)) => take(endpoint, address, &mut session, text.as_bytes()).await,
-            Ok(AggregatedMessage::Binary(bytes)) => take(endpoint, address, &mut session, &bytes).await,
-            Ok(AggregatedMessage::Ping(bytes)) => {
-                let _ = session.pong(&bytes).await;
-                Ok(())
+        match sent {
+            Ok(Sent::Message(body)) => {
+                if let Err(reason) = take(endpoint, &mut sender, &mut session, &body).await {
+                    return Some(reason);
+                }
             }
-            Ok(AggregatedMessage::Pong(_)) => Ok(()),
-            Ok(AggregatedMessage::Close(reason)) => return reason,
-            Err(error) => {
-                endpoint.no_message("broken-off");
-                Err(CloseReason { code: CloseCode::Protocol, description: Some(error.to_string()) })
+            Ok(Sent::Ping(bytes)) => {
+                if !taken(endpoint, session.pong(&bytes)).await {
+                    return None;
+                }
             }
-        };
-        if let Err(reason) = outcome {
-            return Some(reason);
+            Ok(Sent::Close(reason)) => return reason,
+            Err(broken) => return Some(cut_off(endpoint, broken)),
         }
+        frames.handled();
     }
+}
+
+/// Whether the other side takes what it is sent, in time.
+async fn taken(endpoint: &Endpoint, sent: impl Future<Output = Result<(), Closed>>) -> bool {
+    matches!(tokio::time::timeout(endpoint.ws_timeout, sent).await, Ok(Ok(())))
+}
+
+/// Counts why nothing more is read, and what the other side is told.
+fn cut_off(endpoint: &Endpoint, broken: Broken) -> CloseReason {
+    let (reason, code, text) = match broken {
+        Broken::Busy(reason) => {
+            endpoint.turned_away(reason);
+            return again(reason);
+        }
+        Broken::Off(error) => ("broken-off", CloseCode::Protocol, error.to_string()),
+        Broken::TooLarge(most) => {
+            ("too-large", CloseCode::Size, format!("the message is larger than {most} bytes"))
+        }
+        Broken::Slow(most) => (
+            "slow-body",
+            CloseCode::Policy,
+            format!("the message was not complete within {} s", most.as_secs()),
+        ),
+    };
+    endpoint.no_message(reason);
+    CloseReason { code, description: Some(text) }
 }
 
 async fn take(
     endpoint: &Endpoint,
-    address: Option<Client>,
+    sender: &mut Sender,
     session: &mut Session,
     body: &[u8],
 ) -> Result<(), CloseReason> {
     let turn = endpoint.open().and_then(|()| {
-        endpoint.gate.count(address.as_ref())?;
+        endpoint.gate.count(sender.address.as_ref())?;
         endpoint.gate.handle()
     });
     let _turn = turn.map_err(|reason| {
         endpoint.turned_away(reason);
         again(reason)
     })?;
-    match endpoint.step(body).await {
+    let span = tracing::trace_span!(
+        target: TARGET, "didcomm", otel.kind = "server", otel.name = "WebSocket /", trace_id = Empty
+    );
+    endpoint.agent.trace().adopt(&span, sender.traced.take().as_deref());
+    match endpoint.step(body).instrument(span).await {
         Ok(receipt) => {
             if let Some(mut reply) = Reply::pack(&endpoint.agent, receipt.replies).await
-                && session.binary(reply.bytes()).await.is_ok()
+                && taken(endpoint, session.binary(reply.bytes())).await
             {
                 reply.delivered();
             }

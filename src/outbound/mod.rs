@@ -144,7 +144,9 @@ impl Carrier {
             Some("http" | "https") if self.http => {
                 http::post(&self.poster, endpoint, envelope, context).await
             }
-            Some("ws" | "wss") if self.ws => ws::send(&self.tls, self.reach, endpoint, envelope).await,
+            Some("ws" | "wss") if self.ws => {
+                ws::send(&self.tls, self.reach, endpoint, envelope, context).await
+            }
             _ => Outcome::Hopeless(format!(
                 "no outbound transport for {endpoint}: start with -ot http or -ot ws"
             )),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{Connector, client_async_tls_with_config};
@@ -15,14 +17,15 @@ use crate::resolve::Reach;
 
 const TIME_OUT: Duration = Duration::from_secs(20);
 
-/// Opens a socket, sends the envelope as one binary frame, closes.
+/// Opens a socket, sends the envelope as one binary frame, closes. `trace`: the `traceparent` of the request that opens it.
 pub async fn send(
     tls: &Arc<rustls::ClientConfig>,
     reach: Reach,
     endpoint: &str,
     envelope: Vec<u8>,
+    trace: Option<String>,
 ) -> Outcome {
-    match tokio::time::timeout(TIME_OUT, exchange(tls, reach, endpoint, envelope)).await {
+    match tokio::time::timeout(TIME_OUT, exchange(tls, reach, endpoint, envelope, trace)).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome::EndpointDown(format!("no close handshake within {} s", TIME_OUT.as_secs())),
     }
@@ -33,6 +36,7 @@ async fn exchange(
     reach: Reach,
     endpoint: &str,
     envelope: Vec<u8>,
+    trace: Option<String>,
 ) -> Outcome {
     let url = match reqwest::Url::parse(endpoint) {
         Ok(url) => url,
@@ -41,12 +45,19 @@ async fn exchange(
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
         return Outcome::Hopeless(format!("{endpoint} names no host"));
     };
+    let mut request = match endpoint.into_client_request() {
+        Ok(request) => request,
+        Err(error) => return Outcome::Hopeless(format!("{endpoint}: {error}")),
+    };
+    if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(&trace).ok()) {
+        request.headers_mut().insert("traceparent", trace);
+    }
     let stream = match reach.connect(host.trim_matches(['[', ']']), port).await {
         Ok(stream) => stream,
         Err(error) => return Outcome::EndpointDown(error.to_string()),
     };
     let connector = Connector::Rustls(tls.clone());
-    let mut socket = match client_async_tls_with_config(endpoint, stream, None, Some(connector)).await {
+    let mut socket = match client_async_tls_with_config(request, stream, None, Some(connector)).await {
         Ok((socket, _)) => socket,
         Err(error) => return Outcome::EndpointDown(root_cause(&error)),
     };

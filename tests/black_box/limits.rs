@@ -142,6 +142,92 @@ async fn a_body_that_fails_to_parse_is_repeated_nowhere() {
 }
 
 #[tokio::test]
+async fn a_message_that_dribbles_in_over_a_websocket_is_cut_off() {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::protocol::frame::{
+        Frame,
+        coding::{CloseCode, Data, OpCode},
+    };
+
+    let port = crate::support::free_port().to_string();
+    let options = [
+        "-it",
+        "ws",
+        "127.0.0.1",
+        &port,
+        "--request-body-timeout",
+        "2s",
+        "--ws-heartbeat-interval",
+        "1",
+        "--ws-timeout-interval",
+        "3600",
+        "--max-message-size",
+        "2048",
+    ];
+    let agent = Agent::start("patient", &options).await;
+    let url = format!("ws://127.0.0.1:{port}/");
+    let fragment =
+        |text: &str, code, last| Message::Frame(Frame::message(text.to_owned(), OpCode::Data(code), last));
+
+    // Fragments that come together in time are one message.
+    let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+    socket.send(fragment("{", Data::Text, false)).await.unwrap();
+    socket.send(Message::Ping("between".into())).await.unwrap();
+    socket.send(fragment("}", Data::Continue, true)).await.unwrap();
+    let not_opened = "chancery_rejected_total{port=\"didcomm\",reason=\"not-opened\"}";
+    let come = async || (metric(&agent, not_opened).await == 1.0).then_some(());
+    crate::support::eventually("the message is there", come).await;
+
+    // Never silent, never whole: the agent's pings are answered and each brings another fragment.
+    socket.send(fragment("{", Data::Text, false)).await.unwrap();
+    let close = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            match socket.next().await.unwrap().unwrap() {
+                Message::Close(close) => break close.unwrap(),
+                // It may already be closed on the other side.
+                _ => drop(socket.send(fragment(" ", Data::Continue, false)).await),
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(close.code, CloseCode::Policy, "{close}");
+
+    // One frame, of which a byte comes at a time.
+    let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+    socket.get_mut().write_all(&[0x82, 0x80 | 100, 1, 2, 3, 4, 5]).await.unwrap();
+    let close = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            match socket.next().await.unwrap().unwrap() {
+                Message::Close(close) => break close.unwrap(),
+                _ => drop(socket.get_mut().write_all(b"x").await),
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(close.code, CloseCode::Policy, "{close}");
+    assert_eq!(metric(&agent, "chancery_rejected_total{port=\"didcomm\",reason=\"slow-body\"}").await, 2.0);
+
+    // Together too large.
+    let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+    let half = "x".repeat(1200);
+    socket.send(fragment(&half, Data::Text, false)).await.unwrap();
+    socket.send(fragment(&half, Data::Continue, true)).await.unwrap();
+    let close = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            if let Message::Close(close) = socket.next().await.unwrap().unwrap() {
+                break close.unwrap();
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(close.code, CloseCode::Size, "{close}");
+}
+
+#[tokio::test]
 async fn a_websocket_that_sends_too_much_is_told_to_come_back() {
     use futures_util::{SinkExt, StreamExt};
     use tokio_tungstenite::tungstenite::{Error, Message, protocol::frame::coding::CloseCode};

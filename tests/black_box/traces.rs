@@ -180,6 +180,28 @@ async fn an_exchange_with_a_restart_in_the_middle_is_one_trace() {
 }
 
 #[tokio::test]
+async fn a_message_over_a_websocket_goes_on_with_its_trace() {
+    let collector = Collector::start();
+    let ws = crate::support::free_port();
+    let (port, endpoint) = (ws.to_string(), format!("ws://127.0.0.1:{ws}"));
+    let traced = ["--otlp-endpoint", &collector.url];
+    let over_ws = [&traced[..], &["-it", "ws", "127.0.0.1", &port, "-e", &endpoint]].concat();
+    let pair = Pair::connected(&traced, &over_ws).await;
+    let path = format!("{}/connections/{}/send-ping", pair.issuer.admin, pair.to_holder);
+    let traceparent = format!("00-{TRACE}-{CALLER}-01");
+    let request = pair.issuer.http.post(path).header("traceparent", traceparent);
+    assert_eq!(request.json(&serde_json::json!({})).send().await.unwrap().status(), 200);
+    let chain = collector
+        .wait("message over a WebSocket", |spans| {
+            let mut messages =
+                spans.iter().filter(|s| s.trace == TRACE && s.name == "message" && s.service == "holder");
+            messages.find_map(|s| ancestry(spans, s))
+        })
+        .await;
+    assert_eq!(chain[..3], ["holder message", "holder WebSocket /", "issuer deliver"], "{chain:?}");
+}
+
+#[tokio::test]
 async fn without_a_collector_nothing_is_recorded() {
     let mut pair = Pair::automatic().await;
     let did = pair.issuer.did("ed25519").await;
