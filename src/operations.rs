@@ -17,6 +17,7 @@ use crate::delivery::{Burial, Dispatcher};
 use crate::inbound::Endpoint;
 use crate::outbound::Letter;
 use crate::telemetry::metrics::{self, Page, Port};
+use crate::telemetry::tallies::Tallies;
 use crate::webhooks::Notice;
 
 /// What else is measured.
@@ -42,6 +43,7 @@ pub struct Process {
     outbound: Dispatcher<Letter>,
     webhooks: Dispatcher<Notice>,
     meters: Meters,
+    tallies: Tallies,
     stopping: Arc<AtomicBool>,
     stop: Notify,
     /// Counters at the last reset: done, failed.
@@ -81,6 +83,7 @@ impl Process {
             outbound,
             webhooks,
             meters,
+            tallies: Tallies::default(),
             stopping,
             stop: Notify::new(),
             reset: Default::default(),
@@ -289,6 +292,7 @@ impl Operations for Process {
 
     async fn metrics(&self) -> String {
         let mut page = Page::default();
+        self.tallies.write(&mut page, &self.store).await;
         self.meters.events.write(&mut page);
         self.inbound(&mut page);
         self.deliveries(&mut page);

@@ -5,7 +5,7 @@
 //! profiles    the tenants and their keys
 //! cache       decrypted rows, never older than an answered commit
 //! prepared    a commit encrypted by its caller, without SQL
-//! rows, sealed, refusal   what both databases need of rows, side tables and answers
+//! rows, sealed, refusal, tally   what both databases need of rows, side tables and answers
 //! sqlite/     one writer thread, read-only readers, side tables, provisioning
 //! postgres/   one writer task that gets its connection back, a pool of readers, the same tables
 //! ```
@@ -22,6 +22,7 @@ mod refusal;
 mod rows;
 mod sealed;
 pub mod sqlite;
+mod tally;
 
 #[cfg(test)]
 mod conformance;

@@ -11,7 +11,8 @@ use std::time::Duration;
 use chancery_agent::ports::store::Event;
 use serde::Deserialize;
 
-/// Committed events since the start, by topic, role and state: what exchanges went through.
+/// Committed events since the start, by topic, role and state: what exchanges went through. How many there are is another
+/// question: [`super::tallies`].
 ///
 /// A table that is only ever added to: counting takes no lock, and no memory once a kind is known.
 #[derive(Debug)]
@@ -35,6 +36,9 @@ struct Kind {
 struct Payload<'a> {
     #[serde(borrow)]
     role: Option<Cow<'a, str>>,
+    /// Connections have no role of their own.
+    #[serde(borrow)]
+    their_role: Option<Cow<'a, str>>,
     #[serde(borrow)]
     state: Option<Cow<'a, str>>,
 }
@@ -50,7 +54,9 @@ impl Events {
     /// Counts what was just committed.
     pub fn count(&self, events: &[Event]) {
         for event in events {
-            let Payload { role, state } = serde_json::from_slice(&event.payload).unwrap_or_default();
+            let Payload { role, their_role, state } =
+                serde_json::from_slice(&event.payload).unwrap_or_default();
+            let role = role.or(their_role);
             let name =
                 [&*event.topic, role.as_deref().unwrap_or_default(), state.as_deref().unwrap_or_default()];
             self.counter(name).fetch_add(1, Ordering::Relaxed);
@@ -82,10 +88,10 @@ impl Events {
 
     /// Writes the counter.
     pub fn write(&self, page: &mut Page) {
-        page.family("chancery_events_total", "counter", "Committed events by topic, role and state");
-        for ([topic, role, state], count) in self.all() {
-            let labels = [("topic", topic), ("role", role), ("state", state)];
-            page.value("chancery_events_total", &labels, count);
+        let name = "chancery_transitions_total";
+        page.family(name, "counter", "How often records came to a state, by protocol, role and state");
+        for ([protocol, role, state], count) in self.all() {
+            page.value(name, &[("protocol", protocol), ("role", role), ("state", state)], count);
         }
     }
 }
@@ -374,10 +380,12 @@ mod tests {
         let mut page = Page::default();
         events.write(&mut page);
         let text = page.finish();
-        let line =
-            "chancery_events_total{topic=\"issue_credential_v2_0\",role=\"issuer\",state=\"done\"} 2\n";
+        let line = "chancery_transitions_total{protocol=\"issue_credential_v2_0\",role=\"issuer\",state=\"done\"} 2\n";
         assert!(text.contains(line), "{text}");
-        assert!(text.contains("chancery_events_total{topic=\"ping\",role=\"\",state=\"\"} 1\n"), "{text}");
+        assert!(
+            text.contains("chancery_transitions_total{protocol=\"ping\",role=\"\",state=\"\"} 1\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod json;
 pub mod metrics;
 mod otlp;
+pub mod tallies;
 
 use std::fs::OpenOptions;
 use std::sync::Arc;

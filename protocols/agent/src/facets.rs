@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::ports::store::Facets;
+use crate::connection;
+use crate::issue_credential_v2::{self, Role};
+use crate::ports::store::{Facets, Kinds};
 
 #[derive(Deserialize)]
 struct ExchangeColumns {
@@ -37,6 +39,21 @@ pub fn facets(category: &str, value: &[u8]) -> Option<Facets> {
         }
         _ => None,
     }
+}
+
+/// The records that are counted by state and role, with the topic of their webhooks: exchanges of the protocols.
+pub fn counted() -> [(&'static str, Kinds); 2] {
+    let exchanges = Kinds {
+        category: "cred_ex_v20",
+        states: issue_credential_v2::State::STORED.map(issue_credential_v2::State::as_str).to_vec(),
+        roles: [Role::Issuer, Role::Holder].map(Role::as_str).to_vec(),
+    };
+    let connections = Kinds {
+        category: "connection",
+        states: connection::STATES.to_vec(),
+        roles: vec![connection::INVITER, connection::INVITEE],
+    };
+    [(issue_credential_v2::TOPIC, exchanges), (connection::TOPIC, connections)]
 }
 
 #[cfg(test)]

@@ -22,5 +22,5 @@ pub mod trust_ping;
 pub mod wallet;
 
 pub use engine::{Agent, AgentError, Settings};
-pub use facets::facets;
+pub use facets::{counted, facets};
 pub use ports::Tenant;

@@ -175,6 +175,7 @@ macro_rules! conformance {
                 by_plaintext_tags
                 by_facets
                 by_facets_after_changes
+                counted_by_state_and_role
                 facets_and_tags_together
                 facets_survive_reopening;
             side_rows:

@@ -1,4 +1,4 @@
-use chancery_agent::ports::store::{Facet, Op, Query, RowKey, Tag};
+use chancery_agent::ports::store::{Facet, Kinds, Op, Query, RowKey, Tag, Tally};
 
 use super::{Setup, exchange, row};
 
@@ -160,4 +160,28 @@ pub(in crate::store) async fn facets_survive_reopening(setup: &Setup) {
     let found = store.find(&setup.tenant, &by(&[(Facet::State, &["done"])])).await.unwrap();
     assert_eq!(found.len(), 30);
     store.close().await;
+}
+
+pub(in crate::store) async fn counted_by_state_and_role(setup: &Setup) {
+    exchanges(setup).await;
+    setup.commit(vec![Op::Replace(exchange("e1", "lost", "holder", "conn-1"))]).await;
+    setup.commit(vec![Op::Replace(exchange("e2", "done", "onlooker", "conn-1"))]).await;
+    setup.commit(vec![Op::Remove(RowKey::new(X, "e4"))]).await;
+    let kinds =
+        Kinds { category: X, states: vec!["done", "offer-sent", "never"], roles: vec!["issuer", "holder"] };
+    let tally = async |kinds: &Kinds| setup.store.tally(&setup.tenant, kinds).await.unwrap();
+    let expected = [
+        // One in another state, one that is no exchange at all.
+        (None, None, 1),
+        (None, Some("holder"), 1),
+        (Some("done"), None, 1),
+        (Some("done"), Some("holder"), 9),
+        (Some("done"), Some("issuer"), 20),
+        (Some("offer-sent"), Some("holder"), 9),
+        (Some("offer-sent"), Some("issuer"), 19),
+    ];
+    let expected = expected.map(|(state, role, count)| Tally { state, role, count });
+    assert_eq!(tally(&kinds).await.unwrap(), expected);
+    let none = Kinds { category: A, ..kinds };
+    assert_eq!(tally(&none).await, None, "records of this category have no columns");
 }

@@ -30,8 +30,8 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use chancery_agent::ports::store::{
-    Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
-    Store, StoreError,
+    Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Kinds, Op, Query, Queue, Row, RowKey, Seq,
+    Space, Store, StoreError, Tally,
 };
 use chancery_agent::ports::{Clock, Entropy, Tenant};
 
@@ -235,6 +235,14 @@ impl Store for PostgresStore {
                 found.await?.map_err(|_| StoreError::Damaged("the index".to_owned()))
             }
         }
+    }
+
+    async fn tally(&self, tenant: &Tenant, kinds: &Kinds) -> Result<Option<Vec<Tally>>, StoreError> {
+        if !self.facets.covers(kinds.category) || !self.indexed.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let profile = self.profile(tenant)?;
+        self.read(async |link| read::tally(link, profile, kinds).await).await.map(Some)
     }
 
     async fn key(&self, tenant: &Tenant, name: &str) -> Result<Option<KeyRow>, StoreError> {

@@ -7,7 +7,8 @@ use tokio_postgres::types::ToSql;
 
 use chancery_agent::ports::Timestamp;
 use chancery_agent::ports::store::{
-    Event, EventNo, Facet, Facets, Item, KeyRow, Query, Queue, Row, RowKey, Seq, Space, Tag, Version,
+    Event, EventNo, Facet, Facets, Item, KeyRow, Kinds, Query, Queue, Row, RowKey, Seq, Space, Tag, Tally,
+    Version,
 };
 
 use super::super::FacetSource;
@@ -18,6 +19,7 @@ use super::super::prepared::{
 use super::super::profiles::{Profile, Profiles};
 use super::super::rows::head;
 use super::super::sealed;
+use super::super::tally::{self, Counted};
 use super::server::Link;
 
 pub(super) enum ReadError {
@@ -149,6 +151,22 @@ pub(super) async fn find(
         return by_index(link, profile, asked).await;
     }
     by_reading(link, profile, asked, facets).await.map(Ok)
+}
+
+/// How many records there are of which kind, out of the index alone.
+pub(super) async fn tally(link: &Link, profile: &Profile, kinds: &Kinds) -> Read<Vec<Tally>> {
+    let sql = format!(
+        "SELECT {} FROM chancery_index WHERE scope = $1 GROUP BY state",
+        tally::columns(kinds, 2, '$')
+    );
+    let mut values = values![facet_scope(profile, kinds.category)];
+    values.extend(tally::roles(profile, kinds).into_iter().flat_map(|role| values![role]));
+    let counted = query(link, &sql, &values).await?.into_iter().map(|row| Counted {
+        state: row.get(0),
+        all: row.get(1),
+        by_role: (0..kinds.roles.len()).map(|at| row.get(2 + at)).collect(),
+    });
+    Ok(tally::in_words(profile, kinds, counted.collect()))
 }
 
 /// The rows by their tags; the third part of the page is the id that they must lie behind, in the query's direction.

@@ -24,6 +24,7 @@ mod reindex;
 mod schema;
 mod select;
 mod side;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -39,8 +40,8 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot};
 
 use chancery_agent::ports::store::{
-    Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
-    Store, StoreError,
+    Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Kinds, Op, Query, Queue, Row, RowKey, Seq,
+    Space, Store, StoreError, Tally,
 };
 use chancery_agent::ports::{Clock, Entropy, Tenant};
 
@@ -340,6 +341,14 @@ impl Store for SqliteStore {
                 read.await?.map_err(|_| StoreError::Damaged("the index".to_owned()))
             }
         }
+    }
+
+    async fn tally(&self, tenant: &Tenant, kinds: &Kinds) -> Result<Option<Vec<Tally>>, StoreError> {
+        if !self.shared.facets.covers(kinds.category) || !self.shared.indexed.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let (profile, kinds) = (Arc::clone(self.profile(tenant)?), kinds.clone());
+        self.long(move |shared| shared.read(|conn| tally::tally(conn, &profile, &kinds))).await.map(Some)
     }
 
     async fn key(&self, tenant: &Tenant, name: &str) -> Result<Option<KeyRow>, StoreError> {

@@ -21,7 +21,7 @@ pub use exchange::{send_in_exchange, service_of};
 pub use handshake::{Accept, accept_invitation};
 pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};
 pub use oob_state::{OobInput, OobRole, OobState};
-pub use record::{Connection, INVITEE, INVITER, TOPIC, short_form};
+pub use record::{Connection, INVITEE, INVITER, STATES, TOPIC, short_form};
 pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};
 pub use their_did::{record_did, record_document, record_expansion, record_key};
 

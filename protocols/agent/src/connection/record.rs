@@ -57,6 +57,9 @@ pub struct Connection {
     pub other: Map<String, Value>,
 }
 
+/// The words of [`Connection::state`].
+pub const STATES: [&str; 8] =
+    ["init", "invitation", "request", "response", "active", "completed", "error", "abandoned"];
 /// `their_role` of a connection to whom invited us.
 pub const INVITER: &str = "inviter";
 /// `their_role` of a connection to whom we invited.

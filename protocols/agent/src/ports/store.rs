@@ -154,6 +154,28 @@ impl Query {
     }
 }
 
+/// What records of a category are counted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// Askar category.
+    pub category: &'static str,
+    /// The states that are told apart.
+    pub states: Vec<&'static str>,
+    /// The roles that are told apart.
+    pub roles: Vec<&'static str>,
+}
+
+/// How many records of a category there are with a state and role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tally {
+    /// `None`: another than the [`Kinds`] name, or none.
+    pub state: Option<&'static str>,
+    /// `None`: another than the [`Kinds`] name, or none.
+    pub role: Option<&'static str>,
+    /// At least one.
+    pub count: u64,
+}
+
 /// What must still be true when the commit runs, checked in the transaction that writes.
 #[derive(Clone, Debug)]
 pub enum Guard {
@@ -422,6 +444,10 @@ pub trait Store: Send + Sync {
     async fn get(&self, tenant: &Tenant, key: &RowKey) -> Result<Option<Row>, StoreError>;
     /// The rows that match, in order of insertion (or the reverse).
     async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError>;
+    /// How many records there are by state and role, in order; `None`: not known at present without reading them all.
+    async fn tally(&self, _tenant: &Tenant, _kinds: &Kinds) -> Result<Option<Vec<Tally>>, StoreError> {
+        Ok(None)
+    }
     /// The key entry with this public key (base58).
     async fn key(&self, tenant: &Tenant, name: &str) -> Result<Option<KeyRow>, StoreError>;
     /// The key entries with this caller's tag.
