@@ -6,7 +6,8 @@
 //! schema      the lock, Askar's tables as found, our side tables
 //! writer      the one task that writes: batches, getting the connection back
 //! batch       what a batch of commits comes to, without SQL
-//! write       reading what a batch needs, writing what it comes to
+//! write       reading what a batch needs; what it comes to, in SQL
+//! transaction that as one statement
 //! read        what is read, on a small pool
 //! upkeep      what the writer does in between
 //! ```
@@ -18,6 +19,7 @@ mod schema;
 mod server;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod upkeep;
 mod write;
 mod writer;

@@ -221,7 +221,7 @@ async fn rows(
     values.extend::<Values>(values![profile, kind, category.to_vec()]);
     let _ = write!(
         sql,
-        " WHERE i.profile_id = ${} AND i.kind = ${}::bigint::smallint AND i.category = ${} AND {LIVES}",
+        " WHERE i.profile_id + 0 = ${} AND i.kind = ${}::bigint::smallint AND i.category = ${} AND {LIVES}",
         at + 1,
         at + 2,
         at + 3

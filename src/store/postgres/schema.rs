@@ -17,10 +17,13 @@ const FACETS: u32 = 1;
 /// Key of the advisory lock of a database: "chancery" as a number.
 const LOCK: i64 = i64::from_be_bytes(*b"chancery");
 
-/// No foreign keys to Askar's tables: `--recreate-wallet` of ACA-Py drops those without ours.
+/// No foreign keys to Askar's tables: `--recreate-wallet` of ACA-Py drops those without ours. The sum in the index of lists keeps
+/// it away from searches by name: while the tables are young the planner cannot tell it from Askar's unique index, and would read
+/// the whole category.
 const SIDE_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS chancery_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-    CREATE INDEX IF NOT EXISTS chancery_items_order ON items (profile_id, kind, category, id);
+    DROP INDEX IF EXISTS chancery_items_order;
+    CREATE INDEX IF NOT EXISTS chancery_items_listed ON items ((profile_id + 0), kind, category, id);
     CREATE TABLE IF NOT EXISTS chancery_queue (
         seq BIGSERIAL PRIMARY KEY,
         profile BIGINT NOT NULL,

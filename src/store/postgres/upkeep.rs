@@ -72,8 +72,8 @@ impl Upkeep {
         let Some((profile, category, after)) = self.left.last().cloned() else { return Ok(()) };
         let statement = link
             .statement(
-                "SELECT w.id, i.name, i.value FROM (SELECT id FROM items WHERE profile_id = $1 AND kind = $2::bigint::smallint
-                 AND category = $3 AND id > $4 ORDER BY profile_id, kind, category, id LIMIT $5) w
+                "SELECT w.id, i.name, i.value FROM (SELECT id FROM items WHERE profile_id + 0 = $1 AND kind = $2::bigint::smallint
+                 AND category = $3 AND id > $4 ORDER BY profile_id + 0, kind, category, id LIMIT $5) w
                  LEFT JOIN chancery_index x ON x.item = w.id
                  LEFT JOIN items i ON i.id = w.id AND x.item IS NULL ORDER BY w.id",
             )

@@ -1,7 +1,6 @@
-//! Reading what a batch needs to know, and writing what it comes to: a handful of statements for any number of commits, sent
-//! one behind the other without waiting.
+//! Reading what a batch needs to know, and what it comes to in SQL: a piece for each kind of change, whatever the number of
+//! commits.
 
-use futures_util::future::{BoxFuture, join_all};
 use tokio_postgres::types::ToSql;
 
 use super::super::format::EncryptedTag;
@@ -9,6 +8,7 @@ use super::super::prepared::Slot;
 use super::super::rows::{KnownRow, KnownRows, digest, head, row_id};
 use super::batch::{Batch, Facts, Fate, Needs, Numbers};
 use super::server::Link;
+use super::transaction::{Piece, piece};
 
 /// Numbers taken at once; a number is never used twice, and those that are left at the end never.
 const BLOCK: i64 = 256;
@@ -24,19 +24,6 @@ const MEMORY: &str = "SELECT m.profile, m.space, m.id, m.expires
     FROM unnest($1::bigint[], $2::text[], $3::bytea[]) w(profile, space, id)
     JOIN chancery_memory m ON m.profile = w.profile AND m.space = w.space AND m.id = w.id";
 const QUEUED: &str = "SELECT seq, profile, queue FROM chancery_queue WHERE seq = ANY($1)";
-
-/// Why a batch was not written.
-pub(super) enum Failed {
-    /// A row is not as it was known: another program has written.
-    Stale,
-    Sql(tokio_postgres::Error),
-}
-
-impl From<tokio_postgres::Error> for Failed {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Sql(error)
-    }
-}
 
 type Slots<'a> = (Vec<i64>, Vec<i64>, Vec<&'a [u8]>, Vec<&'a [u8]>);
 
@@ -64,6 +51,11 @@ pub(super) async fn gather(
         match known.get(slot) {
             Some(row) => drop(facts.rows.insert(*id, Some(row))),
             None => unknown.push(*slot),
+        }
+    }
+    for (id, slot) in &needs.new {
+        if let Some(row) = known.get(slot) {
+            facts.rows.insert(*id, Some(row));
         }
     }
     let keys: Vec<&Slot> = needs.keys.values().copied().collect();
@@ -162,65 +154,18 @@ async fn take(
     Ok(link.client.query(&statement, &[&count]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-type Values<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
-
-/// A statement with its values; `exactly`: rows that it must change.
-struct Piece<'a> {
-    sql: &'static str,
-    values: Values<'a>,
-    exactly: Option<u64>,
-}
-
-fn piece<'a>(sql: &'static str, values: Values<'a>) -> Piece<'a> {
-    Piece { sql, values, exactly: None }
-}
-
 macro_rules! values {
     ($($value:expr),* $(,)?) => { vec![$(Box::new($value) as Box<dyn ToSql + Sync + Send + '_>),*] };
 }
 
-/// Writes the sum of a batch in one transaction.
-pub(super) async fn flush(
-    link: &Link,
-    batch: &Batch<'_>,
-    known: &mut KnownRows,
-    durable: bool,
-) -> Result<(), Failed> {
-    let mut pieces = rows(batch, known);
+/// What must be written for a batch. The first pieces, so many, must be done before the others: a row with the name of one that
+/// goes can only come when that is gone.
+pub(super) fn pieces<'b>(batch: &'b Batch<'_>, known: &mut KnownRows) -> (Vec<Piece<'b>>, usize) {
+    let (mut pieces, first) = rows(batch, known);
     queue(batch, &mut pieces);
     events(batch, &mut pieces);
     memory(batch, &mut pieces);
-    if pieces.is_empty() {
-        // A guard alone, or a probe: still a round trip through a transaction.
-        link.client.batch_execute("BEGIN; COMMIT").await?;
-        return Ok(());
-    }
-    let mut statements = Vec::with_capacity(pieces.len());
-    for piece in &pieces {
-        statements.push(link.statement(piece.sql).await?);
-    }
-    // Sent in this order, each without waiting for the one before.
-    let begin = if durable { "BEGIN" } else { "BEGIN; SET LOCAL synchronous_commit = off" };
-    let mut sent: Vec<BoxFuture<'_, Result<u64, tokio_postgres::Error>>> =
-        Vec::with_capacity(pieces.len() + 1);
-    sent.push(Box::pin(async move { link.client.batch_execute(begin).await.map(|()| 0) }));
-    for (piece, statement) in pieces.iter().zip(&statements) {
-        sent.push(Box::pin(async move {
-            let values: Vec<&(dyn ToSql + Sync)> =
-                piece.values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-            link.client.execute(statement, &values).await
-        }));
-    }
-    let mut answers = join_all(sent).await.into_iter();
-    answers.next().transpose()?;
-    for (answer, piece) in answers.zip(&pieces) {
-        let changed = answer?;
-        if piece.exactly.is_some_and(|wanted| wanted != changed) {
-            return Err(Failed::Stale);
-        }
-    }
-    link.client.batch_execute("COMMIT").await?;
-    Ok(())
+    (pieces, first)
 }
 
 #[derive(Default)]
@@ -260,8 +205,10 @@ struct Index {
     threads: Vec<Option<i64>>,
 }
 
-fn rows<'b>(batch: &'b Batch<'_>, known: &mut KnownRows) -> Vec<Piece<'b>> {
+fn rows<'b>(batch: &'b Batch<'_>, known: &mut KnownRows) -> (Vec<Piece<'b>>, usize) {
     let mut removed = batch.facts.expired.clone();
+    // Expired rows go because others with their names come.
+    let mut replaced = !removed.is_empty();
     let mut retagged = Vec::new();
     let (mut updated, mut new_values, mut old_versions) =
         (Vec::new(), Vec::<&[u8]>::new(), Vec::<Vec<u8>>::new());
@@ -273,6 +220,7 @@ fn rows<'b>(batch: &'b Batch<'_>, known: &mut KnownRows) -> Vec<Piece<'b>> {
         let stays = before.filter(|before| held.as_ref().is_some_and(|held| held.id == before.id));
         if let (Some(before), None) = (before, stays) {
             removed.push(before.id);
+            replaced |= held.is_some();
         }
         let Some((held, written)) = held.as_ref().and_then(|held| Some((held, held.written.as_ref()?)))
         else {
@@ -309,16 +257,22 @@ fn rows<'b>(batch: &'b Batch<'_>, known: &mut KnownRows) -> Vec<Piece<'b>> {
     }
     let mut pieces = Vec::new();
     if !removed.is_empty() {
-        pieces.push(piece("DELETE FROM chancery_index WHERE item = ANY($1)", values![removed.clone()]));
-        let exactly = Some(removed.len() as u64);
+        let exactly = Some(removed.len());
         // Their tags go by Askar's own foreign key.
-        pieces.push(Piece { exactly, ..piece("DELETE FROM items WHERE id = ANY($1)", values![removed]) });
+        pieces.push(Piece {
+            exactly,
+            ..piece("DELETE FROM items WHERE id = ANY($1)", values![removed.clone()])
+        });
+    }
+    let first = if replaced { pieces.len() } else { 0 };
+    if !removed.is_empty() {
+        pieces.push(piece("DELETE FROM chancery_index WHERE item = ANY($1)", values![removed]));
     }
     if !retagged.is_empty() {
         pieces.push(piece("DELETE FROM items_tags WHERE item_id = ANY($1)", values![retagged]));
     }
     if !updated.is_empty() {
-        let exactly = Some(updated.len() as u64);
+        let exactly = Some(updated.len());
         let sql = "UPDATE items i SET value = w.value, expiry = NULL
             FROM unnest($1::bigint[], $2::bytea[], $3::bytea[]) w(id, value, old)
             WHERE i.id = w.id AND SUBSTR(i.value, 1, 12) = w.old";
@@ -358,7 +312,7 @@ fn rows<'b>(batch: &'b Batch<'_>, known: &mut KnownRows) -> Vec<Piece<'b>> {
             ],
         ));
     }
-    pieces
+    (pieces, first)
 }
 
 fn queue<'b>(batch: &'b Batch<'_>, pieces: &mut Vec<Piece<'b>>) {
@@ -428,23 +382,34 @@ fn events<'b>(batch: &'b Batch<'_>, pieces: &mut Vec<Piece<'b>>) {
             ],
         ));
     }
-    let (mut waits, mut done) = ((Vec::new(), Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    let (mut new, mut done) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    let mut again = (Vec::new(), Vec::new(), Vec::new());
+    let first = rows.iter().map(|row| row.number).min();
     for ((number, target), (waiting, profile)) in &batch.undelivered {
-        if *waiting {
-            waits.0.push(*number);
-            waits.1.push(*target);
-            waits.2.push(*profile);
+        if *waiting && first.is_some_and(|first| *number >= first) {
+            new.0.push(*number);
+            new.1.push(*target);
+        } else if *waiting {
+            again.0.push(*number);
+            again.1.push(*target);
+            again.2.push(*profile);
         } else {
             done.0.push(*number);
             done.1.push(*target);
         }
     }
-    if !waits.0.is_empty() {
+    if !new.0.is_empty() {
+        pieces.push(piece(
+            "INSERT INTO chancery_undelivered (number, target) SELECT * FROM unnest($1::bigint[], $2::bigint[])",
+            values![new.0, new.1],
+        ));
+    }
+    if !again.0.is_empty() {
         pieces.push(piece(
             "INSERT INTO chancery_undelivered (number, target)
              SELECT w.number, w.target FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) w(number, target, profile)
              JOIN chancery_events e ON e.number = w.number AND e.profile = w.profile ON CONFLICT DO NOTHING",
-            values![waits.0, waits.1, waits.2],
+            values![again.0, again.1, again.2],
         ));
     }
     if !done.0.is_empty() {

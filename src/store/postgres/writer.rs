@@ -17,8 +17,9 @@ use super::super::rows::KnownRows;
 use super::batch::{Batch, Needs, No, Numbers};
 use super::schema;
 use super::server::{self, Link, Server, breaks, hopeless};
+use super::transaction::{self, Failed};
 use super::upkeep::Upkeep;
-use super::write::{Failed, flush, gather, learn};
+use super::write::{gather, learn, pieces};
 
 /// Most commits in one transaction.
 const BATCH: usize = 64;
@@ -319,9 +320,9 @@ impl Task {
     /// Writes a batch; one that fails is written again one by one. `Err`: the connection is lost, everybody was told.
     async fn write(&mut self, link: &Link, batch: Vec<Waiting>) -> Result<(), StoreError> {
         let mut left = std::collections::VecDeque::from([batch]);
-        let mut stale = false;
+        let (mut stale, mut sure) = (false, false);
         while let Some(batch) = left.pop_front() {
-            let failed = match timeout(PATIENCE, self.transaction(link, &batch)).await {
+            let failed = match timeout(PATIENCE, self.transaction(link, &batch, sure)).await {
                 Ok(Ok(outcomes)) => {
                     // Before anybody is answered, also those who conflict: they load again.
                     for (waiting, outcome) in batch.iter().zip(&outcomes) {
@@ -351,7 +352,15 @@ impl Task {
                     left.push_front(batch);
                     continue;
                 }
-                Failed::Sql(error) => {
+                Failed::Taken(_) if !sure => {
+                    sure = true;
+                    if let Err(error) = link.client.batch_execute("ROLLBACK").await {
+                        return Err(self.lose(batch, left, self.server.unavailable(&error)));
+                    }
+                    left.push_front(batch);
+                    continue;
+                }
+                Failed::Taken(error) | Failed::Sql(error) => {
                     let told = self.server.unavailable(&error);
                     let broken = link.ended() || error.code().is_none_or(breaks);
                     if broken || link.client.batch_execute("ROLLBACK").await.is_err() {
@@ -397,9 +406,10 @@ impl Task {
         &mut self,
         link: &Link,
         waiting: &[Waiting],
+        sure: bool,
     ) -> Result<Vec<Result<Committed, Refused>>, Failed> {
         let mut needs = Needs::default();
-        waiting.iter().for_each(|waiting| needs.add(&waiting.prepared));
+        waiting.iter().for_each(|waiting| needs.add(&waiting.prepared, sure));
         let facts = gather(link, &needs, &mut self.known, &mut self.numbers).await?;
         let mut batch = Batch { facts, ..Batch::default() };
         let outcomes = waiting
@@ -413,7 +423,8 @@ impl Task {
             })
             .collect();
         let durable = waiting.iter().any(|waiting| waiting.answer.is_some());
-        flush(link, &batch, &mut self.known, durable).await?;
+        let (pieces, first) = pieces(&batch, &mut self.known);
+        transaction::write(link, &pieces, first, durable).await?;
         learn(&batch, &needs, &mut self.known);
         Ok(outcomes)
     }

@@ -279,3 +279,53 @@ async fn the_server_goes_and_comes_back() {
     }
     store.close().await;
 }
+
+/// Rows that are new as far as is known are not looked up before they are written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_after_all_is_a_conflict() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let server = cluster.fresh();
+    let store = open(&server).await;
+    commit(&store, vec![Op::Insert(row("connection", "there", "1", &[]))]).await;
+    store.close().await;
+    let store = Arc::new(open(&server).await);
+    let insert = |name: &str| {
+        let (store, name) = (store.clone(), name.to_owned());
+        async move {
+            let key = RowKey::new("connection", name.as_str());
+            let guards = vec![chancery_agent::ports::store::Guard::Absent(key)];
+            store
+                .commit(
+                    &tenant(),
+                    Commit { guards, ops: vec![Op::Insert(row("connection", &name, "2", &[]))] },
+                )
+                .await
+        }
+    };
+    // In one batch, as far as they come together: only the one must fail.
+    let (new, there, other) = tokio::join!(insert("new"), insert("there"), insert("other"));
+    assert!(new.is_ok() && other.is_ok());
+    assert!(matches!(there, Err(CommitError::Conflict(key)) if key.name == "there"));
+    let key = RowKey::new("connection", "there");
+    assert_eq!(store.get(&tenant(), &key).await.unwrap().unwrap().value, b"1");
+    store.close().await;
+}
+
+/// The planner must not take the index of lists for a search by name, nor the other way round: the tables are young and it
+/// knows nothing of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_search_takes_its_own_index() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let server = cluster.fresh();
+    open(&server).await.close().await;
+    let link = server.connect().await.unwrap();
+    for (condition, index) in [
+        ("profile_id = 1 AND kind = 2 AND category = '' AND name = ''", "ix_items_uniq"),
+        ("profile_id + 0 = 1 AND kind = 2 AND category = '' ORDER BY id LIMIT 1", "chancery_items_listed"),
+    ] {
+        let plan =
+            link.client.query(&format!("EXPLAIN SELECT id FROM items WHERE {condition}"), &[]).await.unwrap();
+        let plan: Vec<&str> = plan.iter().map(|line| line.get(0)).collect();
+        assert!(plan.iter().any(|line| line.contains(index)), "{plan:?}");
+    }
+}
