@@ -311,9 +311,6 @@ fn with_metadata(
 #[derive(Default)]
 pub(super) struct Needs<'a> {
     pub rows: HashMap<RowId, &'a Slot>,
-    /// Rows that a commit makes and asks nothing else of: where nothing is known of them they are not looked up, for if one is
-    /// there, the transaction fails on the unique index.
-    pub new: HashMap<RowId, &'a Slot>,
     pub keys: HashMap<RowId, &'a Slot>,
     pub memory: HashSet<MemoryId>,
     pub queued: HashSet<i64>,
@@ -323,19 +320,9 @@ pub(super) struct Needs<'a> {
 }
 
 impl<'a> Needs<'a> {
-    /// `sure`: everything is to be looked up.
-    pub fn add(&mut self, prepared: &'a Prepared, sure: bool) {
-        let made: HashSet<RowId> = prepared
-            .changes
-            .iter()
-            .filter_map(|change| match change {
-                Change::Insert(row) | Change::InsertKey(row) if !sure => Some(row_id(&row.slot)),
-                _ => None,
-            })
-            .collect();
+    pub fn add(&mut self, prepared: &'a Prepared) {
         for guard in &prepared.guards {
             match guard {
-                PreparedGuard::Absent(slot) if made.contains(&row_id(slot)) => {}
                 PreparedGuard::Version(slot, _) | PreparedGuard::Absent(slot) => {
                     self.rows.insert(row_id(slot), slot);
                 }
@@ -347,10 +334,6 @@ impl<'a> Needs<'a> {
         }
         for change in &prepared.changes {
             match change {
-                Change::Insert(row) | Change::InsertKey(row) if !sure => {
-                    self.items += 1;
-                    self.new.insert(row_id(&row.slot), &row.slot);
-                }
                 Change::Insert(row) | Change::Put(row) | Change::InsertKey(row) => {
                     self.items += 1;
                     self.rows.insert(row_id(&row.slot), &row.slot);

@@ -8,10 +8,12 @@
 //! batch       what a batch of commits comes to, without SQL
 //! write       reading what a batch needs; what it comes to, in SQL
 //! transaction that as one statement
+//! absent      what certainly isn't there
 //! read        what is read, on a small pool
 //! upkeep      what the writer does in between
 //! ```
 
+mod absent;
 mod batch;
 mod provision;
 mod read;
@@ -37,11 +39,13 @@ use chancery_agent::ports::store::{
 };
 use chancery_agent::ports::{Clock, Entropy, Tenant};
 
-use super::prepared::{Prepared, Preparer};
+use super::prepared::{Prepared, Preparer, Slot, memory_id};
 use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
 use super::refusal::{Refused, closed, ended, told};
+use super::rows::row_id;
 use super::{CreateMode, FacetSource, Keep, OpenError, OpenOptions};
 use crate::telemetry::metrics::Commits;
+use absent::{Absent, Entry};
 use read::{Read, ReadError};
 use server::{Link, Pool};
 use writer::{Job, PATIENCE};
@@ -60,6 +64,7 @@ pub struct PostgresStore {
     server: Arc<Server>,
     pool: Pool,
     profiles: Arc<Profiles>,
+    absent: Arc<Absent>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     facets: FacetSource,
@@ -94,12 +99,19 @@ impl PostgresStore {
         let pool = Pool::new(Arc::clone(&server), server.max_connections.saturating_sub(1).clamp(1, READERS));
         let commits: Arc<Commits> = Arc::default();
         commits.pool(pool.size());
-        let writer = writer::Writer { server: Arc::clone(&server), profiles: Arc::clone(&profiles), upkeep };
+        let absent: Arc<Absent> = Arc::default();
+        let writer = writer::Writer {
+            server: Arc::clone(&server),
+            profiles: Arc::clone(&profiles),
+            absent: Arc::clone(&absent),
+            upkeep,
+        };
         let jobs = writer::start(writer, link);
         Ok(Self {
             server,
             pool,
             profiles,
+            absent,
             clock: options.clock,
             entropy: options.entropy,
             facets: options.facets,
@@ -205,6 +217,16 @@ impl PostgresStore {
     }
 }
 
+/// Whether no record has one of the tags asked for.
+fn asked_for_nothing(absent: &Absent, profile: &Profile, query: &Query) -> bool {
+    let key = &profile.key;
+    query.tags.iter().any(|(name, value)| {
+        let name = key.encrypt_tag_name(name);
+        absent.lacks(&Entry::Tag { name: &name, value: &key.encrypt_tag_value(value), plaintext: false })
+            && absent.lacks(&Entry::Tag { name: &name, value: value.as_bytes(), plaintext: true })
+    })
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     async fn get(&self, tenant: &Tenant, key: &RowKey) -> Result<Option<Row>, StoreError> {
@@ -213,7 +235,11 @@ impl Store for PostgresStore {
             Ok(row) => return self.pool.ensure_open().map(|()| Some(Row::clone(&row))),
             Err(since) => since,
         };
-        let found = self.read(async |link| read::get(link, profile, key).await).await?;
+        let slot = Slot::item(profile, key);
+        if self.absent.lacks(&Entry::Row(row_id(&slot))) {
+            return self.pool.ensure_open().map(|()| None);
+        }
+        let found = self.read(async |link| read::get(link, profile, slot, key).await).await?;
         if let Some((row, lasting)) = &found
             && *lasting
         {
@@ -224,6 +250,9 @@ impl Store for PostgresStore {
 
     async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
         let profile = self.profile(tenant)?;
+        if asked_for_nothing(&self.absent, profile, query) {
+            return self.pool.ensure_open().map(|()| Vec::new());
+        }
         let indexed = self.indexed.load(Ordering::Acquire);
         let found = self.read(async |link| read::find(link, profile, query, self.facets, indexed).await);
         match found.await? {
@@ -253,7 +282,11 @@ impl Store for PostgresStore {
             Ok(key) => return self.pool.ensure_open().map(|()| Some(KeyRow::clone(&key))),
             Err(since) => since,
         };
-        let found = self.read(async |link| read::key(link, profile, name).await).await?;
+        let slot = Slot::key(profile, name);
+        if self.absent.lacks(&Entry::Row(row_id(&slot))) {
+            return self.pool.ensure_open().map(|()| None);
+        }
+        let found = self.read(async |link| read::key(link, profile, slot, name).await).await?;
         if let Some((key, lasting)) = &found
             && *lasting
         {
@@ -269,6 +302,9 @@ impl Store for PostgresStore {
 
     async fn recall(&self, tenant: &Tenant, space: Space, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let (profile, now) = (self.profile(tenant)?, self.clock.now());
+        if self.absent.lacks(&Entry::of(&(profile.id, space.as_str(), memory_id(profile, space, id)))) {
+            return self.pool.ensure_open().map(|()| None);
+        }
         self.read(async |link| read::recall(link, profile, space, id, now).await).await
     }
 

@@ -79,17 +79,27 @@ async fn by_name(link: &Link, slot: Slot) -> Result<Option<Found>, tokio_postgre
 }
 
 /// The record with this key, and whether it stays until it is changed.
-pub(super) async fn get(link: &Link, profile: &Profile, key: &RowKey) -> Read<Option<(Row, bool)>> {
-    match by_name(link, Slot::item(profile, key)).await? {
+pub(super) async fn get(
+    link: &Link,
+    profile: &Profile,
+    slot: Slot,
+    key: &RowKey,
+) -> Read<Option<(Row, bool)>> {
+    match by_name(link, slot).await? {
         Some(found) => Ok(Some(record(profile, &found, Some(key), &key.category)?)),
         None => Ok(None),
     }
 }
 
 /// The key entry with this name, and whether it stays until it is changed.
-pub(super) async fn key(link: &Link, profile: &Profile, name: &str) -> Read<Option<(KeyRow, bool)>> {
+pub(super) async fn key(
+    link: &Link,
+    profile: &Profile,
+    slot: Slot,
+    name: &str,
+) -> Read<Option<(KeyRow, bool)>> {
     let key = RowKey::new(KeyEntry::CATEGORY, name);
-    match by_name(link, Slot::key(profile, name)).await? {
+    match by_name(link, slot).await? {
         Some(found) => {
             let (row, lasting) = record(profile, &found, Some(&key), KeyEntry::CATEGORY)?;
             Ok(Some((key_row(row)?, lasting)))

@@ -24,19 +24,16 @@ pub(super) fn piece<'a>(sql: &'static str, values: Values<'a>) -> Piece<'a> {
 
 /// Why a batch was not written.
 pub(super) enum Failed {
-    /// A row is not as it was known: another program has written.
+    /// A row is not as it was known, or there although it was not: another program has written.
     Stale,
-    /// A row that was taken to be new is there.
-    Taken(tokio_postgres::Error),
     Sql(tokio_postgres::Error),
 }
 
 impl From<tokio_postgres::Error> for Failed {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
-            // Ours: see `combined`.
-            Some(&SqlState::DIVISION_BY_ZERO) => Self::Stale,
-            Some(&SqlState::UNIQUE_VIOLATION) => Self::Taken(error),
+            // The division is ours: see `combined`.
+            Some(&SqlState::DIVISION_BY_ZERO | &SqlState::UNIQUE_VIOLATION) => Self::Stale,
             _ => Self::Sql(error),
         }
     }

@@ -6,6 +6,7 @@ use tokio_postgres::types::ToSql;
 use super::super::format::EncryptedTag;
 use super::super::prepared::Slot;
 use super::super::rows::{KnownRow, KnownRows, digest, head, row_id};
+use super::absent::{Absent, Entry};
 use super::batch::{Batch, Facts, Fate, Needs, Numbers};
 use super::server::Link;
 use super::transaction::{Piece, piece};
@@ -43,6 +44,7 @@ pub(super) async fn gather(
     link: &Link,
     needs: &Needs<'_>,
     known: &mut KnownRows,
+    absent: &Absent,
     numbers: &mut Numbers,
 ) -> Result<Facts, tokio_postgres::Error> {
     let mut facts = Facts::default();
@@ -50,12 +52,8 @@ pub(super) async fn gather(
     for (id, slot) in &needs.rows {
         match known.get(slot) {
             Some(row) => drop(facts.rows.insert(*id, Some(row))),
+            None if absent.lacks(&Entry::Row(*id)) => {}
             None => unknown.push(*slot),
-        }
-    }
-    for (id, slot) in &needs.new {
-        if let Some(row) = known.get(slot) {
-            facts.rows.insert(*id, Some(row));
         }
     }
     let keys: Vec<&Slot> = needs.keys.values().copied().collect();
@@ -75,13 +73,14 @@ pub(super) async fn gather(
         let statement = link.statement(KEYS).await?;
         link.client.query(&statement, &[&profiles, &kinds, &categories, &names]).await
     };
+    let remembered: Vec<_> = needs.memory.iter().filter(|id| !absent.lacks(&Entry::of(id))).collect();
     let memory = async {
-        if needs.memory.is_empty() {
+        if remembered.is_empty() {
             return Ok(Vec::new());
         }
-        let profiles: Vec<i64> = needs.memory.iter().map(|id| id.0).collect();
-        let spaces: Vec<&str> = needs.memory.iter().map(|id| id.1).collect();
-        let ids: Vec<&[u8]> = needs.memory.iter().map(|id| &id.2[..]).collect();
+        let profiles: Vec<i64> = remembered.iter().map(|id| id.0).collect();
+        let spaces: Vec<&str> = remembered.iter().map(|id| id.1).collect();
+        let ids: Vec<&[u8]> = remembered.iter().map(|id| &id.2[..]).collect();
         let statement = link.statement(MEMORY).await?;
         link.client.query(&statement, &[&profiles, &spaces, &ids]).await
     };

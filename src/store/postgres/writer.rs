@@ -14,6 +14,7 @@ use super::super::prepared::Prepared;
 use super::super::profiles::Profiles;
 use super::super::refusal::{Refused, closed};
 use super::super::rows::KnownRows;
+use super::absent::Absent;
 use super::batch::{Batch, Needs, No, Numbers};
 use super::schema;
 use super::server::{self, Link, Server, breaks, hopeless};
@@ -52,6 +53,7 @@ struct Waiting {
 pub(super) struct Writer {
     pub server: Arc<Server>,
     pub profiles: Arc<Profiles>,
+    pub absent: Arc<Absent>,
     pub upkeep: Upkeep,
 }
 
@@ -73,6 +75,7 @@ enum State {
 struct Task {
     server: Arc<Server>,
     profiles: Arc<Profiles>,
+    absent: Arc<Absent>,
     upkeep: Upkeep,
     inbox: mpsc::UnboundedReceiver<Job>,
     known: KnownRows,
@@ -88,6 +91,7 @@ pub(super) fn start(writer: Writer, link: Link) -> mpsc::UnboundedSender<Job> {
     let task = Task {
         server: writer.server,
         profiles: writer.profiles,
+        absent: writer.absent,
         upkeep: writer.upkeep,
         inbox,
         known: KnownRows::default(),
@@ -185,6 +189,7 @@ impl Task {
     /// Back to no assumptions.
     fn forget(&mut self) {
         self.known.clear();
+        self.absent.forget();
         for profile in self.profiles.iter() {
             profile.rows.clear();
             profile.keys.clear();
@@ -222,7 +227,7 @@ impl Task {
         let next_tidy = self.tidied + TIDY;
         let lazy_due = self.lazy_since.map(|since| since + LAZY);
         let wake = lazy_due.map_or(next_tidy, |due| due.min(next_tidy));
-        let job = if self.upkeep.indexing() {
+        let job = if self.upkeep.indexing() || self.absent.counting() {
             self.inbox.try_recv().ok()
         } else {
             tokio::select! {
@@ -292,6 +297,9 @@ impl Task {
         if self.upkeep.indexing() {
             self.upkeep.index(link).await?;
         }
+        if self.absent.counting() {
+            self.absent.count(link).await?;
+        }
         if self.tidied.elapsed() >= TIDY {
             self.tidied = Instant::now();
             self.upkeep.tidy(link).await?;
@@ -320,9 +328,9 @@ impl Task {
     /// Writes a batch; one that fails is written again one by one. `Err`: the connection is lost, everybody was told.
     async fn write(&mut self, link: &Link, batch: Vec<Waiting>) -> Result<(), StoreError> {
         let mut left = std::collections::VecDeque::from([batch]);
-        let (mut stale, mut sure) = (false, false);
+        let mut stale = false;
         while let Some(batch) = left.pop_front() {
-            let failed = match timeout(PATIENCE, self.transaction(link, &batch, sure)).await {
+            let failed = match timeout(PATIENCE, self.transaction(link, &batch)).await {
                 Ok(Ok(outcomes)) => {
                     // Before anybody is answered, also those who conflict: they load again.
                     for (waiting, outcome) in batch.iter().zip(&outcomes) {
@@ -352,15 +360,7 @@ impl Task {
                     left.push_front(batch);
                     continue;
                 }
-                Failed::Taken(_) if !sure => {
-                    sure = true;
-                    if let Err(error) = link.client.batch_execute("ROLLBACK").await {
-                        return Err(self.lose(batch, left, self.server.unavailable(&error)));
-                    }
-                    left.push_front(batch);
-                    continue;
-                }
-                Failed::Taken(error) | Failed::Sql(error) => {
+                Failed::Sql(error) => {
                     let told = self.server.unavailable(&error);
                     let broken = link.ended() || error.code().is_none_or(breaks);
                     if broken || link.client.batch_execute("ROLLBACK").await.is_err() {
@@ -406,11 +406,10 @@ impl Task {
         &mut self,
         link: &Link,
         waiting: &[Waiting],
-        sure: bool,
     ) -> Result<Vec<Result<Committed, Refused>>, Failed> {
         let mut needs = Needs::default();
-        waiting.iter().for_each(|waiting| needs.add(&waiting.prepared, sure));
-        let facts = gather(link, &needs, &mut self.known, &mut self.numbers).await?;
+        waiting.iter().for_each(|waiting| needs.add(&waiting.prepared));
+        let facts = gather(link, &needs, &mut self.known, &self.absent, &mut self.numbers).await?;
         let mut batch = Batch { facts, ..Batch::default() };
         let outcomes = waiting
             .iter()
@@ -423,6 +422,8 @@ impl Task {
             })
             .collect();
         let durable = waiting.iter().any(|waiting| waiting.answer.is_some());
+        // Before it is written: what is there must never be taken to be absent.
+        self.absent.learn(&batch);
         let (pieces, first) = pieces(&batch, &mut self.known);
         transaction::write(link, &pieces, first, durable).await?;
         learn(&batch, &needs, &mut self.known);

@@ -329,3 +329,59 @@ async fn each_search_takes_its_own_index() {
         assert!(plan.iter().any(|line| line.contains(index)), "{plan:?}");
     }
 }
+
+/// What is taken to be absent isn't looked up: so everything that was there before must be counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_there_before_is_found() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let server = cluster.fresh();
+    let store = open(&server).await;
+    let tagged = |name: &str| {
+        let mut new = row("connection", name, "1", &[("state", name)]);
+        new.tags.push(Tag { plaintext: true, ..Tag::new("plain", name) });
+        Op::Insert(new)
+    };
+    let names: Vec<String> = (0..5_000).map(|number| format!("c{number}")).collect();
+    for some in names.chunks(500) {
+        commit(&store, some.iter().map(|name| tagged(name)).collect()).await;
+    }
+    let remember = |id: &str| Op::Remember {
+        space: chancery_agent::ports::store::Space::Seen,
+        id: id.to_owned(),
+        value: b"1".to_vec(),
+        expires: None,
+    };
+    commit(&store, names[..10].iter().map(|name| remember(name)).collect()).await;
+    store.close().await;
+    let store = open(&server).await;
+    // While it is being counted, and afterwards.
+    for _ in 0..2 {
+        for name in [&names[0], &names[2_500], &names[4_999]] {
+            assert!(store.get(&tenant(), &RowKey::new("connection", name.as_str())).await.unwrap().is_some());
+            for tag in ["state", "plain"] {
+                let found = store.find(&tenant(), &Query::tagged("connection", tag, name)).await.unwrap();
+                assert_eq!(found.len(), 1, "{tag} {name}");
+            }
+        }
+        for name in &names[..10] {
+            let space = chancery_agent::ports::store::Space::Seen;
+            assert!(store.recall(&tenant(), space, name).await.unwrap().is_some());
+        }
+        while store.absent.counting() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+    let reads = || {
+        let mut page = crate::telemetry::metrics::Page::default();
+        store.commits().write(&mut page);
+        let page = page.finish();
+        page.lines().find(|line| line.starts_with("chancery_store_read_seconds_count")).unwrap().to_owned()
+    };
+    let asked = reads();
+    assert!(store.get(&tenant(), &RowKey::new("connection", "another")).await.unwrap().is_none());
+    assert!(
+        store.find(&tenant(), &Query::tagged("connection", "state", "another")).await.unwrap().is_empty()
+    );
+    assert_eq!(reads(), asked, "the database is asked for what isn't there");
+    store.close().await;
+}
