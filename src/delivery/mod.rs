@@ -10,4 +10,4 @@ mod post;
 pub use backoff::Backoff;
 pub use burial::Burial;
 pub use dispatcher::{Courier, Dispatcher, Failure, Figures, Job, Outcome, Settled, Standing};
-pub use post::{PostError, Poster};
+pub use post::{FieldError, Fields, PostError, Poster};

@@ -38,7 +38,7 @@ impl Carrier {
 
     /// Gives up a message that nobody polled for.
     pub(super) fn unfetched(&self, item: &Item, outbound: Outbound) {
-        let message_type = outbound.message.get("@type").and_then(serde_json::Value::as_str).unwrap_or("?");
+        let message_type = outbound.message.heading().message_type;
         tracing::warn!(
             tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
             "its recipient has no endpoint and did not poll for it, now a dead letter"

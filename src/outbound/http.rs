@@ -1,9 +1,8 @@
 //! One message, one POST.
 
-use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::StatusCode;
 
-use crate::delivery::{Outcome, PostError, Poster};
+use crate::delivery::{Fields, Outcome, PostError, Poster};
 
 /// The content type that ACA-Py sends (`spec/didcomm-v1.md` section 5).
 pub const ENVELOPE_TYPE: &str = "application/didcomm-envelope-enc";
@@ -11,11 +10,12 @@ pub const ENVELOPE_TYPE: &str = "application/didcomm-envelope-enc";
 /// Posts an envelope. Any 2xx is success; 408, 425, 429 and 5xx may go away; other answers won't (DECISIONS 6).
 /// `trace`: the `traceparent` to send along.
 pub async fn post(poster: &Poster, endpoint: &str, envelope: Vec<u8>, trace: Option<String>) -> Outcome {
-    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(ENVELOPE_TYPE))]);
-    if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(&trace).ok()) {
-        headers.insert("traceparent", trace);
+    let mut fields = Fields::default();
+    let named = fields.add("content-type", ENVELOPE_TYPE);
+    if let Err(error) = named.and_then(|()| trace.map_or(Ok(()), |trace| fields.add("traceparent", &trace))) {
+        return Outcome::Hopeless(error.to_string());
     }
-    match poster.post(endpoint, &headers, envelope.into()).await {
+    match poster.post(endpoint, &fields, &envelope).await {
         Err(PostError::Hopeless(reason)) => Outcome::Hopeless(reason),
         Err(PostError::Down(reason)) => Outcome::EndpointDown(reason),
         Ok(status) if status.is_success() => Outcome::Delivered,

@@ -197,25 +197,25 @@ impl Courier for Carrier {
     fn settled(&self, job: &Job<Letter>, settled: Settled) {
         let item = &job.content.item;
         let outbound = &job.content.outbound;
-        let message_type = outbound.message.get("@type").and_then(serde_json::Value::as_str).unwrap_or("?");
+        let message_type = || outbound.message.heading().message_type;
         let trace_id = outbound.trace.as_deref().and_then(trace_id);
         match settled {
             Settled::Delivered => {
                 tracing::debug!(
-                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+                    tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
                     trace_id, "delivered"
                 );
                 self.store.lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
             }
             Settled::Held => {
                 tracing::debug!(
-                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+                    tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
                     trace_id, "kept until its recipient polls"
                 )
             }
             Settled::Again { attempts, pause, reason } => {
                 tracing::info!(
-                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+                    tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
                     trace_id, endpoint = %job.endpoint, attempts, ?pause, reason, "not delivered, will be tried again"
                 );
                 let due = Timestamp(self.clock.now().0)
@@ -225,7 +225,7 @@ impl Courier for Carrier {
             }
             Settled::Dead { attempts, reason } => {
                 tracing::warn!(
-                    tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+                    tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
                     trace_id, endpoint = %job.endpoint, attempts, reason, "given up, now a dead letter"
                 );
                 let letter = DeadLetter {

@@ -11,14 +11,15 @@ use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook, waiting_since}
 use chancery_agent::ports::store::{Event, Op, StoreError};
 use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp, Trace};
-use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, InvalidHeaderValue};
+use reqwest::StatusCode;
 use serde::Deserialize;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use crate::config::{Secret, WebhookTarget};
-use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, PostError, Poster, Settled};
+use crate::delivery::{
+    Burial, Courier, Dispatcher, FieldError, Fields, Job, Outcome, PostError, Poster, Settled,
+};
 
 /// A controller's URL.
 #[derive(Clone)]
@@ -150,45 +151,38 @@ impl Notifier {
         jobs
     }
 
-    fn headers(
-        &self,
-        event: &Event,
-        target: &Target,
-        trace: Option<&str>,
-    ) -> Result<HeaderMap, InvalidHeaderValue> {
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert("x-event-id", HeaderValue::from_str(&event.id)?);
-        headers.insert("x-event-sequence", event.number.into());
+    fn fields(&self, event: &Event, target: &Target, trace: Option<&str>) -> Result<Fields, FieldError> {
+        let mut fields = Fields::default();
+        fields.add("content-type", "application/json")?;
+        fields.add("x-event-id", &event.id)?;
+        fields.add("x-event-sequence", &event.number.to_string())?;
         if let Some(trace) = trace {
-            headers.insert("traceparent", HeaderValue::from_str(trace)?);
+            fields.add("traceparent", trace)?;
         }
         if let Some(key) = &target.api_key {
-            let mut key = HeaderValue::from_str(key.expose())?;
-            key.set_sensitive(true);
-            headers.insert("x-api-key", key);
+            fields.add("x-api-key", key.expose())?;
         }
         let signed = self.secret.as_ref();
         let signed = signed.and_then(|s| signature::sign(s, self.clock.now(), &event.id, &event.payload));
         if let Some(signature) = signed {
-            headers.insert(signature::HEADER, HeaderValue::from_str(&signature)?);
+            fields.add(signature::HEADER, &signature)?;
         }
         if event.tenant != self.default_tenant {
-            headers.insert("x-wallet-id", HeaderValue::from_str(event.tenant.as_str())?);
+            fields.add("x-wallet-id", event.tenant.as_str())?;
         }
-        Ok(headers)
+        Ok(fields)
     }
 
     /// One try.
     async fn post(&self, job: &Job<Notice>, trace: Option<&str>) -> Outcome {
         let event = &job.content.event;
         let target = &self.targets[job.content.target];
-        let headers = match self.headers(event, target, trace) {
-            Ok(headers) => headers,
-            Err(error) => return Outcome::Hopeless(format!("a header can't be written: {error}")),
+        let fields = match self.fields(event, target, trace) {
+            Ok(fields) => fields,
+            Err(error) => return Outcome::Hopeless(error.to_string()),
         };
         let url = format!("{}/topic/{}/", target.url, event.topic);
-        let status = match self.poster.post(&url, &headers, event.payload.clone().into()).await {
+        let status = match self.poster.post(&url, &fields, &event.payload).await {
             Ok(status) => status,
             Err(PostError::Hopeless(reason)) => return Outcome::Hopeless(reason),
             Err(PostError::Down(reason)) => return Outcome::EndpointDown(reason),

@@ -54,7 +54,7 @@ async fn server(answers: &'static [&'static [u8]]) -> (String, Arc<AtomicUsize>)
 }
 
 async fn posted(poster: &Poster, url: &str) -> Result<StatusCode, PostError> {
-    poster.post(url, &HeaderMap::new(), Bytes::from_static(b"hello")).await
+    poster.post(url, &Fields::default(), b"hello").await
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn of_a_long_answer_only_the_beginning_is_read() {
     let poster = poster(None);
     let ((), status) = tokio::join!(answering, posted(&poster, &url));
     assert_eq!(status, Ok(StatusCode::OK));
-    assert!(poster.pool().idle.is_empty());
+    assert!(poster.known().origins.values().all(|origin| origin.idle().is_empty()));
 }
 
 #[tokio::test]
@@ -106,15 +106,15 @@ async fn what_is_sent() {
     let address = listener.local_addr().unwrap();
     let poster = poster(None);
     let url = format!("http://us%20er:pa%3Ass@{address}/hooks?x=1");
-    let headers =
-        HeaderMap::from_iter([(hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let mut fields = Fields::default();
+    fields.add("content-type", "application/json").unwrap();
     let answering = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let request = request(&mut stream).await.unwrap();
         stream.write_all(OK).await.unwrap();
         request
     };
-    let (sent, status) = tokio::join!(answering, poster.post(&url, &headers, Bytes::from_static(b"{}")));
+    let (sent, status) = tokio::join!(answering, poster.post(&url, &fields, b"{}"));
     assert_eq!(status, Ok(StatusCode::OK));
     assert!(sent.starts_with("POST /hooks?x=1 HTTP/1.1\r\n"), "{sent}");
     let lower = sent.to_lowercase();
@@ -141,4 +141,30 @@ async fn what_cannot_work_is_told_from_what_may() {
     }
     let guarded = posted(&poster(Some(Reach::Public)), "http://127.0.0.1:9/").await;
     assert!(matches!(guarded, Err(PostError::Hopeless(_))));
+}
+
+#[tokio::test]
+async fn who_refuses_before_the_end_of_the_body_is_heard() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut beginning = [0; 1024];
+        stream.read_exact(&mut beginning).await.unwrap();
+        stream.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        stream
+    };
+    let poster = poster(None);
+    let (fields, body) = (Fields::default(), vec![0; 16 * 1024 * 1024]);
+    // The connection stays open, and nobody reads the rest.
+    let (_open, status) = tokio::join!(answering, poster.post(&url, &fields, &body));
+    assert_eq!(status, Ok(StatusCode::PAYLOAD_TOO_LARGE));
+    assert!(poster.known().origins.values().all(|origin| origin.idle().is_empty()));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_not_asked_for_again() {
+    let (url, connections) = server(&[b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe"]).await;
+    assert!(matches!(posted(&poster(None), &url).await, Err(PostError::Down(_))));
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }

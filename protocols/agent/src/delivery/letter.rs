@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::engine::{Outbound, Work};
+use crate::engine::{Heading, Outbound, Work};
 use crate::ports::Timestamp;
 use crate::ports::store::{EventNo, Item};
 
@@ -77,10 +77,10 @@ impl Content {
 
 /// Type, ids and destination of a message.
 pub(super) fn describe_message(outbound: &Outbound) -> Map<String, Value> {
-    let member = |name: &str| outbound.message.get(name).cloned().unwrap_or(Value::Null);
+    let Heading { message_type, id } = outbound.message.heading();
     Map::from_iter([
-        ("type".to_owned(), member("@type")),
-        ("message_id".to_owned(), member("@id")),
+        ("type".to_owned(), json!(message_type)),
+        ("message_id".to_owned(), json!(id)),
         ("thread_id".to_owned(), json!(outbound.thread_id)),
         ("connection_id".to_owned(), json!(outbound.connection_id)),
     ])

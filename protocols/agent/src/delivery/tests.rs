@@ -6,7 +6,7 @@ use super::{
     Content, DELAY_TOPIC, DeadLetter, Events, GivenUp, Letter, Page, TOPIC, Webhook, dead_letters, discard,
     events, give_up, notice_delay, outbox, retry, waiting_since,
 };
-use crate::engine::{AgentError, Kind, Outbound, Scope, Target, Work};
+use crate::engine::{AgentError, Kind, Outbound, Plaintext, Scope, Target, Work};
 use crate::ports::operations::{Deliveries, Down, Failure, Standing};
 use crate::ports::store::{Commit, Op, Queue, Seq};
 use crate::ports::{Store as _, Timestamp};
@@ -19,7 +19,9 @@ fn world() -> World {
 
 fn message() -> Outbound {
     Outbound {
-        message: json!({"@type": "https://didcomm.org/basicmessage/1.0/message", "@id": "m1", "content": "secret"}),
+        message: Plaintext::of_json(
+            &json!({"@type": "https://didcomm.org/basicmessage/1.0/message", "@id": "m1", "content": "secret"}),
+        ),
         target: Target {
             recipient_keys: vec!["key".into()],
             routing_keys: Vec::new(),

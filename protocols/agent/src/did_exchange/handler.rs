@@ -6,7 +6,7 @@ use super::messages::PROTOCOL;
 use super::state::State;
 use super::{report, requester, responder};
 use crate::connection::{Accept, Connection};
-use crate::engine::{AgentError, HandlerError, Outbound, Protocol, Received, Spoken, Unit, Work};
+use crate::engine::{AgentError, HandlerError, Heading, Outbound, Protocol, Received, Spoken, Unit, Work};
 use crate::ports::Timestamp;
 
 /// The handler.
@@ -84,11 +84,12 @@ impl Protocol for Handler {
             return Ok(false);
         }
         let (they_asked, state) = (connection.they_were_invited(), State::of(&connection.state));
-        let name = sent.message["@type"].as_str().and_then(|kind| kind.rsplit('/').next());
+        let Heading { message_type, id: request_id } = sent.message.heading();
+        let name = message_type.as_deref().and_then(|kind| kind.rsplit('/').next());
         Ok(match name {
             Some("request") => {
                 !they_asked
-                    && connection.request_id.as_deref() == sent.message["@id"].as_str()
+                    && connection.request_id == request_id
                     && matches!(state, State::Response | State::Completed)
             }
             Some("response") => they_asked && state == State::Completed,

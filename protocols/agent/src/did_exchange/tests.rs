@@ -310,7 +310,7 @@ fn a_handshake_message_counts_as_answered_once_the_answer_was_taken() {
         crate::testing::now(party.agent.answered(item, &outbound)).unwrap()
     };
     let deliver = |from: &Party, item: &crate::ports::store::Item, to: &Party| {
-        to.receive(&from.pack(&crate::engine::Agent::read_outbound(item).unwrap()))
+        to.receive(&from.pack(&crate::engine::Agent::read_outbound(item).unwrap().into()))
     };
     let invitation = invite(issuer, handshake(&["didexchange/1.1"], true));
     receive(&world, holder, &invitation, true);
@@ -452,7 +452,7 @@ fn a_response_signed_by_somebody_else_is_refused() {
     let theirs = invite(mallory, handshake(&["didexchange/1.1"], true));
     let mut forged = request.clone();
     forged.message["~thread"]["pthid"] = theirs["invi_msg_id"].clone();
-    forged.target.recipient_keys =
+    forged.outbound.target.recipient_keys =
         vec![mallory.store.dump("connection")[0].1["invitation_key"].as_str().unwrap().into()];
     assert!(mallory.receive(&holder.pack(&forged)).rejection.is_none());
     let response = mallory.take_messages().remove(0);
@@ -502,7 +502,7 @@ fn a_known_nym_keeps_its_document() {
     let document = attachment.content().unwrap().to_string().replace(&own, &nym);
     let document: Value = serde_json::from_str(&document).unwrap();
     let mut forged = chancery_didcomm::message::Attachment::json_base64("x", &document);
-    let verkey = request.target.sender_key.clone().unwrap();
+    let verkey = request.outbound.target.sender_key.clone().unwrap();
     let secret = crate::testing::now(mallory.agent.secret(&mallory.tenant, &verkey)).unwrap().unwrap();
     forged.sign(&secret).unwrap();
     request.message["did"] = json!(nym);

@@ -222,7 +222,7 @@ impl Agent {
         };
         let recipients = parse(&outbound.target.recipient_keys)?;
         let routing = parse(&outbound.target.routing_keys)?;
-        let text = chancery_didcomm::to_python_json(&outbound.message);
+        let text = outbound.message.as_str();
         let mut rng = crate::ports::clock::Rng(self.entropy());
         let envelope = match &outbound.target.sender_key {
             Some(verkey) => {
@@ -290,8 +290,8 @@ impl Agent {
     ///
     /// Errors: those of the store.
     pub async fn answered(&self, item: &Item, outbound: &Outbound) -> Result<bool, AgentError> {
-        let kind = outbound.message.get("@type").and_then(serde_json::Value::as_str);
-        let Some(Ok(kind)) = kind.map(MessageType::parse) else { return Ok(false) };
+        let kind = outbound.message.heading().message_type;
+        let Some(Ok(kind)) = kind.as_deref().map(MessageType::parse) else { return Ok(false) };
         match self.protocol(kind.protocol(), kind.version().major) {
             Some((protocol, _)) => {
                 protocol.answered(&mut self.unit(&item.tenant), outbound, item.created).await

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chancery_did::PublicKey;
 use chancery_didcomm::message::{Message, ReturnRoute};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::connection::Connection;
 
@@ -59,8 +60,8 @@ pub enum Scope {
 /// An outbound message as kept in the queue: packed anew at each try.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outbound {
-    /// The plain message with its `@id`.
-    pub message: Value,
+    /// The message with its `@id`.
+    pub message: Plaintext,
     /// The target when it was sent.
     pub target: Target,
     /// The connection, whose present target is preferred to the snapshot.
@@ -72,6 +73,62 @@ pub struct Outbound {
     /// The trace that it belongs to, when traces are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+}
+
+/// A plaintext message (RFC 0044) as it is packed: the text of a JSON object, written once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plaintext(String);
+
+impl Plaintext {
+    /// The text of a message, in the form of Python's `json.dumps`.
+    pub fn of(message: &Message) -> Self {
+        Self(message.to_json())
+    }
+
+    /// The text of what need not be a message.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn of_json(message: &Value) -> Self {
+        Self(chancery_didcomm::to_python_json(message))
+    }
+
+    /// What is packed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The message.
+    pub fn to_json(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+
+    /// `@type` and `@id`; the rest of the message isn't read.
+    pub fn heading(&self) -> Heading {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for Plaintext {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plaintext {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(String::from(Box::<str>::from(Box::<RawValue>::deserialize(deserializer)?))))
+    }
+}
+
+/// What a message is.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Heading {
+    /// `@type`.
+    #[serde(rename = "@type")]
+    pub message_type: Option<String>,
+    /// `@id`.
+    #[serde(rename = "@id")]
+    pub id: Option<String>,
 }
 
 impl Outbound {

@@ -16,7 +16,7 @@ mod unit;
 
 pub use agent::{Agent, Parts};
 pub use error::{AgentError, Fault, Kind};
-pub use message::{Outbound, Received, Scope, Target, Work};
+pub use message::{Heading, Outbound, Plaintext, Received, Scope, Target, Work};
 pub use protocol::{HandlerError, Protocol, Spoken};
 pub use receive::{Receipt, ReceiveError, Rejection};
 pub use record::Record;

@@ -8,7 +8,7 @@ use chancery_didcomm::message::Message;
 use serde_json::Value;
 use tracing::Instrument;
 
-use super::message::{Outbound, Received, Scope, Target, Work};
+use super::message::{Outbound, Plaintext, Received, Scope, Target, Work};
 use super::{Agent, AgentError, HandlerError, Record, Settings};
 use crate::ports::clock::Rng;
 use crate::ports::store::{
@@ -307,7 +307,7 @@ impl<'a> Unit<'a> {
     /// Queues a message to a target. `scope`: what it is ordered with.
     pub fn send(&mut self, message: &Message, target: Target, connection_id: Option<&str>, scope: Scope) {
         self.sends.push(Outbound {
-            message: message.clone().into_json(),
+            message: Plaintext::of(message),
             target,
             connection_id: connection_id.map(str::to_owned),
             thread_id: message.thread_id().unwrap_or_default().to_owned(),

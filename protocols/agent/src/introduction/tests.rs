@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{StartIntroduction, start_introduction};
 use crate::engine::{AgentError, Kind, Outbound, Protocol, Rejection, Settings};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
-use crate::testing::{Party, World, now};
+use crate::testing::{Party, Sent, World, now};
 
 fn protocols() -> Vec<Box<dyn Protocol>> {
     vec![crate::did_exchange::protocol(), crate::out_of_band::protocol(), super::protocol()]
@@ -74,7 +74,7 @@ fn connections(party: &Party) -> usize {
 }
 
 /// Delivers the only message that waits; what it was.
-fn pass(from: &Party, to: &Party) -> Outbound {
+fn pass(from: &Party, to: &Party) -> Sent {
     let mut messages = from.take_messages();
     assert_eq!(messages.len(), 1);
     let rejection = to.receive(&from.pack(&messages[0])).rejection;
@@ -210,7 +210,7 @@ fn an_invitation_that_nobody_waits_for_is_not_forwarded() {
         now(bob.agent.directory().target(&mut unit, &connection)).unwrap().unwrap()
     };
     invitation.message["~thread"] = thread;
-    let forged = Outbound { target, ..invitation };
+    let forged = Sent { outbound: Outbound { target, ..invitation.outbound }, ..invitation };
     assert_eq!(reason(alice.receive(&bob.pack(&forged)).rejection), "no-introduction");
     assert!(alice.take_messages().is_empty());
     assert_eq!(friends.record()["state"], "pending");
@@ -235,7 +235,7 @@ fn malformed_messages_are_reported() {
     ] {
         let mut message = json!({"@type": kind(name), "@id": "1"});
         message.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-        let outbound = Outbound { message, ..request.clone() };
+        let outbound = Sent { message, ..request.clone() };
         carol.receive(&alice.pack(&outbound));
         let report = carol.take_messages().pop().unwrap().message;
         let text = format!("Error deserializing message: {class} schema validation failed");

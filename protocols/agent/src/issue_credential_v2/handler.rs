@@ -90,7 +90,7 @@ impl Protocol for Handler {
         sent: &Outbound,
         since: Timestamp,
     ) -> Result<bool, AgentError> {
-        let message = Message::from_json(sent.message.clone());
+        let message = Message::from_json(sent.message.to_json());
         let message = message.map_err(|e| AgentError::internal("message-unreadable", e.to_string()))?;
         let Some(kind) = Kind::of(message.message_type().name()) else { return Ok(false) };
         let role = match kind {

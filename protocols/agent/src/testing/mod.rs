@@ -14,7 +14,7 @@ mod store;
 mod world;
 
 pub use store::MemoryStore;
-pub use world::{Party, World};
+pub use world::{Party, Sent, World};
 
 use std::future::Future;
 use std::pin::pin;

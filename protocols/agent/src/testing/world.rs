@@ -11,7 +11,7 @@ use chancery_jsonld::{Documents, Processor};
 use serde_json::Value;
 
 use super::{MemoryStore, now};
-use crate::engine::{Agent, Outbound, Parts, Protocol, Receipt, Settings};
+use crate::engine::{Agent, Outbound, Parts, Plaintext, Protocol, Receipt, Settings};
 use crate::ports::fetch::Purpose;
 use crate::ports::store::{Event, Item, Op, Queue};
 use crate::ports::watch::Subscription;
@@ -176,13 +176,14 @@ impl Party {
     }
 
     /// Takes what waits to be sent, as plain messages.
-    pub fn take_messages(&self) -> Vec<Outbound> {
-        self.take_outbound().iter().map(|item| Agent::read_outbound(item).unwrap()).collect()
+    pub fn take_messages(&self) -> Vec<Sent> {
+        self.take_outbound().iter().map(|item| Agent::read_outbound(item).unwrap().into()).collect()
     }
 
     /// The envelope of a queued message.
-    pub fn pack(&self, outbound: &Outbound) -> Vec<u8> {
-        now(self.agent.pack(&self.tenant, outbound)).unwrap()
+    pub fn pack(&self, sent: &Sent) -> Vec<u8> {
+        let outbound = Outbound { message: Plaintext::of_json(&sent.message), ..sent.outbound.clone() };
+        now(self.agent.pack(&self.tenant, &outbound)).unwrap()
     }
 
     /// Hands an envelope in.
@@ -285,10 +286,11 @@ impl World {
         for party in &self.parties {
             let item = party.ears.outbound.lock().unwrap().pop_front();
             if let Some(item) = item {
-                let outbound = Agent::read_outbound(&item).unwrap();
-                self.log.lock().unwrap().push((party.name.clone(), outbound.message.clone()));
-                let envelope = party.pack(&outbound);
-                let to = outbound
+                let sent = Sent::from(Agent::read_outbound(&item).unwrap());
+                self.log.lock().unwrap().push((party.name.clone(), sent.message.clone()));
+                let envelope = party.pack(&sent);
+                let to = sent
+                    .outbound
                     .target
                     .endpoint
                     .as_deref()
@@ -352,5 +354,20 @@ impl World {
     /// Whether a queue of an agent is empty.
     pub fn queue_len(&self, party: &str, queue: Queue) -> usize {
         now(self.party(party).store.items(queue, 0, usize::MAX)).unwrap().len()
+    }
+}
+
+/// An outbound message, taken apart: tests look into it and change it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The message; what is packed.
+    pub message: Value,
+    /// Everything else.
+    pub outbound: Outbound,
+}
+
+impl From<Outbound> for Sent {
+    fn from(outbound: Outbound) -> Self {
+        Self { message: outbound.message.to_json(), outbound }
     }
 }
