@@ -24,6 +24,7 @@ use crate::live::Live;
 use crate::operations::{Meters, Process};
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
 use crate::resolve::Fetcher;
+use crate::store::postgres::Tls;
 use crate::store::{self, PostgresStore, Server, SqliteStore};
 use crate::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenError, OpenOptions, Place};
 use crate::telemetry;
@@ -141,12 +142,13 @@ struct Opened {
     died: Pin<Box<dyn Future<Output = String> + Send>>,
 }
 
-fn server_of(database: &config::Database, name: &str) -> Server {
+fn server_of(database: &config::Database, name: &str) -> Result<Server, StartError> {
     let account = |account: &config::Account| store::postgres::Account {
         name: account.name.clone(),
         password: zeroize::Zeroizing::new(account.password.expose().to_owned()),
     };
-    Server {
+    let tls = Tls::new(database.sslmode, database.sslrootcert.clone()).map_err(StartError::Tls)?;
+    Ok(Server {
         host: database.host.clone(),
         port: database.port,
         database: name.to_owned(),
@@ -154,8 +156,8 @@ fn server_of(database: &config::Database, name: &str) -> Server {
         admin: database.admin.as_ref().map(account),
         max_connections: database.max_connections,
         connect_timeout: database.connect_timeout,
-        tls: database.tls,
-    }
+        tls,
+    })
 }
 
 async fn open_store(
@@ -176,7 +178,7 @@ async fn open_store(
         place: match &wallet.storage {
             Storage::Sqlite(path) => Place::File(path.clone()),
             Storage::Memory => Place::Memory,
-            Storage::Postgres(database) => Place::Server(server_of(database, &wallet.name)),
+            Storage::Postgres(database) => Place::Server(server_of(database, &wallet.name)?),
         },
         key: wallet.pass_key.as_ref().map(secret).unwrap_or_default(),
         method: wallet.pass_key.as_ref().map_or(KeyMethod::None, |k| method(k.derivation)),

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::error::ConfigError;
 use super::given::Given;
 use super::secret::Secret;
+use crate::store::postgres::SslMode;
 
 /// The wallet.
 #[derive(Debug, Clone)]
@@ -74,8 +75,10 @@ pub struct Database {
     pub max_connections: usize,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
-    /// TLS with the system's certificates (`"tls": true`).
-    pub tls: bool,
+    /// How far connections are protected: `sslmode`, or `"tls": true` for `verify-full`.
+    pub sslmode: SslMode,
+    /// The authorities to trust, in PEM; without it, those of the system.
+    pub sslrootcert: Option<PathBuf>,
 }
 
 /// A role of a PostgreSQL server.
@@ -116,6 +119,17 @@ impl Database {
                 password: password.map_or_else(|| account.password.clone(), Secret::new),
             }),
         };
+        let sslmode = match (config.sslmode, config.tls) {
+            (Some(mode), None) => SslMode::parse(&mode).map_err(|problem| given.invalid(CONFIG, problem))?,
+            (None, Some(true)) => SslMode::VerifyFull,
+            (None, Some(false)) => SslMode::Disable,
+            (None, None) => SslMode::default(),
+            (Some(_), Some(_)) => {
+                return Err(
+                    given.invalid(CONFIG, "give `sslmode` or `tls` (true stands for verify-full), not both")
+                );
+            }
+        };
         Ok(Self {
             host,
             port,
@@ -123,7 +137,8 @@ impl Database {
             admin,
             max_connections: config.max_connections.unwrap_or(10),
             connect_timeout: Duration::from_secs(config.connection_timeout.unwrap_or(10).max(1)),
-            tls: config.tls.unwrap_or_default(),
+            sslmode,
+            sslrootcert: config.sslrootcert,
         })
     }
 }
@@ -135,6 +150,8 @@ struct DatabaseConfig {
     max_connections: Option<usize>,
     connection_timeout: Option<u64>,
     tls: Option<bool>,
+    sslmode: Option<String>,
+    sslrootcert: Option<PathBuf>,
 }
 
 #[derive(serde::Deserialize)]

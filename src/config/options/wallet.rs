@@ -42,7 +42,7 @@ pub(super) const WALLET: &[OptionSpec] = &[
         "--wallet-storage-config",
         Some("ACAPY_WALLET_STORAGE_CONFIG"),
         "JSON",
-        "JSON, e.g. {\"url\":\"host:5432\"}; also connection_timeout (s), max_connections, tls",
+        "JSON, e.g. {\"url\":\"host:5432\"}; also connection_timeout (s), max_connections, sslmode, sslrootcert",
     ),
     option(
         "--dbstore-storage-config",

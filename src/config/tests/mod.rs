@@ -369,7 +369,20 @@ fn a_wallet_on_postgresql_as_acapy_takes_it() {
     assert_eq!((database.account.name.as_str(), database.account.password.expose()), ("a", "hidden-1"));
     assert_eq!(database.admin.as_ref().unwrap().password.expose(), "hidden-2");
     assert!(!format!("{config:?}").contains("hidden"));
+    for (more, mode) in [
+        ("", "prefer"),
+        (r#","tls":true"#, "verify-full"),
+        (r#","tls":false"#, "disable"),
+        (r#","sslmode":"verify-ca","sslrootcert":"/ca.pem""#, "verify-ca"),
+    ] {
+        let config = with(&format!(r#"{{"url":"db"{more}}}"#), credentials).unwrap();
+        let Storage::Postgres(database) = &config.wallet.storage else { panic!() };
+        assert_eq!(database.sslmode.as_str(), mode);
+        assert_eq!(database.sslrootcert.is_some(), more.contains("ca.pem"));
+    }
     for (config, credentials, part) in [
+        (r#"{"url":"db","sslmode":"on"}"#, credentials, "verify-full"),
+        (r#"{"url":"db","sslmode":"disable","tls":true}"#, credentials, "not both"),
         ("{}", credentials, "url"),
         (r#"{"url":"postgres://db"}"#, credentials, "host:port"),
         (r#"{"url":"db"}"#, r#"{"account":"hidden-3"}"#, "account and password"),

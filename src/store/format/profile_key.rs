@@ -15,6 +15,8 @@ use super::{FormatError, Sealing};
 
 const NONCE: usize = 12;
 const MAC: usize = 16;
+/// The keys of a profile.
+const NAMES: [&str; 6] = ["ick", "ink", "ihk", "tnk", "tvk", "thk"];
 /// Texts whose ciphertext is kept; beyond it they are encrypted each time (callers may invent tag names).
 const KEPT_TEXTS: usize = 512;
 
@@ -47,6 +49,22 @@ pub struct ProfileKey {
 }
 
 impl ProfileKey {
+    /// The CBOR map of a new profile with these keys, in the order `ick ink ihk tnk tvk thk`.
+    pub fn new_cbor(secrets: &[[u8; 32]; 6]) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+        let mut map = vec![(Value::Text("ver".into()), Value::Text("1".into()))];
+        map.extend(
+            NAMES
+                .iter()
+                .zip(secrets)
+                .map(|(name, secret)| (Value::Text((*name).to_owned()), Value::Bytes(secret.to_vec()))),
+        );
+        // Larger than needed: growing would leave copies behind.
+        let mut cbor = Zeroizing::new(Vec::with_capacity(512));
+        let written = ciborium::into_writer(&Value::Map(map), &mut *cbor);
+        written.map_err(|_| FormatError::Malformed("the profile key"))?;
+        Ok(cbor)
+    }
+
     /// From the CBOR map that a profile's row holds after unwrapping: `ver` is "1"; `ick ink ihk tnk tvk thk` are 32 bytes each.
     pub fn from_cbor(cbor: &[u8]) -> Result<Self, FormatError> {
         const WHAT: &str = "the profile key";
@@ -58,7 +76,7 @@ impl ProfileKey {
             return Err(FormatError::Malformed(WHAT));
         }
         let mut secrets = Zeroizing::new([[0u8; 32]; 6]);
-        for (slot, wanted) in secrets.iter_mut().zip(["ick", "ink", "ihk", "tnk", "tvk", "thk"]) {
+        for (slot, wanted) in secrets.iter_mut().zip(NAMES) {
             let found = map.iter_mut().find(|(key, _)| key.as_text() == Some(wanted));
             match found {
                 Some((_, Value::Bytes(bytes))) if bytes.len() == 32 => {

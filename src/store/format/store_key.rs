@@ -81,6 +81,30 @@ impl StoreKey {
         Ok(Self(Some(ChaCha20Poly1305::new(key.as_slice().into()))))
     }
 
+    /// What a new store says about its key (`config.key`).
+    pub fn reference(method: KeyMethod, salt: &[u8; 16]) -> String {
+        let derived = |level: &str| {
+            let salt: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("kdf:argon2i:13:{level}?salt={salt}")
+        };
+        match method {
+            KeyMethod::Argon2iMod => derived("mod"),
+            KeyMethod::Argon2iInt => derived("int"),
+            KeyMethod::Raw | KeyMethod::None => method.as_str().to_owned(),
+        }
+    }
+
+    /// Wraps a profile key; `nonce` must be fresh randomness.
+    pub fn wrap(&self, nonce: [u8; 12], key: &[u8]) -> Result<Vec<u8>, FormatError> {
+        let Some(cipher) = &self.0 else { return Ok(key.to_vec()) };
+        let mut wrapped = [&nonce[..], key].concat();
+        let tag = cipher
+            .encrypt_in_place_detached(Nonce::from_slice(&nonce), b"", &mut wrapped[NONCE..])
+            .map_err(|_| FormatError::Malformed("the profile key"))?;
+        wrapped.extend_from_slice(&tag);
+        Ok(wrapped)
+    }
+
     /// Opens a wrapped profile key: nonce, then ChaCha20-Poly1305 without associated data.
     pub fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, FormatError> {
         const WHAT: &str = "the profile key";

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! server      where it is, connections, what their errors mean
-//! provision   making and rekeying, by askar-storage
+//! tls         how connections to it are protected
+//! provision   making and rekeying
 //! schema      the lock, Askar's tables as found, our side tables
 //! writer      the one task that writes: batches, getting the connection back
 //! batch       what a batch of commits comes to, without SQL
@@ -21,6 +22,7 @@ mod schema;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transaction;
 mod upkeep;
 mod write;
@@ -51,6 +53,7 @@ use server::{Link, Pool};
 use writer::{Job, PATIENCE};
 
 pub use server::{Account, Server};
+pub use tls::{SslMode, Tls};
 
 /// Most connections that read.
 const READERS: usize = 4;
@@ -126,17 +129,14 @@ impl PostgresStore {
     async fn prepare(server: &Server, options: &mut OpenOptions) -> Result<Link, OpenError> {
         let failed = |error: tokio_postgres::Error| schema::database(server, &error);
         let missing = || OpenError::Missing(schema::place(server));
-        let (create, profile) = (options.create, options.profile.clone());
-        let make = async |recreate| {
-            provision::provision(server, options.method, &options.key, profile.clone(), recreate).await
-        };
+        let create = options.create;
         let mut link = match server.connect().await {
             Ok(link) => link,
             Err(error) if error.code() == Some(&tokio_postgres::error::SqlState::INVALID_CATALOG_NAME) => {
                 if create == CreateMode::Never {
                     return Err(missing());
                 }
-                make(false).await?;
+                provision::create_database(server).await?;
                 server.connect().await.map_err(failed)?
             }
             Err(error) => return Err(failed(error)),
@@ -145,11 +145,8 @@ impl PostgresStore {
         let there = schema::is_wallet(&link).await.map_err(failed)?;
         match (there, create) {
             (false, CreateMode::Never) => return Err(missing()),
-            (true, CreateMode::Recreate) => {
-                schema::drop_side_tables(&link).await.map_err(failed)?;
-                make(true).await?;
-            }
-            (false, _) => make(false).await?,
+            (true, CreateMode::Recreate) => provision::provision(&link, server, options, true).await?,
+            (false, _) => provision::provision(&link, server, options, false).await?,
             (true, _) => {}
         }
         if !there {
@@ -161,7 +158,7 @@ impl PostgresStore {
         if let Some((method, key)) = options.rekey.take() {
             // Checked by ourselves first, for the sake of the messages.
             schema::load_profiles(&link, server, options).await?;
-            provision::rekey(server, (options.method, &options.key), (method, &key)).await?;
+            provision::rekey(&link, server, options, (method, &key)).await?;
             options.method = method;
             options.key = key;
         }

@@ -6,15 +6,15 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls_platform_verifier::ConfigVerifierExt as _;
 use tokio::sync::watch;
-use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use zeroize::Zeroizing;
 
 use chancery_agent::ports::store::StoreError;
+
+use super::tls::Tls;
 
 /// Name and password of a role.
 #[derive(Clone)]
@@ -48,8 +48,8 @@ pub struct Server {
     pub max_connections: usize,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
-    /// TLS with the system's certificates; the server must have it.
-    pub tls: bool,
+    /// How connections are protected.
+    pub tls: Tls,
 }
 
 impl fmt::Display for Server {
@@ -69,13 +69,25 @@ impl Server {
     /// # Errors
     /// What PostgreSQL or the network says; never the password.
     pub(super) async fn connect(&self) -> Result<Link, tokio_postgres::Error> {
+        self.connect_to(&self.database, &self.account).await
+    }
+
+    /// A connection to any database of the server.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub(super) async fn connect_to(
+        &self,
+        database: &str,
+        account: &Account,
+    ) -> Result<Link, tokio_postgres::Error> {
         let mut config = Config::new();
         config
             .host(&self.host)
             .port(self.port)
-            .dbname(&self.database)
-            .user(&self.account.name)
-            .password(self.account.password.as_bytes())
+            .dbname(database)
+            .user(&account.name)
+            .password(account.password.as_bytes())
             .application_name("chancery")
             .options(SETTINGS)
             .connect_timeout(self.connect_timeout)
@@ -84,37 +96,34 @@ impl Server {
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3);
         let (told, ended) = watch::channel(false);
-        let client = if self.tls {
-            config.ssl_mode(SslMode::Require);
-            // Only the first call installs; all would install the same.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let tls = match rustls::ClientConfig::with_platform_verifier() {
-                Ok(tls) => tls,
-                Err(error) => {
-                    tracing::error!(%error, "the system's certificates cannot be read: no server is trusted");
-                    rustls::ClientConfig::builder()
-                        .with_root_certificates(rustls::RootCertStore::empty())
-                        .with_no_client_auth()
-                }
-            };
-            let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
-            start(carry(connection, told));
-            client
-        } else {
-            let (client, connection) = config.connect(NoTls).await?;
-            start(carry(connection, told));
-            client
+        config.ssl_mode(self.tls.negotiation());
+        let client = match self.tls.client() {
+            Some(tls) => {
+                let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
+                start(carry(connection, told));
+                client
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await?;
+                start(carry(connection, told));
+                client
+            }
         };
         Ok(Link { client, ended, statements: Mutex::default() })
     }
 
     /// What a failure means to whoever runs the agent.
     pub(super) fn unavailable(&self, error: &tokio_postgres::Error) -> StoreError {
-        StoreError::Unavailable(match error.as_db_error() {
+        let mut reason = match error.as_db_error() {
             Some(told) if breaks(told.code()) => format!("{self} does not answer: {}", told.message()),
             Some(told) => format!("{self}: {} ({})", told.message(), told.code().code()),
             None => format!("{self} does not answer: {}", with_causes(error)),
-        })
+        };
+        if let Some(advice) = self.tls.advice(error) {
+            reason.push_str(": ");
+            reason.push_str(advice);
+        }
+        StoreError::Unavailable(reason)
     }
 
     /// It took too long.

@@ -2,6 +2,7 @@
 
 mod agent;
 mod caller;
+mod cluster;
 mod controller;
 mod dice;
 mod events;

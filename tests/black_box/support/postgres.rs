@@ -1,40 +1,18 @@
-//! A PostgreSQL cluster of its own, by `tests/postgres`: gone with the process.
+//! A PostgreSQL server for agents' wallets.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
+use super::cluster::Cluster;
 use super::free_port;
 
 pub struct Postgres {
-    pub port: u16,
-    process: Mutex<Process>,
-}
-
-struct Process {
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    child: Child,
+    cluster: Cluster,
 }
 
 impl Postgres {
     /// `None` without PostgreSQL on the machine.
     pub fn start() -> Option<Arc<Self>> {
-        let port = free_port();
-        let mut child = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres"))
-            .arg(port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let orders = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().unwrap());
-        let mut process = Process { orders, answers, child };
-        match process.line().as_str() {
-            "ready" => Some(Arc::new(Self { port, process: Mutex::new(process) })),
-            "missing" => None,
-            other => panic!("tests/postgres: {other:?}"),
-        }
+        Some(Arc::new(Self { cluster: Cluster::start(free_port(), &[])? }))
     }
 
     /// With `CHANCERY_TEST_STORE=postgres`, where every agent of the tests has its wallet.
@@ -48,17 +26,12 @@ impl Postgres {
     /// `stop`, `kill` or `start`; returns when it is done.
     pub async fn order(self: &Arc<Self>, order: &'static str) {
         let postgres = Arc::clone(self);
-        let obeyed = tokio::task::spawn_blocking(move || {
-            let mut process = postgres.process.lock().unwrap();
-            writeln!(process.orders.as_mut().unwrap(), "{order}").unwrap();
-            process.line()
-        });
-        assert_eq!(obeyed.await.unwrap(), "ok");
+        tokio::task::spawn_blocking(move || postgres.cluster.order(order)).await.unwrap();
     }
 
     /// The options of an agent whose wallet is here.
     pub fn options(&self) -> Vec<String> {
-        let config = format!(r#"{{"url":"127.0.0.1:{}","max_connections":4}}"#, self.port);
+        let config = format!(r#"{{"url":"127.0.0.1:{}","max_connections":4}}"#, self.cluster.port);
         let credentials = r#"{"account":"postgres","password":"postgres"}"#;
         [
             "--wallet-storage-type",
@@ -70,21 +43,5 @@ impl Postgres {
         ]
         .map(str::to_owned)
         .to_vec()
-    }
-}
-
-impl Process {
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        line.trim().to_owned()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // The end of its input ends it.
-        self.orders = None;
-        let _ = self.child.wait();
     }
 }

@@ -1,6 +1,9 @@
 //! The conformance suite on PostgreSQL, and what is special to it.
 
+#[path = "../../../../tests/black_box/support/cluster.rs"]
 mod cluster;
+mod encrypted;
+mod servers;
 
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::super::conformance::{FACETS, HandClock, OsEntropy, Setup, conformance, exchange, row, sorted};
 use super::super::{CreateMode, Keep, KeyMethod, OpenError, OpenOptions, Place};
-use super::{PostgresStore, Server, provision};
+use super::{Account, PostgresStore, Server};
 use cluster::Cluster;
 
 /// Base58 of 32 bytes.
@@ -38,8 +41,16 @@ async fn open(server: &Server) -> PostgresStore {
     PostgresStore::open(server.clone(), options(server), Keep::default()).await.unwrap()
 }
 
+fn askar_uri(server: &Server) -> String {
+    let Server { port, database, account, .. } = server;
+    format!("postgres://{}:{}@127.0.0.1:{port}/{database}", account.name, account.password.as_str())
+}
+
 async fn askar(server: &Server) -> PostgresBackend {
-    PostgresStoreOptions::new(provision::uri(server).as_str())
+    let Server { port, database, account, .. } = server;
+    let uri =
+        format!("postgres://{}:{}@127.0.0.1:{port}/{database}", account.name, account.password.as_str());
+    PostgresStoreOptions::new(uri.as_str())
         .unwrap()
         .open(Some(StoreKeyMethod::RawKey), PassKey::from(RAW_KEY), None)
         .await
@@ -47,7 +58,7 @@ async fn askar(server: &Server) -> PostgresBackend {
 }
 
 async fn on_server() -> Option<Setup> {
-    let server = Cluster::shared()?.fresh();
+    let server = servers::shared()?.fresh();
     open(&server).await.close().await;
     let other = askar(&server).await;
     other.create_profile(Some("second".to_owned())).await.unwrap();
@@ -108,7 +119,7 @@ fn as_ours(tags: &[EntryTag]) -> Vec<(String, String, bool)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn askar_reads_what_we_write_and_we_what_it_writes() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some(cluster) = servers::shared() else { return };
     let server = cluster.fresh();
     let store = open(&server).await;
     let mut plain = exchange("x1", "done", "issuer", "c");
@@ -163,8 +174,49 @@ async fn askar_reads_what_we_write_and_we_what_it_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn askar_opens_what_we_make_and_rekey() {
+    let Some(cluster) = servers::shared() else { return };
+    for method in [KeyMethod::Raw, KeyMethod::Argon2iInt, KeyMethod::None] {
+        let server = cluster.fresh();
+        let made = OpenOptions { method, ..options(&server) };
+        PostgresStore::open(server.clone(), made, Keep::default()).await.unwrap().close().await;
+        let rekey = Some((KeyMethod::Argon2iInt, Zeroizing::new("another".to_owned())));
+        for (uri, key, then) in [
+            (method.as_str(), RAW_KEY, Some(OpenOptions { method, rekey, ..options(&server) })),
+            ("kdf:argon2i:int", "another", None),
+        ] {
+            let method = StoreKeyMethod::parse_uri(uri).unwrap();
+            let opened = PostgresStoreOptions::new(askar_uri(&server).as_str()).unwrap();
+            let theirs = opened.open(Some(method), PassKey::from(key), None).await.unwrap();
+            assert_eq!(theirs.list_profiles().await.unwrap(), ["first"]);
+            theirs.close().await.unwrap();
+            if let Some(options) = then {
+                PostgresStore::open(server.clone(), options, Keep::default()).await.unwrap().close().await;
+            }
+        }
+    }
+}
+
+/// The admin account makes the database, the other one the wallet.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_need_not_be_able_to_make_databases() {
+    let Some(cluster) = servers::shared() else { return };
+    let root = cluster.database("postgres").connect().await.unwrap();
+    root.client.batch_execute("CREATE ROLE \"a \"\"clerk\" LOGIN PASSWORD 'p w'").await.unwrap();
+    let account = Account { name: "a \"clerk".to_owned(), password: Zeroizing::new("p w".to_owned()) };
+    let server = cluster.database("the \"clerk's\" wallet");
+    let clerk = Server { account: account.clone(), ..server.clone() };
+    let refused = PostgresStore::open(clerk.clone(), options(&clerk), Keep::default()).await.err().unwrap();
+    assert!(refused.to_string().contains("permission denied"), "{refused}");
+    let server = Server { admin: Some(server.account.clone()), ..clerk };
+    let store = open(&server).await;
+    commit(&store, vec![Op::Insert(row("connection", "a", "1", &[]))]).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_is_refused() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some(cluster) = servers::shared() else { return };
     let server = cluster.fresh();
     let store = open(&server).await;
     match PostgresStore::open(server.clone(), options(&server), Keep::default()).await {
@@ -177,7 +229,7 @@ async fn a_second_process_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_opened_is_said() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some(cluster) = servers::shared() else { return };
     let server = cluster.fresh();
     let with = |change: &dyn Fn(&mut Server, &mut OpenOptions)| {
         let (mut server, mut options) = (server.clone(), options(&server));
@@ -200,7 +252,7 @@ async fn what_cannot_be_opened_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recreated_and_rekeyed() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some(cluster) = servers::shared() else { return };
     let server = cluster.fresh();
     let store = open(&server).await;
     commit(
@@ -230,7 +282,7 @@ async fn recreated_and_rekeyed() {
 /// Every commit that was answered is there; the others are told to try again, and may be there.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_goes_and_comes_back() {
-    let Some(cluster) = Cluster::start() else { return };
+    let Some(cluster) = servers::start(&[]) else { return };
     let server = cluster.fresh();
     let store = Arc::new(open(&server).await);
     for order in ["stop", "kill"] {
@@ -283,7 +335,7 @@ async fn the_server_goes_and_comes_back() {
 /// Rows that are new as far as is known are not looked up before they are written.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_there_after_all_is_a_conflict() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some(cluster) = servers::shared() else { return };
     let server = cluster.fresh();
     let store = open(&server).await;
     commit(&store, vec![Op::Insert(row("connection", "there", "1", &[]))]).await;
@@ -315,7 +367,7 @@ async fn what_is_there_after_all_is_a_conflict() {
 /// knows nothing of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_search_takes_its_own_index() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some(cluster) = servers::shared() else { return };
     let server = cluster.fresh();
     open(&server).await.close().await;
     let link = server.connect().await.unwrap();
@@ -333,7 +385,7 @@ async fn each_search_takes_its_own_index() {
 /// What is taken to be absent isn't looked up: so everything that was there before must be counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_there_before_is_found() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some(cluster) = servers::shared() else { return };
     let server = cluster.fresh();
     let store = open(&server).await;
     let tagged = |name: &str| {
