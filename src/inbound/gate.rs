@@ -9,7 +9,7 @@ use chancery_agent::edge::{Client, Limiter, Place, Places};
 use chancery_agent::ports::Clock;
 
 /// Bytes of a body that count for nothing: messages of ordinary size go through while large ones fill what is left.
-const SMALL: usize = 64 * 1024;
+pub(super) const SMALL: usize = 64 * 1024;
 /// Largest bodies that may be in memory at once while they are read.
 const LARGE: usize = 64;
 

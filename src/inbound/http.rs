@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
+use super::gate::SMALL;
 use super::reply::Reply;
 use super::{Busy, Endpoint};
 
@@ -108,7 +109,12 @@ async fn take_in(
     gate.count(address.as_ref()).map_err(turned_away)?;
     let _place = gate.place(address.as_ref()).map_err(turned_away)?;
     let _turn = gate.read().map_err(turned_away)?;
-    match tokio::time::timeout(gate.limits.body_time, read(endpoint, payload)).await {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
+    if announced > gate.limits.max_message_bytes {
+        return Err(too_large(endpoint));
+    }
+    match tokio::time::timeout(gate.limits.body_time, read(endpoint, payload, announced)).await {
         Ok(body) => body,
         Err(_) => {
             endpoint.no_message("slow-body");
@@ -121,7 +127,20 @@ async fn take_in(
     }
 }
 
-async fn read(endpoint: &Endpoint, mut payload: web::Payload) -> Result<Vec<u8>, HttpResponse> {
+fn too_large(endpoint: &Endpoint) -> HttpResponse {
+    endpoint.no_message("too-large");
+    let most = endpoint.gate.limits.max_message_bytes;
+    HttpResponse::PayloadTooLarge()
+        .content_type("text/plain; charset=utf-8")
+        .body(format!("Maximum request body size {most} exceeded."))
+}
+
+/// `announced`: the length that the header claims, 0 without; no more than a message may have.
+async fn read(
+    endpoint: &Endpoint,
+    mut payload: web::Payload,
+    announced: usize,
+) -> Result<Vec<u8>, HttpResponse> {
     let most = endpoint.gate.limits.max_message_bytes;
     let mut buffered = endpoint.gate.buffer();
     let mut body = Vec::new();
@@ -130,15 +149,17 @@ async fn read(endpoint: &Endpoint, mut payload: web::Payload) -> Result<Vec<u8>,
             endpoint.no_message("broken-off");
             return Err(status_text(StatusCode::BAD_REQUEST));
         };
-        if body.len() + chunk.len() > most {
-            endpoint.no_message("too-large");
-            return Err(HttpResponse::PayloadTooLarge()
-                .content_type("text/plain; charset=utf-8")
-                .body(format!("Maximum request body size {most} exceeded.")));
+        let size = body.len() + chunk.len();
+        if size > most {
+            return Err(too_large(endpoint));
         }
-        if let Err(reason) = buffered.grow(body.len() + chunk.len()) {
+        if let Err(reason) = buffered.grow(size) {
             endpoint.turned_away(reason);
             return Err(busy(reason));
+        }
+        if size > SMALL && size <= announced {
+            // Memory that grew step by step was most of the work that large bodies made. Who has sent this much is believed.
+            body.reserve_exact(announced - body.len());
         }
         body.extend_from_slice(&chunk);
     }
