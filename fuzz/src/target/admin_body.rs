@@ -1,6 +1,7 @@
 //! Requests of the admin API, from controllers: the line `METHOD /path?query`, then the body. What is let through runs on an
 //! agent with an empty wallet.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use chancery_admin_api::{AdminApi, Auth, Limits};
 use chancery_agent::Agent;
 use chancery_agent::engine::Protocol;
 use chancery_agent::ports::Operations;
-use chancery_agent::ports::operations::Conductor;
+use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
+use chancery_agent::ports::store::Seq;
 use chancery_agent::testing::World;
 use serde_json::{Map, Value};
 
@@ -27,6 +29,13 @@ static PATHS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| all().collect());
 struct Quiet;
 
 #[async_trait]
+impl Deliveries for Quiet {
+    async fn standings(&self, _: &[Seq]) -> HashMap<Seq, Standing> {
+        HashMap::new()
+    }
+}
+
+#[async_trait]
 impl Operations for Quiet {
     fn conductor(&self) -> Conductor {
         Conductor::default()
@@ -41,6 +50,7 @@ impl Operations for Quiet {
     async fn metrics(&self) -> String {
         String::new()
     }
+    fn answered(&self, _reads: bool, _took: Duration) {}
     fn rejected(&self, _: &'static str) {}
     fn warnings(&self) -> Vec<String> {
         Vec::new()

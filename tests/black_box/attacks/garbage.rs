@@ -179,7 +179,7 @@ async fn measure(agent: &Agent, idler: &Idler, until: impl Fn() -> bool) -> Time
         let begun = Instant::now();
         agent.http.get(&idler.0).send().await.unwrap().bytes().await.unwrap();
         times.idler.push(begun.elapsed());
-        if times.agent.len() % 10 == 0 {
+        if times.agent.len().is_multiple_of(10) {
             assert_eq!(agent.get("/status/live").await, json!({"alive": true}));
             assert_eq!(agent.get("/status/ready").await["ready"], true);
         }
