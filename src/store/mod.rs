@@ -3,6 +3,7 @@
 //! ```text
 //! format/     Askar's encryption and our sealing, without SQL
 //! profiles    the tenants and their keys
+//! absent      what certainly isn't in the database, so that it isn't asked
 //! cache       decrypted rows, never older than an answered commit
 //! prepared    a commit encrypted by its caller, without SQL
 //! rows, sealed, refusal, tally   what both databases need of rows, side tables and answers
@@ -13,6 +14,7 @@
 //! A wallet made by ACA-Py opens here, and one written here opens there. What ACA-Py does not know lives in tables of
 //! ours (`chancery_…`) in the same database, which it never looks at.
 
+mod absent;
 mod cache;
 pub mod format;
 pub mod postgres;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chancery_agent::ports::store::Committed;
 
+use super::super::absent::MemoryId;
 use super::super::format::{EncryptedTag, KeyEntry, ProfileKey};
 use super::super::prepared::{Change, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow};
 use super::super::rows::{KnownRow, RowId, head, row_id};
@@ -23,7 +24,6 @@ pub(super) type StoredKey = (Vec<u8>, Vec<EncryptedTag>);
 /// Sealed content, and until when.
 pub(super) type Remembered<'a> = (&'a [u8], Option<i64>);
 /// A row of the memory table: profile, space, id.
-pub(super) type MemoryId = (i64, &'static str, [u8; 16]);
 
 /// What the database holds of all that a batch asks for or changes.
 #[derive(Default)]

@@ -9,13 +9,13 @@
 //! batch       what a batch of commits comes to, without SQL
 //! write       reading what a batch needs; what it comes to, in SQL
 //! transaction that as one statement
-//! absent      what certainly isn't there
+//! counting    which rows there are, for what certainly isn't there
 //! read        what is read, on a small pool
 //! upkeep      what the writer does in between
 //! ```
 
-mod absent;
 mod batch;
+mod counting;
 mod provision;
 mod read;
 mod schema;
@@ -41,13 +41,14 @@ use chancery_agent::ports::store::{
 };
 use chancery_agent::ports::{Clock, Entropy, Tenant};
 
+use super::absent::Entry;
 use super::prepared::{Prepared, Preparer, Slot, memory_id};
 use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
 use super::refusal::{Refused, closed, ended, told};
 use super::rows::row_id;
 use super::{CreateMode, FacetSource, Keep, OpenError, OpenOptions};
 use crate::telemetry::metrics::Commits;
-use absent::{Absent, Entry};
+use counting::Absent;
 use read::{Read, ReadError};
 use server::{Link, Pool};
 use writer::{Job, PATIENCE};
@@ -214,16 +215,6 @@ impl PostgresStore {
     }
 }
 
-/// Whether no record has one of the tags asked for.
-fn asked_for_nothing(absent: &Absent, profile: &Profile, query: &Query) -> bool {
-    let key = &profile.key;
-    query.tags.iter().any(|(name, value)| {
-        let name = key.encrypt_tag_name(name);
-        absent.lacks(&Entry::Tag { name: &name, value: &key.encrypt_tag_value(value), plaintext: false })
-            && absent.lacks(&Entry::Tag { name: &name, value: value.as_bytes(), plaintext: true })
-    })
-}
-
 #[async_trait]
 impl Store for PostgresStore {
     async fn get(&self, tenant: &Tenant, key: &RowKey) -> Result<Option<Row>, StoreError> {
@@ -247,7 +238,7 @@ impl Store for PostgresStore {
 
     async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
         let profile = self.profile(tenant)?;
-        if asked_for_nothing(&self.absent, profile, query) {
+        if self.absent.lacks_tag_of(profile, query) {
             return self.pool.ensure_open().map(|()| Vec::new());
         }
         let indexed = self.indexed.load(Ordering::Acquire);
@@ -299,7 +290,8 @@ impl Store for PostgresStore {
 
     async fn recall(&self, tenant: &Tenant, space: Space, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let (profile, now) = (self.profile(tenant)?, self.clock.now());
-        if self.absent.lacks(&Entry::of(&(profile.id, space.as_str(), memory_id(profile, space, id)))) {
+        if self.absent.lacks(&Entry::remembered(&(profile.id, space.as_str(), memory_id(profile, space, id))))
+        {
             return self.pool.ensure_open().map(|()| None);
         }
         self.read(async |link| read::recall(link, profile, space, id, now).await).await

@@ -3,11 +3,12 @@
 
 use tokio_postgres::types::ToSql;
 
+use super::super::absent::Entry;
 use super::super::format::EncryptedTag;
 use super::super::prepared::Slot;
 use super::super::rows::{KnownRow, KnownRows, digest, head, row_id};
-use super::absent::{Absent, Entry};
 use super::batch::{Batch, Facts, Fate, Needs, Numbers};
+use super::counting::Absent;
 use super::server::Link;
 use super::transaction::{Piece, piece};
 
@@ -73,7 +74,7 @@ pub(super) async fn gather(
         let statement = link.statement(KEYS).await?;
         link.client.query(&statement, &[&profiles, &kinds, &categories, &names]).await
     };
-    let remembered: Vec<_> = needs.memory.iter().filter(|id| !absent.lacks(&Entry::of(id))).collect();
+    let remembered: Vec<_> = needs.memory.iter().filter(|id| !absent.lacks(&Entry::remembered(id))).collect();
     let memory = async {
         if remembered.is_empty() {
             return Ok(Vec::new());

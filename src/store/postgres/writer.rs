@@ -14,8 +14,8 @@ use super::super::prepared::Prepared;
 use super::super::profiles::Profiles;
 use super::super::refusal::{Refused, closed};
 use super::super::rows::KnownRows;
-use super::absent::Absent;
 use super::batch::{Batch, Needs, No, Numbers};
+use super::counting::{self, Absent};
 use super::schema;
 use super::server::{self, Link, Server, breaks, hopeless};
 use super::transaction::{self, Failed};
@@ -298,7 +298,7 @@ impl Task {
             self.upkeep.index(link).await?;
         }
         if self.absent.counting() {
-            self.absent.count(link).await?;
+            counting::count(&self.absent, link).await?;
         }
         if self.tidied.elapsed() >= TIDY {
             self.tidied = Instant::now();
@@ -423,7 +423,7 @@ impl Task {
             .collect();
         let durable = waiting.iter().any(|waiting| waiting.answer.is_some());
         // Before it is written: what is there must never be taken to be absent.
-        self.absent.learn(&batch);
+        counting::learn(&self.absent, &batch);
         let (pieces, first) = pieces(&batch, &mut self.known);
         transaction::write(link, &pieces, first, durable).await?;
         learn(&batch, &needs, &mut self.known);

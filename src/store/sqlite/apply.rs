@@ -3,9 +3,11 @@
 use chancery_agent::ports::store::Committed;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::super::absent::Entry;
 use super::super::format::{EncryptedTag, KeyEntry, ProfileKey};
 use super::super::prepared::{Change, Plain, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow};
-use super::super::rows::{KnownRow, KnownRows, digest, head};
+use super::super::rows::{KnownRow, KnownRows, digest, head, row_id};
+use super::counting::Absent;
 
 /// Why a commit stopped.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ enum Made {
 pub(super) struct Applier<'a> {
     pub conn: &'a Connection,
     pub rows: &'a mut KnownRows,
+    pub absent: &'a Absent,
 }
 
 impl Applier<'_> {
@@ -61,6 +64,11 @@ impl Applier<'_> {
                 self.locate(slot)?.is_some_and(|known| known.version == *version)
             }
             PreparedGuard::Absent(slot) => self.locate(slot)?.is_none(),
+            PreparedGuard::Unknown { space, id }
+                if self.absent.lacks(&Entry::remembered(&(prepared.profile.id, space.as_str(), *id))) =>
+            {
+                true
+            }
             PreparedGuard::Unknown { space, id } => !self
                 .conn
                 .prepare_cached(
@@ -156,6 +164,7 @@ impl Applier<'_> {
                 }
             }
             Change::Remember { space, id, value, expires } => {
+                self.absent.learn(&[Entry::remembered(&(profile, space.as_str(), *id)).hash()]);
                 self.conn
                     .prepare_cached(
                         "INSERT OR REPLACE INTO chancery_memory (profile, space, id, expires, value)
@@ -178,6 +187,9 @@ impl Applier<'_> {
     fn locate(&mut self, slot: &Slot) -> Result<Option<KnownRow>, Halt> {
         if let Some(known) = self.rows.get(slot) {
             return Ok(Some(known));
+        }
+        if self.absent.lacks(&Entry::Row(row_id(slot))) {
+            return Ok(None);
         }
         let found = self
             .conn
@@ -209,6 +221,7 @@ impl Applier<'_> {
             return Ok(Made::No);
         }
         let slot = &row.slot;
+        self.absent.learn(&[Entry::Row(row_id(slot)).hash()]);
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO items (profile_id, kind, category, name, value) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING",
@@ -275,6 +288,7 @@ impl Applier<'_> {
     }
 
     fn insert_tag(&self, item: i64, tag: &EncryptedTag) -> Result<(), Halt> {
+        self.absent.learn(&[Entry::tag(tag).hash()]);
         self.conn
             .prepare_cached(
                 "INSERT INTO items_tags (item_id, name, value, plaintext) VALUES (?1, ?2, ?3, ?4)",

@@ -8,10 +8,12 @@
 //! lazies      changes that nobody waits for
 //! apply       guards and changes of one commit
 //! readers     connections that read                   records, select, side: what they read
+//! counting    which rows there are, for what certainly isn't there
 //! housekeeping, reindex   what the writer does in between
 //! ```
 
 mod apply;
+mod counting;
 mod housekeeping;
 mod lazies;
 mod lock;
@@ -45,11 +47,14 @@ use chancery_agent::ports::store::{
 };
 use chancery_agent::ports::{Clock, Entropy, Tenant};
 
-use super::prepared::{Prepared, Preparer};
+use super::absent::Entry;
+use super::prepared::{Prepared, Preparer, Slot, memory_id};
 use super::profiles::{Profile, Profiles, key_bytes, row_bytes};
 use super::refusal::{Refused, closed, ended, told};
+use super::rows::row_id;
 use super::{CreateMode, FacetSource, OpenError, OpenOptions, Place};
 use crate::telemetry::metrics::Commits;
+use counting::Absent;
 use readers::{Read, Readers};
 use refusal::store_error;
 use writer::{Died, Job};
@@ -87,6 +92,7 @@ struct Shared {
     facets: FacetSource,
     /// Every record with facets has its row in the index table.
     indexed: Arc<AtomicBool>,
+    absent: Arc<Absent>,
     commits: Arc<Commits>,
 }
 
@@ -180,6 +186,7 @@ impl SqliteStore {
         let indexed = Arc::new(AtomicBool::new(false));
         let reindex = reindex::Reindex::new(Arc::clone(&profiles), options.facets, Arc::clone(&indexed));
         let lazies = Arc::<lazies::Lazies>::default();
+        let absent = Arc::<Absent>::default();
         let (jobs, died) = writer::start(writer::Writer {
             conn,
             lock,
@@ -187,6 +194,7 @@ impl SqliteStore {
             reindex,
             keep,
             lazies: Arc::clone(&lazies),
+            absent: Arc::clone(&absent),
             durable: folder.is_none(),
             folder,
         })
@@ -199,6 +207,7 @@ impl SqliteStore {
             entropy: Arc::clone(&options.entropy),
             facets: options.facets,
             indexed,
+            absent,
             commits,
         };
         let long_reads = Semaphore::new(LONG_READS);
@@ -313,7 +322,11 @@ impl Store for SqliteStore {
             Ok(row) => return self.shared.readers.ensure_open().map(|()| Some(Row::clone(&row))),
             Err(since) => since,
         };
-        let found = self.shared.read(|conn| records::get(conn, profile, key))?;
+        let slot = Slot::item(profile, key);
+        if self.shared.absent.lacks(&Entry::Row(row_id(&slot))) {
+            return self.shared.readers.ensure_open().map(|()| None);
+        }
+        let found = self.shared.read(|conn| records::get(conn, profile, &slot, key))?;
         if let Some((row, lasting)) = &found
             && *lasting
         {
@@ -324,6 +337,9 @@ impl Store for SqliteStore {
 
     async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
         let profile = Arc::clone(self.profile(tenant)?);
+        if self.shared.absent.lacks_tag_of(&profile, query) {
+            return self.shared.readers.ensure_open().map(|()| Vec::new());
+        }
         let asked = query.clone();
         let found = self.maybe_long(is_long(query), move |shared| shared.find(&profile, &asked)).await?;
         match found {
@@ -357,7 +373,11 @@ impl Store for SqliteStore {
             Ok(key) => return self.shared.readers.ensure_open().map(|()| Some(KeyRow::clone(&key))),
             Err(since) => since,
         };
-        let found = self.shared.read(|conn| records::key(conn, profile, name))?;
+        let slot = Slot::key(profile, name);
+        if self.shared.absent.lacks(&Entry::Row(row_id(&slot))) {
+            return self.shared.readers.ensure_open().map(|()| None);
+        }
+        let found = self.shared.read(|conn| records::key(conn, profile, &slot, name))?;
         if let Some((key, lasting)) = &found
             && *lasting
         {
@@ -374,7 +394,11 @@ impl Store for SqliteStore {
     async fn recall(&self, tenant: &Tenant, space: Space, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let profile = self.profile(tenant)?;
         let now = self.shared.clock.now();
-        self.shared.read(|conn| side::recall(conn, profile, space, id, now))
+        let hash = memory_id(profile, space, id);
+        if self.shared.absent.lacks(&Entry::remembered(&(profile.id, space.as_str(), hash))) {
+            return self.shared.readers.ensure_open().map(|()| None);
+        }
+        self.shared.read(|conn| side::recall(conn, profile, space, &hash, now))
     }
 
     async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {

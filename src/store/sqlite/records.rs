@@ -22,8 +22,12 @@ const BY_ID: &str = "SELECT i.name, i.value, t.plaintext, t.name, t.value, i.exp
     WHERE i.id = ?1 AND (i.expiry IS NULL OR DATETIME(i.expiry) > DATETIME('now'))";
 
 /// The record with this key, and whether it stays until it is changed: rows of other programs may expire.
-pub(super) fn get(conn: &Connection, profile: &Profile, key: &RowKey) -> Read<Option<(Row, bool)>> {
-    let slot = Slot::item(profile, key);
+pub(super) fn get(
+    conn: &Connection,
+    profile: &Profile,
+    slot: &Slot,
+    key: &RowKey,
+) -> Read<Option<(Row, bool)>> {
     let mut statement = conn.prepare_cached(BY_NAME)?;
     let mut rows = statement.query(params![slot.profile, slot.kind, slot.category, slot.name])?;
     record(profile, &mut rows, |_| Ok(key.clone()))
@@ -67,8 +71,12 @@ pub(super) fn find(
 pub(super) struct WrongIndex;
 
 /// The key entry with this name, and whether it stays until it is changed.
-pub(super) fn key(conn: &Connection, profile: &Profile, name: &str) -> Read<Option<(KeyRow, bool)>> {
-    let slot = Slot::key(profile, name);
+pub(super) fn key(
+    conn: &Connection,
+    profile: &Profile,
+    slot: &Slot,
+    name: &str,
+) -> Read<Option<(KeyRow, bool)>> {
     let mut statement = conn.prepare_cached(BY_NAME)?;
     let mut rows = statement.query(params![slot.profile, slot.kind, slot.category, slot.name])?;
     let key = RowKey::new(KeyEntry::CATEGORY, name);

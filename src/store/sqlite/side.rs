@@ -4,7 +4,7 @@ use chancery_agent::ports::Timestamp;
 use chancery_agent::ports::store::{Event, EventNo, Item, Queue, Seq, Space};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
-use super::super::prepared::{memory_id, memory_place, topic_hash};
+use super::super::prepared::{memory_place, topic_hash};
 use super::super::profiles::{Profile, Profiles};
 use super::super::sealed;
 use super::apply::bytes;
@@ -130,10 +130,9 @@ pub(super) fn recall(
     conn: &Connection,
     profile: &Profile,
     space: Space,
-    id: &str,
+    hash: &[u8; 16],
     now: Timestamp,
 ) -> Read<Option<Vec<u8>>> {
-    let hash = memory_id(profile, space, id);
     let sealed: Option<Vec<u8>> = conn
         .prepare_cached(
             "SELECT value FROM chancery_memory WHERE profile = ?1 AND space = ?2 AND id = ?3
@@ -142,7 +141,7 @@ pub(super) fn recall(
         .query_row(params![profile.id, space.as_str(), hash, now.0], |row| row.get(0))
         .optional()?;
     let Some(sealed) = sealed else { return Ok(None) };
-    let [_, value] = profile.key.sealing().open(&memory_place(space, &hash), &sealed)?;
+    let [_, value] = profile.key.sealing().open(&memory_place(space, hash), &sealed)?;
     Ok(Some(value))
 }
 

@@ -17,6 +17,7 @@ use super::super::prepared::Prepared;
 use super::super::refusal::Refused;
 use super::super::rows::KnownRows;
 use super::apply::{Applier, Halt};
+use super::counting::{self, Absent};
 use super::housekeeping::{Housekeeping, Keep};
 use super::lazies::Lazies;
 use super::lock::FileLock;
@@ -57,6 +58,7 @@ pub(super) struct Writer {
     pub reindex: Reindex,
     pub keep: Keep,
     pub lazies: Arc<Lazies>,
+    pub absent: Arc<Absent>,
     /// Commits are synced to the disk.
     pub durable: bool,
     /// Removed at the end (a wallet in memory).
@@ -130,6 +132,9 @@ struct Thread {
     inbox: Receiver<Job>,
     rows: KnownRows,
     lazies: Arc<Lazies>,
+    absent: Arc<Absent>,
+    /// When another connection changes the file, this changes (SQLite's `data_version`).
+    seen: Option<i64>,
     /// Commits are in the write-ahead log that are not in the file yet.
     unchecked: bool,
     /// When something was written last.
@@ -149,6 +154,8 @@ impl Thread {
             inbox,
             rows: KnownRows::default(),
             lazies: writer.lazies,
+            absent: writer.absent,
+            seen: None,
             unchecked: true,
             written: Instant::now(),
             housekeeping: Housekeeping::new(writer.clock, writer.keep),
@@ -239,7 +246,7 @@ impl Thread {
             return Ok(job);
         }
         let longest = match self.unchecked {
-            _ if self.reindex.pending() => Duration::ZERO,
+            _ if self.reindex.pending() || self.absent.counting() => Duration::ZERO,
             true => QUIET,
             false => TIDY,
         };
@@ -270,6 +277,12 @@ impl Thread {
                     self.reindex.give_up();
                 }
             }
+        }
+        if self.absent.counting()
+            && let Err(error) = counting::count(&self.absent, &self.conn)
+        {
+            tracing::warn!(%error, "the rows of the wallet could not be counted; more is looked up than need be");
+            self.absent.give_up();
         }
         if self.tidied.elapsed() >= TIDY {
             self.tidied = Instant::now();
@@ -363,7 +376,8 @@ impl Thread {
         let outside = |error| Failed { at: None, halt: Halt::Sql(error) };
         self.relax(batch.iter().all(|waiting| waiting.answer.is_none())).map_err(outside)?;
         execute(&self.conn, "BEGIN IMMEDIATE").map_err(outside)?;
-        let mut applier = Applier { conn: &self.conn, rows: &mut self.rows };
+        self.look_for_others().map_err(outside)?;
+        let mut applier = Applier { conn: &self.conn, rows: &mut self.rows, absent: &self.absent };
         let mut outcomes = Vec::with_capacity(batch.len());
         for (at, waiting) in batch.iter().enumerate() {
             outcomes.push(match applier.commit(&waiting.prepared) {
@@ -374,6 +388,15 @@ impl Thread {
         }
         execute(&self.conn, "COMMIT").map_err(outside)?;
         Ok(outcomes)
+    }
+
+    /// What another program has added is not in the filter.
+    fn look_for_others(&mut self) -> rusqlite::Result<()> {
+        let version = self.conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.seen.replace(version).is_some_and(|seen| seen != version) {
+            self.absent.forget();
+        }
+        Ok(())
     }
 
     /// Lazy changes alone are not synced: they outlive the process without, and a system that fails may repeat them.

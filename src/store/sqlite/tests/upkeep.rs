@@ -6,7 +6,7 @@ use std::time::Duration;
 use askar_storage::backend::{Backend as _, BackendSession as _};
 use askar_storage::entry::{EntryKind, EntryOperation};
 use chancery_agent::ports::store::{
-    Commit, CommitError, Facet, Guard, NewItem, Op, Query, Queue, RowKey, Space, Store as _, StoreError,
+    Commit, CommitError, Facet, Guard, NewItem, Op, Query, Queue, RowKey, Space, Store as _, StoreError, Tag,
 };
 use chancery_agent::ports::{Clock as _, Timestamp};
 use rusqlite::Connection;
@@ -316,4 +316,81 @@ async fn a_dead_writer_is_told_and_nothing_hangs() {
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Unavailable(_)))), "{refused:?}");
     assert!(store.ping().await.is_err());
     store.close().await;
+}
+
+/// What is taken to be absent isn't looked up: so everything that was there before must be counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_there_before_is_found() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(file(&folder.wallet())).await.unwrap();
+    let names: Vec<String> = (0..5_000).map(|number| format!("c{number}")).collect();
+    let tagged = |name: &String| {
+        let mut new = row("connection", name, "1", &[("state", name.as_str())]);
+        new.tags.push(Tag { plaintext: true, ..Tag::new("plain", name.as_str()) });
+        Op::Insert(new)
+    };
+    commit(&store, names.iter().map(tagged).collect()).await.unwrap();
+    let remember = |id: &String| Op::Remember {
+        space: Space::Seen,
+        id: id.clone(),
+        value: b"1".to_vec(),
+        expires: None,
+    };
+    commit(&store, names.iter().map(remember).collect()).await.unwrap();
+    store.close().await;
+
+    let store = SqliteStore::open(file(&folder.wallet())).await.unwrap();
+    // While it is being counted, and afterwards.
+    for _ in 0..2 {
+        for name in [&names[0], &names[2_500], &names[4_999]] {
+            assert!(store.get(&tenant(), &RowKey::new("connection", name.as_str())).await.unwrap().is_some());
+            for tag in ["state", "plain"] {
+                let found = store.find(&tenant(), &Query::tagged("connection", tag, name)).await.unwrap();
+                assert_eq!(found.len(), 1, "{tag} {name}");
+            }
+            assert!(store.recall(&tenant(), Space::Seen, name).await.unwrap().is_some());
+        }
+        counted(&store).await;
+    }
+    let asked = reads(&store);
+    assert!(store.get(&tenant(), &RowKey::new("connection", "another")).await.unwrap().is_none());
+    assert!(
+        store.find(&tenant(), &Query::tagged("connection", "state", "another")).await.unwrap().is_empty()
+    );
+    assert!(store.recall(&tenant(), Space::Seen, "another").await.unwrap().is_none());
+    assert_eq!(reads(&store), asked, "the database is asked for what isn't there");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_program_adds_is_found_after_the_next_commit() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(file(&folder.wallet())).await.unwrap();
+    commit(&store, vec![Op::Insert(row("connection", "ours", "1", &[]))]).await.unwrap();
+    counted(&store).await;
+    let other = askar(&folder.wallet()).await;
+    let mut session = other.session(None, false).unwrap();
+    let (kind, insert) = (EntryKind::Item, EntryOperation::Insert);
+    session.update(kind, insert, "connection", "theirs", Some(b"2"), None, None).await.unwrap();
+    session.close(true).await.unwrap();
+    drop(session);
+    other.close().await.unwrap();
+    commit(&store, vec![Op::Insert(row("connection", "more", "1", &[]))]).await.unwrap();
+    let theirs = RowKey::new("connection", "theirs");
+    assert_eq!(store.get(&tenant(), &theirs).await.unwrap().unwrap().value, b"2");
+    store.close().await;
+}
+
+async fn counted(store: &SqliteStore) {
+    while store.shared.absent.counting() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// How often the file was read.
+fn reads(store: &SqliteStore) -> String {
+    let mut page = crate::telemetry::metrics::Page::default();
+    store.commits().write(&mut page);
+    let page = page.finish();
+    page.lines().find(|line| line.starts_with("chancery_store_read_seconds_count")).unwrap().to_owned()
 }

@@ -1,16 +1,18 @@
 //! What certainly isn't in the database: a Bloom filter of all names, tags and remembered ids. Most messages begin something new,
-//! and it would take several round trips to be told three times that nothing is known of it.
+//! and the database would be asked several times only to say that nothing is known of it.
 //!
 //! Right because only our writer adds rows: it notes them here before it writes them. Rows from before are counted in small bites
-//! once the store is open, and again when the connection was lost (somebody else may have had the wallet meanwhile) or the filter
-//! is full, for what goes stays in it. Until that is through, the database is asked.
+//! once the store is open, and again when somebody else may have written (a lost connection, another program) or the filter is
+//! full, for what goes stays in it. Until that is through, the database is asked.
 
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::super::rows::{RowId, head};
-use super::batch::{Batch, MemoryId};
-use super::server::Link;
+use chancery_agent::ports::store::Query;
+
+use super::format::EncryptedTag;
+use super::profiles::Profile;
+use super::rows::{RowId, head};
 
 /// Bits of the smallest filter: 1 MiB. Grows with the wallet.
 const LEAST: usize = 1 << 23;
@@ -18,9 +20,6 @@ const LEAST: usize = 1 << 23;
 const BITS: usize = 8;
 /// Bits set for an entry.
 const PROBES: u64 = 4;
-/// Rows counted in one bite.
-const BITE: i64 = 2_000;
-
 /// Something that may be in the database.
 pub(super) enum Entry<'a> {
     Row(RowId),
@@ -28,12 +27,19 @@ pub(super) enum Entry<'a> {
     Memory { profile: i64, space: &'a str, id: &'a [u8] },
 }
 
+/// An id in the memory table: profile, space, hash.
+pub(super) type MemoryId = (i64, &'static str, [u8; 16]);
+
 impl<'a> Entry<'a> {
-    pub fn of((profile, space, id): &'a MemoryId) -> Self {
+    pub fn remembered((profile, space, id): &'a MemoryId) -> Self {
         Self::Memory { profile: *profile, space, id }
     }
 
-    fn hash(&self) -> u64 {
+    pub fn tag(tag: &'a EncryptedTag) -> Self {
+        Self::Tag { name: &tag.name, value: &tag.value, plaintext: tag.plaintext }
+    }
+
+    pub fn hash(&self) -> u64 {
         // Without a secret: names and tags are keyed hashes already, and nobody gains more than a look-up from a collision.
         let mut hasher = std::hash::DefaultHasher::new();
         match self {
@@ -86,55 +92,55 @@ impl Filter {
     }
 }
 
-/// What is counted next: the rows of a table behind an id.
-#[derive(Clone)]
-enum Place {
-    Items(i64),
-    Tags(i64),
-    Memory(i64, String, Vec<u8>),
-}
-
-struct State {
+struct State<P> {
     /// Complete.
     filter: Option<Filter>,
-    /// On its way to be complete.
-    next: Option<(Filter, Place)>,
+    /// On its way to be complete, and what is counted next.
+    next: Option<(Filter, P)>,
 }
 
-pub(super) struct Absent(Mutex<State>);
+/// `P`: how far a database's rows have been counted; by default from the beginning.
+pub(super) struct Absent<P>(Mutex<State<P>>);
 
-impl Default for Absent {
+impl<P: Clone + Default> Default for Absent<P> {
     fn default() -> Self {
-        Self(Mutex::new(State { filter: None, next: Some((Filter::new(0), Place::Items(0))) }))
+        Self(Mutex::new(State { filter: None, next: Some((Filter::new(0), P::default())) }))
     }
 }
 
-impl Absent {
+impl<P: Clone + Default> Absent<P> {
     /// Certainly not there. `false`: ask.
     pub fn lacks(&self, entry: &Entry<'_>) -> bool {
         self.state().filter.as_ref().is_some_and(|filter| !filter.has(entry.hash()))
     }
 
-    /// Notes what a batch may add.
-    pub fn learn(&self, batch: &Batch<'_>) {
-        let mut hashes = Vec::new();
-        for (id, held) in &batch.rows {
-            if let Some(written) = held.as_ref().and_then(|held| held.written.as_ref()) {
-                hashes.push(Entry::Row(*id).hash());
-                for tag in written.tags.iter() {
-                    let (name, value, plaintext) = (&tag.name[..], &tag.value[..], tag.plaintext);
-                    hashes.push(Entry::Tag { name, value, plaintext }.hash());
-                }
-            }
-        }
-        let kept = batch.memory.iter().filter(|(_, content)| content.is_some());
-        hashes.extend(kept.map(|(id, _)| Entry::of(id).hash()));
-        self.state().add(&hashes);
+    /// Whether certainly no record has one of the tags asked for.
+    pub fn lacks_tag_of(&self, profile: &Profile, query: &Query) -> bool {
+        let key = &profile.key;
+        query.tags.iter().any(|(name, value)| {
+            let name = key.encrypt_tag_name(name);
+            self.lacks(&Entry::Tag { name: &name, value: &key.encrypt_tag_value(value), plaintext: false })
+                && self.lacks(&Entry::Tag { name: &name, value: value.as_bytes(), plaintext: true })
+        })
+    }
+
+    /// Notes the hashes of what may be added. Before it is: what is there must never be taken to be absent.
+    pub fn learn(&self, hashes: &[u64]) {
+        let mut state = self.state();
+        let State { filter, next } = &mut *state;
+        let filters = filter.iter_mut().chain(next.iter_mut().map(|(filter, _)| filter));
+        filters.for_each(|filter| hashes.iter().for_each(|hash| filter.add(*hash)));
+        state.make_room();
     }
 
     /// Nothing is certain any more: count again.
     pub fn forget(&self) {
-        *self.state() = State { filter: None, next: Some((Filter::new(0), Place::Items(0))) };
+        *self.state() = State { filter: None, next: Some((Filter::new(0), P::default())) };
+    }
+
+    /// Stays without certainty until [`Self::forget`].
+    pub fn give_up(&self) {
+        *self.state() = State { filter: None, next: None };
     }
 
     /// Whether there is something to count.
@@ -142,10 +148,13 @@ impl Absent {
         self.state().next.is_some()
     }
 
-    /// Counts the next rows. Only the writer may, between its batches.
-    pub async fn count(&self, link: &Link) -> Result<(), tokio_postgres::Error> {
-        let Some(place) = self.state().next.as_ref().map(|(_, place)| place.clone()) else { return Ok(()) };
-        let (hashes, then) = bite(link, place).await?;
+    /// What is to be counted next. Only the writer may, between its batches.
+    pub fn place(&self) -> Option<P> {
+        self.state().next.as_ref().map(|(_, place)| place.clone())
+    }
+
+    /// The hashes of what was found at [`Self::place`], and what comes behind; `None`: that was all.
+    pub fn counted(&self, hashes: &[u64], then: Option<P>) {
         let mut state = self.state();
         if let Some((filter, place)) = &mut state.next {
             hashes.iter().for_each(|hash| filter.add(*hash));
@@ -155,21 +164,14 @@ impl Absent {
             }
         }
         state.make_room();
-        Ok(())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<P>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn add(&mut self, hashes: &[u64]) {
-        let filters = self.filter.iter_mut().chain(self.next.iter_mut().map(|(filter, _)| filter));
-        filters.for_each(|filter| hashes.iter().for_each(|hash| filter.add(*hash)));
-        self.make_room();
-    }
-
+impl<P: Default> State<P> {
     fn complete(&mut self) {
         self.filter = self.next.take().map(|(filter, _)| filter);
     }
@@ -182,49 +184,8 @@ impl State {
             (Some(filter), None) if filter.full() => filter.entries,
             _ => return,
         };
-        self.next = Some((Filter::new(wanted), Place::Items(0)));
+        self.next = Some((Filter::new(wanted), P::default()));
     }
-}
-
-/// Hashes of the next rows, and what comes behind them.
-async fn bite(link: &Link, place: Place) -> Result<(Vec<u64>, Option<Place>), tokio_postgres::Error> {
-    let (hashes, then) = match place {
-        Place::Items(after) => {
-            let sql =
-                "SELECT id, profile_id, kind::bigint, SUBSTR(category, 1, 12), SUBSTR(name, 1, 12) FROM items
-                 WHERE id > $1 ORDER BY id LIMIT $2";
-            let found = link.client.query(&link.statement(sql).await?, &[&after, &BITE]).await?;
-            let rows = found
-                .iter()
-                .map(|row| Entry::Row((row.get(1), row.get(2), head(row.get(3)), head(row.get(4)))).hash());
-            let then = found.last().map_or(Place::Tags(0), |row| Place::Items(row.get(0)));
-            (rows.collect(), Some(then))
-        }
-        Place::Tags(after) => {
-            let sql = "SELECT id, SUBSTR(name, 1, 12), CASE plaintext WHEN 0 THEN SUBSTR(value, 1, 12) ELSE value END, plaintext <> 0
-                 FROM items_tags WHERE id > $1 ORDER BY id LIMIT $2";
-            let found = link.client.query(&link.statement(sql).await?, &[&after, &BITE]).await?;
-            let tags = found
-                .iter()
-                .map(|row| Entry::Tag { name: row.get(1), value: row.get(2), plaintext: row.get(3) }.hash());
-            let then = found
-                .last()
-                .map_or_else(|| Place::Memory(0, String::new(), Vec::new()), |row| Place::Tags(row.get(0)));
-            (tags.collect(), Some(then))
-        }
-        Place::Memory(profile, space, id) => {
-            let sql =
-                "SELECT profile, space, id FROM chancery_memory WHERE (profile, space, id) > ($1, $2, $3)
-                 ORDER BY profile, space, id LIMIT $4";
-            let found =
-                link.client.query(&link.statement(sql).await?, &[&profile, &space, &id, &BITE]).await?;
-            let ids = found
-                .iter()
-                .map(|row| Entry::Memory { profile: row.get(0), space: row.get(1), id: row.get(2) }.hash());
-            (ids.collect(), found.last().map(|row| Place::Memory(row.get(0), row.get(1), row.get(2))))
-        }
-    };
-    Ok((hashes, then))
 }
 
 #[cfg(test)]
