@@ -157,6 +157,7 @@ fn server_of(database: &config::Database, name: &str) -> Result<Server, StartErr
         max_connections: database.max_connections,
         connect_timeout: database.connect_timeout,
         tls,
+        open: Arc::default(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chancery_agent::ports::store::Event;
@@ -214,7 +214,9 @@ pub struct Commits {
     waiting: AtomicU64,
     time: Histogram,
     reads: Histogram,
+    connections: OnceLock<Arc<AtomicU64>>,
     pool: AtomicU64,
+    asked: AtomicU64,
     lent: AtomicU64,
 }
 
@@ -239,6 +241,16 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// A read that has no connection yet.
+#[derive(Debug)]
+pub struct Asking<'a>(&'a Commits);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asked.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Commits {
     /// A commit is handed to the writer.
     pub fn begin(&self) -> Waiting<'_> {
@@ -260,6 +272,18 @@ impl Commits {
     /// So many connections there are to read with.
     pub fn pool(&self, size: usize) {
         self.pool.store(size as u64, Ordering::Relaxed);
+    }
+
+    /// This counts the connections that are open: they come and go.
+    pub fn connections(&self, open: Arc<AtomicU64>) {
+        // A second count would be of another store.
+        let _ = self.connections.set(open);
+    }
+
+    /// A read waits for a connection as long as the answer lives.
+    pub fn ask(&self) -> Asking<'_> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Asking(self)
     }
 
     /// One of the connections is taken.
@@ -294,8 +318,14 @@ impl Commits {
             "Time of a read, waiting for a connection included",
         );
         self.reads.write(page, "chancery_store_read_seconds", &[]);
-        page.gauge("chancery_store_connections", "Connections that read", read(&self.pool));
-        page.gauge("chancery_store_connections_busy", "Connections that are reading", read(&self.lent));
+        let open = self.connections.get().map_or_else(|| read(&self.pool), |open| read(open));
+        page.gauge(
+            "chancery_store_connections",
+            "Connections to read with; on PostgreSQL all that are open, the writer's too",
+            open,
+        );
+        page.gauge("chancery_store_connections_busy", "Reads under way", read(&self.lent));
+        page.gauge("chancery_store_reads_waiting", "Reads that wait for a connection", read(&self.asked));
     }
 }
 

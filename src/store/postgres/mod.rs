@@ -102,7 +102,7 @@ impl PostgresStore {
         );
         let pool = Pool::new(Arc::clone(&server), server.max_connections.saturating_sub(1).clamp(1, READERS));
         let commits: Arc<Commits> = Arc::default();
-        commits.pool(pool.size());
+        commits.connections(Arc::clone(&server.open));
         let absent: Arc<Absent> = Arc::default();
         let writer = writer::Writer {
             server: Arc::clone(&server),
@@ -198,7 +198,9 @@ impl PostgresStore {
 
     async fn read<T>(&self, work: impl AsyncFnOnce(&Link) -> Read<T>) -> Result<T, StoreError> {
         let began = Instant::now();
+        let asking = self.commits.ask();
         let link = self.pool.link().await?;
+        drop(asking);
         self.commits.lend();
         let done = tokio::time::timeout(PATIENCE, work(&link)).await;
         self.commits.give_back();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Server {
     pub connect_timeout: Duration,
     /// How connections are protected.
     pub tls: Tls,
+    /// Connections that are open, those of clones of this included.
+    pub open: Arc<AtomicU64>,
 }
 
 impl fmt::Display for Server {
@@ -100,12 +103,12 @@ impl Server {
         let client = match self.tls.client() {
             Some(tls) => {
                 let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
-                start(carry(connection, told));
+                start(carry(connection, told, Arc::clone(&self.open)));
                 client
             }
             None => {
                 let (client, connection) = config.connect(NoTls).await?;
-                start(carry(connection, told));
+                start(carry(connection, told, Arc::clone(&self.open)));
                 client
             }
         };
@@ -144,10 +147,13 @@ where
 async fn carry(
     connection: impl Future<Output = Result<(), tokio_postgres::Error>>,
     told: watch::Sender<bool>,
+    open: Arc<AtomicU64>,
 ) {
+    open.fetch_add(1, Ordering::Relaxed);
     if let Err(error) = connection.await {
         tracing::debug!(error = with_causes(&error), "a connection to PostgreSQL has ended");
     }
+    open.fetch_sub(1, Ordering::Relaxed);
     told.send_replace(true);
 }
 
@@ -242,8 +248,8 @@ impl Server {
 pub(super) struct Pool {
     server: Arc<Server>,
     slots: Vec<tokio::sync::Mutex<Place>>,
-    next: std::sync::atomic::AtomicUsize,
-    closed: std::sync::atomic::AtomicBool,
+    next: AtomicUsize,
+    closed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -266,14 +272,10 @@ impl Pool {
         }
     }
 
-    pub fn size(&self) -> usize {
-        self.slots.len()
-    }
-
     /// A connection: several reads may share one, their requests go one behind the other.
     pub async fn link(&self) -> Result<Arc<Link>, StoreError> {
         self.ensure_open()?;
-        let at = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % self.slots.len();
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
         let mut place = self.slots[at].lock().await;
         if let Some(link) = place.link.take_if(|link| !link.ended()) {
             place.link = Some(Arc::clone(&link));
@@ -310,14 +312,14 @@ impl Pool {
     }
 
     pub fn ensure_open(&self) -> Result<(), StoreError> {
-        match self.closed.load(std::sync::atomic::Ordering::Acquire) {
+        match self.closed.load(Ordering::Acquire) {
             true => Err(super::super::refusal::closed()),
             false => Ok(()),
         }
     }
 
     pub async fn close(&self) {
-        self.closed.store(true, std::sync::atomic::Ordering::Release);
+        self.closed.store(true, Ordering::Release);
         for slot in &self.slots {
             slot.lock().await.link = None;
         }

@@ -114,3 +114,29 @@ async fn postgresql_stops_and_starts_under_load() {
     ];
     report("PostgreSQL away", begun, &figures);
 }
+
+/// The other agent's database is not ours: it keeps the message until it is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_not_taken_while_the_database_is_away() {
+    let Some(postgres) = Postgres::start() else {
+        return not_run("PostgreSQL (install the package postgresql)");
+    };
+    let sender = Agent::start("sender", AUTOMATIC).await;
+    let away = agent(&postgres, "away").await;
+    let (to_away, _) = connect(&sender, &away).await;
+    postgres.order("stop").await;
+    sender.post(&format!("/connections/{to_away}/send-message"), json!({"content": "are you there?"})).await;
+    let waiting = eventually("a refusal", async || {
+        let waiting = sender.get("/chancery/outbox").await["results"][0].take();
+        waiting["last_failure"]["reason"].is_string().then_some(waiting)
+    })
+    .await;
+    assert!(waiting["last_failure"]["reason"].as_str().unwrap().contains("503"), "{waiting}");
+    postgres.order("start").await;
+    let heard = away.controller.state("basicmessages", "received").await;
+    assert_eq!(heard["content"], "are you there?");
+    eventually("an empty outbox", async || {
+        (sender.get("/chancery/outbox").await["results"] == json!([])).then_some(())
+    })
+    .await;
+}

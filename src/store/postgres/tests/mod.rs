@@ -4,6 +4,7 @@
 mod cluster;
 mod encrypted;
 mod servers;
+mod upkeep;
 
 use std::sync::Arc;
 

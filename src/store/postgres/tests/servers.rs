@@ -39,6 +39,7 @@ impl Cluster {
             max_connections: 3,
             connect_timeout: Duration::from_secs(5),
             tls: Tls::off(),
+            open: Arc::default(),
         }
     }
 
