@@ -23,8 +23,6 @@ pub(super) enum No {
 pub(super) type StoredKey = (Vec<u8>, Vec<EncryptedTag>);
 /// Sealed content, and until when.
 pub(super) type Remembered<'a> = (&'a [u8], Option<i64>);
-/// A row of the memory table: profile, space, id.
-
 /// What the database holds of all that a batch asks for or changes.
 #[derive(Default)]
 pub(super) struct Facts {
