@@ -1,0 +1,64 @@
+//! Hands what is committed to those who carry it on.
+
+use std::sync::{Arc, OnceLock};
+
+use chancery_agent::ports::store::{Event, Item};
+use chancery_agent::ports::{NoTrace, Trace, Workers};
+
+use crate::delivery::Dispatcher;
+use crate::live::Live;
+use crate::outbound::{Carrier, Letter};
+use crate::telemetry;
+use crate::webhooks::{Notice, Notifier};
+use crate::work::Worker;
+
+#[derive(Default)]
+pub(super) struct Crew {
+    pub live: Arc<Live>,
+    pub counts: Arc<telemetry::metrics::Events>,
+    pub steps: Arc<telemetry::metrics::Steps>,
+    pub trace: Option<Arc<dyn Trace>>,
+    pub outbound: OnceLock<(Arc<Carrier>, Dispatcher<Letter>)>,
+    pub webhooks: OnceLock<(Arc<Notifier>, Dispatcher<Notice>)>,
+    pub work: OnceLock<Dispatcher<Item>>,
+}
+
+impl Workers for Crew {
+    fn outbound(&self, items: Vec<Item>) {
+        if let Some((carrier, dispatcher)) = self.outbound.get() {
+            dispatcher.add(items.into_iter().filter_map(|item| carrier.job(item, false)).collect());
+        }
+    }
+
+    fn work(&self, items: Vec<Item>) {
+        if let Some(dispatcher) = self.work.get() {
+            dispatcher.add(items.into_iter().map(Worker::job).collect());
+        }
+    }
+
+    fn events(&self, events: Vec<Event>) {
+        self.live.publish(&events);
+        self.counts.count(&events);
+        self.carry(events, false);
+    }
+
+    fn redeliver(&self, events: Vec<Event>) {
+        self.carry(events, true);
+    }
+}
+
+impl Crew {
+    pub fn trace(&self) -> Arc<dyn Trace> {
+        self.trace.clone().unwrap_or_else(|| Arc::new(NoTrace))
+    }
+
+    fn carry(&self, events: Vec<Event>, again: bool) {
+        if let Some((notifier, dispatcher)) = self.webhooks.get() {
+            let now = notifier.now();
+            let jobs = notifier.jobs(events, |event, _| if again { now } else { event.created });
+            if !jobs.is_empty() {
+                dispatcher.add(jobs);
+            }
+        }
+    }
+}
