@@ -22,7 +22,7 @@ use crate::state::State;
 use crate::texts::invalid;
 
 /// The API over an agent, without a server.
-#[allow(missing_debug_implementations)]
+#[expect(missing_debug_implementations, reason = "what it is made of has none")]
 pub struct Bare(Arc<State>);
 
 /// What a request came to.

@@ -50,7 +50,6 @@ pub const WORDS: &[&str] = &[
     "AA==",
 ];
 
-#[allow(clippy::expect_used)]
 fn key(n: u8) -> SecretKey {
     SecretKey::from_seed(KeyType::Ed25519, &[n; 32]).expect("32 bytes are an Ed25519 seed")
 }

@@ -110,7 +110,7 @@ macro_rules! codes {
         /// Error codes of JSON-LD 1.1 Processing Algorithms and API, section 9.6 (`JsonLdErrorCode`); `invalid @graph value`
         /// is one that the reference implementations have besides.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[allow(missing_docs, reason = "each is described by its text in the specification")]
+        #[expect(missing_docs, reason = "each is described by its text in the specification")]
         pub enum ErrorCode { $($name,)* }
         impl ErrorCode {
             /// The code exactly as the specification writes it.

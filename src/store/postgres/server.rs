@@ -136,7 +136,10 @@ impl Server {
 }
 
 /// Runs beside the callers: connections end with the last one who uses them, the writer when the store is closed, which waits for it.
-#[allow(clippy::disallowed_methods)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the connections and the writer are started here and nowhere else"
+)]
 pub(super) fn start<F>(task: F) -> tokio::task::JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,

@@ -31,7 +31,7 @@ macro_rules! transact {
     ($agent:expr, $tenant:expr, |$unit:ident| $body:expr) => {{
         let mut attempt = 0_u32;
         loop {
-            #[allow(unused_mut)]
+            #[allow(unused_mut, reason = "not every body changes something")]
             let mut $unit = $agent.unit($tenant);
             match $body {
                 Err(error) => break Err(error),

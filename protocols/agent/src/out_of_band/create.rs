@@ -9,7 +9,7 @@ use crate::connection::{
     self, Connection, INVITEE, OobInput, OobRecord, OobRole, OobState, attach_invitation, service_of,
     set_metadata,
 };
-use crate::engine::{AgentError, Fault, Kind, Unit};
+use crate::engine::{AgentError, Kind, Unit};
 use crate::wallet::{self, OwnDid, Purpose};
 
 /// Where answers to the invitation come to.
@@ -146,11 +146,15 @@ async fn here(unit: &mut Unit<'_>, command: &CreateInvitation) -> Result<Here, A
         return inline(unit);
     };
     let did = own.qualified();
-    let services = connection::services(unit, &did).await.map_err(|e| match e.fault {
-        Fault::Ours => e,
-        _ => e.with_kind(Kind::Internal),
+    // The DID was the caller's choice: one that nobody can look up is no better than one without a service.
+    let services = connection::services(unit, &did).await.map_err(|e| match e.kind {
+        Kind::NotSupported => e.with_kind(Kind::BadRequest),
+        _ => e.of_named_did(),
     })?;
-    let none = || AgentError::internal("did-without-service", format!("{did} has no service for DIDComm"));
+    let none = || {
+        AgentError::bad_request("did-without-service", format!("{did} has no service for DIDComm"))
+            .hint("make a DID that has one with use_did_method did:peer:4, or name none")
+    };
     let endpoint = services.first().ok_or_else(none)?.endpoint.clone();
     Ok(Here { service: json!(did), key: own.verkey, endpoint, inline: false })
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::connection::send_in_exchange;
 use crate::engine::{AgentError, HandlerError, Kind, Protocol, Received, Spoken, Unit};
 use crate::testing::{Party, World, now};
+use crate::wallet;
 
 /// Stands for a protocol whose messages are attached: keeps what it gets, answers an offer with a request.
 struct Exchange;
@@ -255,6 +256,21 @@ fn contradicting_options_change_nothing() {
         assert_eq!((error.kind, error.message.as_str()), (kind, text));
     }
     assert_eq!(issuer.store.commits(), 0);
+}
+
+#[test]
+fn an_invitation_names_no_did_that_cannot_be_reached() {
+    let world = World::new(&["issuer"], protocols);
+    let issuer = world.party("issuer");
+    for method in ["key", "sov"] {
+        let wanted = serde_json::from_value(json!({"method": method})).unwrap();
+        let made = now(wallet::did_create(&issuer.agent, &issuer.tenant, wanted)).unwrap();
+        let did = made["result"]["did"].as_str().unwrap();
+        let body = json!({"handshake_protocols": [DIDX], "use_did": did});
+        let error = now(create_invitation(&issuer.agent, &issuer.tenant, command(body))).unwrap_err();
+        assert_eq!(error.kind, Kind::BadRequest, "{error}");
+        assert!(error.message.contains(did), "{error}");
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! What tests run agents on: a wallet in memory, a clock that stands still, agents whose queued messages are carried to
 //! each other without sockets. Time passes only when everybody waits.
 
-// The lints spare tests; the benchmark takes this module as a feature.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     missing_docs,
-    missing_debug_implementations
+    missing_debug_implementations,
+    reason = "the lints spare tests; benchmarks and fuzzing take this module as a feature"
 )]
 
 mod store;

@@ -179,7 +179,7 @@ impl Site<'_, '_> {
     }
 
     /// Step 13.
-    #[allow(clippy::too_many_arguments, reason = "the variables of the algorithm")]
+    #[expect(clippy::too_many_arguments, reason = "the variables of the algorithm")]
     fn reverse<'c>(
         &mut self,
         context: &mut Context,
@@ -223,7 +223,7 @@ impl Site<'_, '_> {
     }
 
     /// Steps 14 to 18.
-    #[allow(clippy::too_many_arguments, reason = "the variables of the algorithm")]
+    #[expect(clippy::too_many_arguments, reason = "the variables of the algorithm")]
     fn iri_mapping<'c>(
         &mut self,
         context: &mut Context,
@@ -280,7 +280,7 @@ impl Site<'_, '_> {
     }
 
     /// Step 14.
-    #[allow(clippy::too_many_arguments, reason = "the variables of the algorithm")]
+    #[expect(clippy::too_many_arguments, reason = "the variables of the algorithm")]
     fn explicit_mapping<'c>(
         &mut self,
         context: &mut Context,
