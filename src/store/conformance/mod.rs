@@ -126,6 +126,19 @@ pub(super) fn sorted(mut tags: Vec<Tag>) -> Vec<(String, String, bool)> {
     tags.into_iter().map(|tag| (tag.name.into_owned(), tag.value, tag.plaintext)).collect()
 }
 
+/// Askar's tags as ours, sorted.
+pub(super) fn as_ours(tags: &[askar_storage::entry::EntryTag]) -> Vec<(String, String, bool)> {
+    let ours = tags.iter().map(|tag| match tag {
+        askar_storage::entry::EntryTag::Encrypted(name, value) => {
+            Tag { name: name.clone().into(), value: value.clone(), plaintext: false }
+        }
+        askar_storage::entry::EntryTag::Plaintext(name, value) => {
+            Tag { name: name.clone().into(), value: value.clone(), plaintext: true }
+        }
+    });
+    sorted(ours.collect())
+}
+
 macro_rules! each {
     ($open:path, $($module:ident: $($test:ident)*;)*) => {$(
         mod $module {

@@ -16,7 +16,9 @@ use chancery_agent::ports::Tenant;
 use chancery_agent::ports::store::{Commit, CommitError, Op, Query, RowKey, Store, StoreError, Tag};
 use zeroize::Zeroizing;
 
-use super::super::conformance::{FACETS, HandClock, OsEntropy, Setup, conformance, exchange, row, sorted};
+use super::super::conformance::{
+    FACETS, HandClock, OsEntropy, Setup, as_ours, conformance, exchange, row, sorted,
+};
 use super::super::{CreateMode, Keep, KeyMethod, OpenError, OpenOptions, Place};
 use super::{Account, PostgresStore, Server};
 use cluster::Cluster;
@@ -104,18 +106,6 @@ fn tenant() -> Tenant {
 
 async fn commit(store: &PostgresStore, ops: Vec<Op>) {
     store.commit(&tenant(), Commit { guards: vec![], ops }).await.unwrap();
-}
-
-fn as_ours(tags: &[EntryTag]) -> Vec<(String, String, bool)> {
-    let ours = tags.iter().map(|tag| match tag {
-        EntryTag::Encrypted(name, value) => {
-            Tag { name: name.clone().into(), value: value.clone(), plaintext: false }
-        }
-        EntryTag::Plaintext(name, value) => {
-            Tag { name: name.clone().into(), value: value.clone(), plaintext: true }
-        }
-    });
-    sorted(ours.collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use chancery_agent::ports::store::{Commit, KeyRow, Op, Query, RowKey, Store as _
 use chancery_did::SecretKey;
 use chancery_did::key::KeyType;
 
-use super::super::super::conformance::{exchange, row, sorted};
+use super::super::super::conformance::{as_ours, exchange, row, sorted};
 use super::super::SqliteStore;
 use super::{Folder, Tenant, askar, file};
 
@@ -16,18 +16,6 @@ fn tenant() -> Tenant {
 
 async fn commit(store: &SqliteStore, ops: Vec<Op>) {
     store.commit(&tenant(), Commit { guards: vec![], ops }).await.unwrap();
-}
-
-fn as_ours(tags: &[EntryTag]) -> Vec<(String, String, bool)> {
-    let ours = tags.iter().map(|tag| match tag {
-        EntryTag::Encrypted(name, value) => {
-            Tag { name: name.clone().into(), value: value.clone(), plaintext: false }
-        }
-        EntryTag::Plaintext(name, value) => {
-            Tag { name: name.clone().into(), value: value.clone(), plaintext: true }
-        }
-    });
-    sorted(ours.collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
