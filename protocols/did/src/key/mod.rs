@@ -5,6 +5,7 @@
 
 mod bls;
 mod jwk;
+mod often;
 mod public;
 mod secret;
 

@@ -6,6 +6,7 @@ use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use p256::ecdsa::signature::Verifier as _;
 
+use super::often::Often;
 use super::{KeyError, KeyType, bls};
 use crate::base58;
 
@@ -22,6 +23,7 @@ struct Inner {
     base58: OnceLock<Box<str>>,
     x25519: OnceLock<Option<PublicKey>>,
     verifying: OnceLock<Option<ed25519_dalek::VerifyingKey>>,
+    often: Often,
 }
 
 enum Material {
@@ -81,6 +83,7 @@ impl PublicKey {
             base58: OnceLock::new(),
             x25519: OnceLock::new(),
             verifying: OnceLock::new(),
+            often: Often::default(),
         }))
     }
 
@@ -227,11 +230,16 @@ impl PublicKey {
             }
         };
         let product = match (point, &self.0.material) {
-            (Some(point), _) => point.mul_clamped(*secret).to_montgomery(),
+            (Some(point), _) => self.0.often.times_clamped(&point, secret).to_montgomery(),
             (None, Material::X25519(bytes)) => MontgomeryPoint(*bytes).mul_clamped(*secret),
             (None, _) => return Err(KeyError::Invalid(self.kind())),
         };
         Ok(product.to_bytes())
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_table(&self) -> bool {
+        self.0.often.has_table()
     }
 
     fn verifying(&self, bytes: &[u8; 32]) -> Option<&ed25519_dalek::VerifyingKey> {
