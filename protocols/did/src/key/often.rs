@@ -61,7 +61,6 @@ impl Often {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::key::{KeyType, PublicKey, SecretKey};
 
     #[test]
