@@ -31,6 +31,8 @@ pub struct Retention {
     pub dead_letters: Duration,
     /// What is remembered of removed exchanges, to answer repeats.
     pub tombstones: Duration,
+    /// Keys that the other side has replaced, for what began before; zero: not at all.
+    pub replaced_keys: Duration,
     /// Envelopes to a connection that is not ready yet.
     pub parked_envelopes: Duration,
     /// Messages for a peer without an endpoint, until it asks.
@@ -43,6 +45,10 @@ impl Retention {
             events: read_duration(given, "--event-retention")?,
             dead_letters: read_duration(given, "--dead-letter-retention")?,
             tombstones: read_duration(given, "--tombstone-retention")?,
+            replaced_keys: match given.text("--replaced-key-window").as_deref() {
+                Some("0" | "0s") => Duration::ZERO,
+                _ => read_duration(given, "--replaced-key-window")?,
+            },
             parked_envelopes: read_duration(given, "--parked-envelope-retention")?,
             return_route: read_duration(given, "--return-route-retention")?,
         })

@@ -207,6 +207,13 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("7d"),
     option(
+        "--replaced-key-window",
+        Some("CHANCERY_REPLACED_KEY_WINDOW"),
+        "DURATION",
+        "A key that a peer has replaced counts for this long for threads that began before, 0s for not at all",
+    )
+    .default_value("10m"),
+    option(
         "--parked-envelope-retention",
         Some("CHANCERY_PARKED_ENVELOPE_RETENTION"),
         "DURATION",

@@ -5,7 +5,7 @@ use chancery_did::{KeyType, PublicKey, SecretKey};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Connection, INVITEE, INVITER, directory, record_document, rows};
+use super::{Connection, INVITEE, INVITER, declare, directory, rows};
 use crate::engine::{Agent, AgentError, Record, Unit};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
@@ -247,7 +247,7 @@ async fn static_connection(unit: &mut Unit<'_>, command: &CreateStatic) -> Resul
     let document = sov::document(nym, received.clone()).map_err(|e| {
         AgentError::bad_request("bad-did", format!("their DID {their_did}: {e}")).at("their_did")
     })?;
-    record_document(unit, nym, &received, &document).await?;
+    declare(unit, nym, &received, &document, &key).await?;
 
     let mut connection = Connection::new(unit, "active", INVITER, false);
     connection.invitation_mode = "static".to_owned();

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chancery_did::{DidCommService, Method, PublicKey};
+use chancery_didcomm::message::Message;
 use serde_json::Value;
 
+use super::keys;
 use super::record::short_form;
+use super::route::{Route, route};
 use super::{Connection, rows};
 use crate::engine::{AgentError, Record, Target, Unit};
 use crate::ports::store::Query;
@@ -30,11 +33,28 @@ struct Services {
     until: Option<Timestamp>,
 }
 
+/// Connections by tenant, the other side's key and ours.
+#[derive(Debug, Default)]
+struct Routes {
+    found: HashMap<(Tenant, String, String), Found>,
+    /// Counts [`Directory::forget`]: what was looked up before is not kept after it.
+    changes: u64,
+}
+
+impl Routes {
+    fn keep(&mut self, at: (Tenant, String, String), found: Found, changes: u64) {
+        if self.changes == changes {
+            bound(&mut self.found);
+            self.found.insert(at, found);
+        }
+    }
+}
+
 /// Look-ups that every message needs. Its caches hold nothing that may be wrong: a connection that was found is checked
 /// against its row, services of a DID are kept only if the DID determines them or for a time.
 #[derive(Debug, Default)]
 pub struct Directory {
-    connections: Mutex<HashMap<(Tenant, String, String), Found>>,
+    routes: Mutex<Routes>,
     services: Mutex<HashMap<(Tenant, String), Services>>,
     verkeys: Mutex<HashMap<(Tenant, String), String>>,
 }
@@ -45,22 +65,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn keep<K: std::hash::Hash + Eq, V>(mutex: &Mutex<HashMap<K, V>>, key: K, value: V) {
     let mut map = lock(mutex);
-    if map.len() >= MOST_ENTRIES {
-        map.clear();
-    }
+    bound(&mut map);
     map.insert(key, value);
 }
 
+fn bound<K, V>(map: &mut HashMap<K, V>) {
+    if map.len() >= MOST_ENTRIES {
+        map.clear();
+    }
+}
+
 impl Directory {
-    /// The connection that a message from `sender` packed for `recipient` belongs to.
+    /// The connection that a message from `sender` packed for `recipient` belongs to. A key that is listed but was never
+    /// used proves nothing, so it neither takes nor shares what belongs to a key that was.
     pub async fn connection(
         &self,
         unit: &mut Unit<'_>,
         sender: &PublicKey,
         recipient: &PublicKey,
+        message: &Message,
     ) -> Result<Option<Connection>, AgentError> {
         let at = (unit.tenant().clone(), sender.base58(), recipient.base58());
-        let found = lock(&self.connections).get(&at).cloned();
+        let (found, changes) = {
+            let routes = lock(&self.routes);
+            (routes.found.get(&at).cloned(), routes.changes)
+        };
         if let Some(found) = found {
             if let Some(connection) = unit.peek::<Connection>(&found.connection_id).await?
                 && is(&connection.my_did, &found.my_did)
@@ -68,10 +97,10 @@ impl Directory {
             {
                 return Ok(Some(connection));
             }
-            lock(&self.connections).remove(&at);
+            lock(&self.routes).found.remove(&at);
         }
-        let connection = self.search(unit, sender.as_base58(), recipient.as_base58()).await?;
-        if let Some(connection) = &connection
+        let Route { connection, always } = route(unit, sender, recipient, message).await?;
+        if let (Some(connection), true) = (&connection, always)
             && let (Some(my_did), Some(their_did)) = (&connection.my_did, &connection.their_did)
         {
             let found = Found {
@@ -79,33 +108,19 @@ impl Directory {
                 my_did: short_form(my_did).to_owned(),
                 their_did: short_form(their_did).to_owned(),
             };
-            keep(&self.connections, at, found);
+            lock(&self.routes).keep(at, found, changes);
         }
         Ok(connection)
     }
 
-    async fn search(
-        &self,
-        unit: &mut Unit<'_>,
-        sender: &str,
-        recipient: &str,
-    ) -> Result<Option<Connection>, AgentError> {
-        let mine = own_dids(unit, recipient).await?;
-        if mine.is_empty() {
-            return Ok(None);
+    /// What is known of messages from these keys (base58) has changed.
+    pub(crate) fn forget(&self, tenant: &Tenant, senders: &[String]) {
+        if senders.is_empty() {
+            return;
         }
-        let mut best: Option<Connection> = None;
-        for their_did in their_dids(unit, sender).await? {
-            for connection in with_did(unit, "their_did", &their_did).await? {
-                let ours =
-                    connection.my_did.as_deref().is_some_and(|did| mine.iter().any(|m| m == short_form(did)));
-                // Later records replace earlier ones, unless those are the only ones that may be used.
-                if ours && (connection.is_ready() || !best.as_ref().is_some_and(Connection::is_ready)) {
-                    best = Some(connection);
-                }
-            }
-        }
-        Ok(best)
+        let mut routes = lock(&self.routes);
+        routes.changes += 1;
+        routes.found.retain(|(whose, sender, _), _| whose != tenant || !senders.contains(sender));
     }
 
     /// Where messages of this connection go: the first service of the other side's DID that we have a transport for.
@@ -118,9 +133,11 @@ impl Directory {
         let (Some(their_did), Some(my_did)) = (&connection.their_did, &connection.my_did) else {
             return Ok(None);
         };
-        let services = services(unit, their_did).await?;
+        let services = services_of(unit, their_did, true).await?;
         let Some(sender_key) = self.verkey(unit, my_did).await? else { return Ok(None) };
-        Ok(target_of(&services, Some(sender_key)))
+        let Some(service) = chosen(&services) else { return Ok(None) };
+        let recipients = recipients(unit, their_did, service).await?;
+        Ok(Some(Target { sender_key: Some(sender_key), recipient_keys: recipients, ..target_at(service) }))
     }
 
     /// Whether a key of ours belongs to a connection that isn't ready yet. The connection is guarded: what the caller
@@ -153,10 +170,19 @@ impl Directory {
     }
 }
 
-/// The DIDComm services of a DID by priority, cached.
+/// The DIDComm services of a DID that somebody names, by priority, cached. What a peer attached for a DID does not count.
 ///
 /// Errors: as [`Unit::resolve`]; 500 when the document's services cannot be used.
 pub async fn services(unit: &mut Unit<'_>, did: &str) -> Result<Arc<[DidCommService]>, AgentError> {
+    services_of(unit, did, false).await
+}
+
+/// `of_peer`: the other side of a connection, whose attached document counts for it.
+async fn services_of(
+    unit: &mut Unit<'_>,
+    did: &str,
+    of_peer: bool,
+) -> Result<Arc<[DidCommService]>, AgentError> {
     let at = (unit.tenant().clone(), did.to_owned());
     let now = unit.now();
     let directory = unit.agent().directory();
@@ -165,15 +191,16 @@ pub async fn services(unit: &mut Unit<'_>, did: &str) -> Result<Arc<[DidCommServ
     {
         return Ok(services.list.clone());
     }
-    let document = unit.resolve(did).await?.document;
-    let list: Arc<[DidCommService]> = document
+    let resolved = if of_peer { unit.resolve_peer(did).await? } else { unit.resolve(did).await? };
+    let list: Arc<[DidCommService]> = resolved
+        .document
         .didcomm_services()
         .map_err(|e| {
             AgentError::internal("did-without-service", format!("the services of {did} cannot be used: {e}"))
         })?
         .into();
     let until = (!is_immutable(did)).then(|| now.plus_millis(SERVICES_MILLIS));
-    // The document of an unqualified DID is a row, perhaps one of this unit's own that is never committed.
+    // The document of a nym is a row, perhaps one of this unit's own that is never committed.
     if !matches!(chancery_did::parse(did).map(|d| d.method), Ok(Method::Sov | Method::Peer1)) {
         keep(&directory.services, at, Services { list: list.clone(), until });
     }
@@ -181,15 +208,43 @@ pub async fn services(unit: &mut Unit<'_>, did: &str) -> Result<Arc<[DidCommServ
 }
 
 /// The first service that can be reached, or the first at all, to be answered on a return route.
-pub fn target_of(services: &[DidCommService], sender_key: Option<String>) -> Option<Target> {
-    let reachable = services.iter().find(|s| has_transport(&s.endpoint));
-    let service = reachable.or(services.first())?;
-    Some(Target {
-        recipient_keys: service.recipient_keys.iter().map(PublicKey::base58).collect(),
+fn chosen(services: &[DidCommService]) -> Option<&DidCommService> {
+    services.iter().find(|s| has_transport(&s.endpoint)).or(services.first())
+}
+
+fn target_at(service: &DidCommService) -> Target {
+    Target {
+        recipient_keys: service.recipient_keys.iter().take(1).map(PublicKey::base58).collect(),
         routing_keys: service.routing_keys.iter().map(PublicKey::base58).collect(),
-        endpoint: reachable.map(|s| s.endpoint.clone()),
-        sender_key,
-    })
+        endpoint: Some(service.endpoint.clone()).filter(|endpoint| has_transport(endpoint)),
+        sender_key: None,
+    }
+}
+
+/// The chosen service, for its first key: a key that nobody has used yet shares no envelope with another, since whoever opens
+/// one with it knows the content key of all.
+pub fn target_of(services: &[DidCommService], sender_key: Option<String>) -> Option<Target> {
+    chosen(services).map(|service| Target { sender_key, ..target_at(service) })
+}
+
+/// The keys of a service that messages to its DID are packed for: those that count, else the first.
+async fn recipients(
+    unit: &mut Unit<'_>,
+    did: &str,
+    service: &DidCommService,
+) -> Result<Vec<String>, AgentError> {
+    let mut counted = Vec::new();
+    if service.recipient_keys.len() > 1 {
+        for key in &service.recipient_keys {
+            if keys::counts(unit, did, key).await? {
+                counted.push(key.base58());
+            }
+        }
+    }
+    if counted.is_empty() {
+        counted.extend(service.recipient_keys.first().map(PublicKey::base58));
+    }
+    Ok(counted)
 }
 
 /// Whether we have a transport for the endpoint's scheme.
@@ -198,7 +253,7 @@ pub fn has_transport(endpoint: &str) -> bool {
     matches!(scheme.as_deref(), Some("http" | "https" | "ws" | "wss"))
 }
 
-/// The target of an inline service, whose keys are did:key or references into one.
+/// The target of an inline service, for its first key; keys are did:key or references into one.
 pub fn inline_target(service: &Value) -> Result<Target, String> {
     let keys = |name: &str| -> Result<Vec<String>, String> {
         let list = service[name].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -214,6 +269,7 @@ pub fn inline_target(service: &Value) -> Result<Target, String> {
         return Err("the invitation's service has no recipientKeys".into());
     }
     let endpoint = service["serviceEndpoint"].as_str().filter(|e| has_transport(e)).map(str::to_owned);
+    let recipient_keys = recipient_keys.into_iter().take(1).collect();
     Ok(Target { recipient_keys, routing_keys: keys("routingKeys")?, endpoint, sender_key: None })
 }
 
@@ -229,38 +285,13 @@ fn is_immutable(did: &str) -> bool {
     )
 }
 
-async fn with_did(unit: &mut Unit<'_>, tag: &'static str, did: &str) -> Result<Vec<Connection>, AgentError> {
-    let rows = unit.find_rows(&Query::tagged(Connection::CATEGORY, tag, did), false).await?;
-    rows.iter().map(Connection::from_row).collect()
-}
-
-/// DIDs of ours with this key, did:peer:4 in its short form.
-async fn own_dids(unit: &mut Unit<'_>, verkey: &str) -> Result<Vec<String>, AgentError> {
-    let rows = unit.find_rows(&Query::tagged("did", "verkey", verkey), false).await?;
-    Ok(rows.iter().map(|row| short_form(&row.key.name).to_owned()).collect())
-}
-
-/// DIDs of the other side with this key, in every form that a connection record may hold.
-async fn their_dids(unit: &mut Unit<'_>, verkey: &str) -> Result<Vec<String>, AgentError> {
-    let mut dids: Vec<String> = Vec::new();
-    for row in unit.find_rows(&Query::tagged("did_key", "key", verkey), false).await? {
-        let Some(tag) = row.tags.iter().find(|t| t.name == "did") else { continue };
-        for did in [short_form(&tag.value), &tag.value] {
-            if !dids.iter().any(|d| d == did) {
-                dids.push(did.to_owned());
-            }
-        }
-    }
-    Ok(dids)
-}
-
 /// The connection's endpoints for the admin API: ours and theirs.
 pub(super) async fn endpoints(
     unit: &mut Unit<'_>,
     connection: &Connection,
 ) -> Result<(Option<String>, Option<String>), AgentError> {
     let their = match &connection.their_did {
-        Some(did) => services(unit, did).await?.first().map(|s| s.endpoint.clone()),
+        Some(did) => services_of(unit, did, true).await?.first().map(|s| s.endpoint.clone()),
         None => invited_endpoint(unit, connection).await?,
     };
     Ok((unit.settings().endpoints.first().cloned(), their))

@@ -4,9 +4,12 @@ mod commands;
 mod directory;
 mod exchange;
 mod handshake;
+mod keys;
 mod oob_record;
 mod oob_state;
 mod record;
+mod rotated;
+mod route;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -18,12 +21,15 @@ pub use commands::{
 };
 pub use directory::{Directory, has_transport, inline_target, services, target_of};
 pub use exchange::{send_in_exchange, service_of};
+pub(crate) use keys::counts;
 pub use handshake::{Accept, accept_invitation};
 pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};
 pub use oob_state::{OobInput, OobRole, OobState};
 pub use record::{Connection, INVITEE, INVITER, STATES, TOPIC, short_form};
 pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};
-pub use their_did::{record_did, record_document, record_expansion, record_key};
+pub(crate) use rotated::replaced as key_replaced;
+pub(crate) use their_did::known_document;
+pub use their_did::{Claim, Distrust, declare, learn, record_expansion};
 
 /// Records returned by a list without `limit`.
 pub(crate) fn default_limit() -> usize {

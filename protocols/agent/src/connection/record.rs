@@ -4,7 +4,7 @@ use chancery_did::methods::peer::four;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::rows;
+use super::{rotated, rows, their_did};
 use crate::engine::{AgentError, Record, Unit};
 use crate::ports::store::Tag;
 
@@ -170,7 +170,8 @@ impl Connection {
         unit.save(self)
     }
 
-    /// Removes the record with what is attached to it, and tells the controller.
+    /// Removes the record with what is attached to it and what only it knows of the other side, and tells the controller.
+    /// Messages that still wait to be sent name keys and endpoint themselves.
     pub async fn delete(&self, unit: &mut Unit<'_>) -> Result<(), AgentError> {
         let mut view = self.view();
         view["state"] = json!("deleted");
@@ -179,6 +180,10 @@ impl Connection {
         }
         unit.notify(TOPIC, &self.connection_id, &view);
         rows::remove_all(unit, &self.connection_id).await?;
+        for did in [&self.their_did, &self.their_public_did].into_iter().flatten() {
+            their_did::forget(unit, self, did).await?;
+        }
+        rotated::forget(unit, &self.connection_id);
         unit.remove(self.key());
         Ok(())
     }

@@ -258,7 +258,7 @@ pub async fn receive_request(
 /// The key that a request without envelope would have been packed for: that of our public DID.
 async fn recipient_of(unit: &mut Unit<'_>, message: &Message) -> Result<Option<PublicKey>, AgentError> {
     let pthid = message.parent_thread_id().unwrap_or_default();
-    let Some(own) = wallet::public(unit).await?.filter(|own| pthid.starts_with(&own.qualified())) else {
+    let Some(own) = wallet::public(unit).await?.filter(|own| responder::names(pthid, own)) else {
         return Ok(None);
     };
     PublicKey::from_base58(KeyType::Ed25519, &own.verkey)

@@ -97,6 +97,17 @@ impl Protocol for Handler {
         })
     }
 
+    async fn began(
+        &self,
+        unit: &mut Unit<'_>,
+        connection_id: &str,
+        thread_id: &str,
+    ) -> Result<Option<String>, AgentError> {
+        let connection = unit.peek::<Connection>(connection_id).await?;
+        let connection = connection.filter(|c| c.request_id.as_deref() == Some(thread_id));
+        Ok(connection.map(|c| c.created_at))
+    }
+
     async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
         let accept: Accept = serde_json::from_value(work.detail.clone())
             .map_err(|e| AgentError::internal("work-unreadable", format!("did_exchange: {e}")))?;

@@ -1,9 +1,8 @@
 //! The messages as on the wire, and the signed parts in them.
 
-use chancery_did::methods::{peer, sov};
-use chancery_did::{DidDocument, Method, PublicKey, SecretKey};
+use chancery_did::SecretKey;
 use chancery_didcomm::message::{Attachment, Message, MessageError, MessageType, Thread, Version};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::engine::AgentError;
 
@@ -109,32 +108,4 @@ pub fn sign(mut attachment: Attachment, key: &SecretKey) -> Result<Attachment, A
         AgentError::internal("signing-failed", format!("the DID document could not be signed: {e}"))
     })?;
     Ok(attachment)
-}
-
-/// A received document whose signatures fit.
-#[derive(Clone, Debug)]
-pub struct SignedDocument {
-    /// As it came.
-    pub received: Value,
-    /// Corrected and checked to be that of the DID.
-    pub document: DidDocument,
-    /// Who signed it.
-    pub signers: Vec<PublicKey>,
-}
-
-/// Checks the signatures of `did_doc~attach` and that the document belongs to `did`. The text says what is wrong.
-pub fn read_document(attachment: &Attachment, did: &str) -> Result<SignedDocument, String> {
-    let signers = attachment.verify().map_err(|e| format!("DID Doc signature failed verification: {e}"))?;
-    let received = attachment.content().map_err(|e| format!("DID Doc could not be read: {e}"))?;
-    let method = chancery_did::parse(did).map_err(|e| e.to_string())?.method;
-    let document = match method {
-        Method::Sov => sov::document(did, received.clone()),
-        Method::Peer1 => peer::one::document(did, received.clone()),
-        _ => DidDocument::from_json(received.clone()),
-    }
-    .map_err(|e| format!("Connection DID {did} does not match DID Doc: {e}"))?;
-    if document.id() != did && document.id() != sov::qualified(did) {
-        return Err(format!("Connection DID {did} does not match DID Doc id {}", document.id()));
-    }
-    Ok(SignedDocument { received, document, signers })
 }

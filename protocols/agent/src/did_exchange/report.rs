@@ -1,55 +1,63 @@
 //! Problem reports of the handshake.
 
-use chancery_didcomm::message::Attachment;
+use chancery_did::methods::sov;
+use chancery_did::{DidDocument, PublicKey, Resolution};
 use serde_json::Value;
 
-use super::messages::{CODES, problem_report, read_document};
+use super::messages::{CODES, Request, problem_report};
 use super::state::{Input, Role, State, step};
-use crate::connection::{Connection, target_of};
-use crate::engine::{HandlerError, Received, Scope, Unit};
+use crate::connection::{Connection, counts, target_of};
+use crate::engine::{AgentError, HandlerError, Received, Scope, Target, Unit};
 use crate::ports::store::Query;
 
-/// Tells the sender why its message was refused, if the message carried a document that says where.
-pub fn refuse(
-    unit: &mut Unit<'_>,
-    received: &Received,
-    minor: u32,
-    document: Option<&Attachment>,
-    did: &str,
-    code: &str,
-    text: &str,
-) {
-    tracing::info!(tenant = %unit.tenant(), code, text, "a handshake message was refused");
-    let services = document
-        .and_then(|attachment| attachment.content().ok())
-        .and_then(|content| chancery_did::methods::sov::corrected(content).ok())
-        .and_then(|content| chancery_did::DidDocument::from_json(content).ok())
-        .and_then(|document| document.didcomm_services().ok());
-    let sender_key = received.recipient.as_ref().map(|key| key.base58());
-    let Some(target) = services.and_then(|services| target_of(&services, sender_key)) else {
-        tracing::debug!(did, "nobody is told: the message has no DID document with a service");
+const NOT_ACCEPTED: &str = "request_not_accepted";
+
+/// Tells whoever was invited why its request was refused, with the key that it sent it with, where its DID or the document
+/// with it says.
+pub fn refuse(unit: &mut Unit<'_>, received: &Received, minor: u32, request: &Request, text: &str) {
+    tracing::info!(tenant = %unit.tenant(), code = NOT_ACCEPTED, text, "a handshake message was refused");
+    let said = match chancery_did::resolve_local(&request.did) {
+        Ok(Resolution::Document(document)) => Some(document),
+        _ => request
+            .document
+            .as_ref()
+            .and_then(|attachment| attachment.content().ok())
+            .and_then(|content| sov::corrected(content).ok())
+            .and_then(|content| DidDocument::from_json(content).ok()),
+    };
+    let services = said.and_then(|document| document.didcomm_services().ok()).unwrap_or_default();
+    let (Some(sender), Some(service)) = (&received.sender, target_of(&services, None)) else {
+        tracing::debug!(did = request.did, "nobody is told: the message has no DID document with a service");
         return;
     };
+    let target = Target {
+        recipient_keys: vec![sender.base58()],
+        sender_key: received.recipient.as_ref().map(PublicKey::base58),
+        ..service
+    };
     let thid = received.message.thread_id().unwrap_or_default();
-    let report = problem_report(minor, &unit.new_id(), thid, code, text);
+    let report = problem_report(minor, &unit.new_id(), thid, NOT_ACCEPTED, text);
     unit.send(&report, target, None, Scope::Thread);
 }
 
-/// A response that answers no request of ours.
-pub fn unknown_thread(
+/// Whether the report comes from the other side of the handshake: from a key of its DID, or, before there is a response, from
+/// the invitation's key to the key that asked.
+async fn is_party(
     unit: &mut Unit<'_>,
     received: &Received,
-    minor: u32,
-    document: Option<&Attachment>,
-    did: &str,
-) {
-    // Only what verifies is worth an answer: else we could be made to send messages anywhere.
-    let document = document.filter(|attachment| read_document(attachment, did).is_ok());
-    let text = "No corresponding connection request found";
-    refuse(unit, received, minor, document, did, "response_not_accepted", text);
+    connection: &Connection,
+) -> Result<bool, AgentError> {
+    let (Some(sender), Some(recipient)) = (&received.sender, &received.recipient) else { return Ok(false) };
+    if let Some(their_did) = &connection.their_did {
+        return counts(unit, their_did, sender).await;
+    }
+    let my_did = connection.my_did.as_deref().unwrap_or_default();
+    let asked_with = unit.agent().directory().verkey(unit, my_did).await?;
+    Ok(connection.invitation_key.as_deref() == Some(sender.as_base58())
+        && asked_with.as_deref() == Some(recipient.as_base58()))
 }
 
-/// Takes a `problem_report`: a known code ends the handshake, any other is logged.
+/// Takes a `problem_report` of the other side: a known code ends the handshake, any other is logged. What is complete stays so.
 pub async fn receive(unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
     let description = received.message.get("description").unwrap_or(&Value::Null);
     let code = description["code"].as_str().unwrap_or_default();
@@ -58,11 +66,15 @@ pub async fn receive(unit: &mut Unit<'_>, received: &Received) -> Result<(), Han
     }
     let thid = received.message.thread_id().unwrap_or_default();
     let query = Query::tagged("connection", "request_id", thid);
-    let Some(mut connection) = unit.find::<Connection>(&query).await?.into_iter().next() else {
-        return Err(HandlerError::dropped(
-            "unknown-thread",
-            format!("problem report about unknown thread {thid}"),
-        ));
+    let mut theirs = None;
+    for connection in unit.find::<Connection>(&query).await? {
+        if is_party(unit, received, &connection).await? {
+            theirs = Some(connection);
+        }
+    }
+    let Some(mut connection) = theirs else {
+        let text = format!("problem report about thread {thid}, in which its sender has no part");
+        return Err(HandlerError::dropped("not-a-party", text));
     };
     let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
     let next = step(role, State::of(&connection.state), Input::ReportReceived)

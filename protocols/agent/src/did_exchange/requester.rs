@@ -5,9 +5,9 @@ use chancery_did::{PublicKey, SecretKey};
 use chancery_didcomm::message::{Attachment, Message, MessageType, Version};
 use serde_json::Value;
 
-use super::messages::{self, Response, kind, minor_of, read_document, thread};
+use super::messages::{self, Response, kind, minor_of, thread};
 use super::state::{Input, Role, State, Step, step};
-use crate::connection::{self, Connection, INVITER, record_did, record_document, services, target_of};
+use crate::connection::{self, Claim, Connection, Distrust, INVITER, learn, services, target_of};
 use crate::engine::{AgentError, HandlerError, Received, Scope, Target, Unit};
 use crate::ports::store::Query;
 use crate::wallet::{self, OwnDid, Purpose};
@@ -183,17 +183,30 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     let malformed = |e: chancery_didcomm::MessageError| HandlerError::Malformed(e.to_string());
     let response = Response::read(&received.message).map_err(malformed)?;
     let thid = received.message.thread_id().unwrap_or_default();
-    let minor = received.message.message_type().version().minor.min(1);
     let query = Query::tagged("connection", "request_id", thid);
     let connections = unit.find::<Connection>(&query).await?;
-    let Some(mut connection) = connections.into_iter().find(|c| c.their_role.as_deref() == Some(INVITER))
-    else {
-        super::report::unknown_thread(unit, received, minor, response.document.as_ref(), &response.did);
-        return Ok(());
+    let asked = connections.into_iter().find(|c| c.their_role.as_deref() == Some(INVITER));
+    let Some(mut connection) = asked else {
+        return Err(HandlerError::dropped("unknown-thread", "a response to no request of ours"));
     };
     let next = step(Role::Requester, State::of(&connection.state), Input::ResponseReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
-    verify(unit, &connection, &response).await?;
+    let my_did = connection.my_did.clone().unwrap_or_default();
+    let asked_with = unit.agent().directory().verkey(unit, &my_did).await?;
+    if received.recipient.as_ref().map(PublicKey::as_base58) != asked_with.as_deref() {
+        return Err(HandlerError::dropped("response-not-verified", "it came to another key than the one that asked"));
+    }
+    let claim = Claim {
+        did: &response.did,
+        document: response.document.as_ref(),
+        rotation: response.rotation.as_ref(),
+        sender: received.sender.as_ref(),
+        invited_by: Some(connection.invitation_key.as_deref().unwrap_or_default()),
+    };
+    learn(unit, &claim).await.map_err(|distrust| match distrust {
+        Distrust::Refused(text) => HandlerError::dropped("response-not-verified", text),
+        Distrust::Failed(error) => error.into(),
+    })?;
     if next.next.is_none() {
         if connection.their_did.as_deref() == Some(connection::short_form(&response.did)) {
             send_complete(unit, &connection, thid).await?;
@@ -212,44 +225,9 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     if unit.settings().auto_ping_connection {
         ping(unit, &connection).await?;
     }
-    let my_did = connection.my_did.clone().unwrap_or_default();
-    if let Some(verkey) = unit.agent().directory().verkey(unit, &my_did).await? {
+    if let Some(verkey) = asked_with {
         unit.unpark(&verkey);
     }
-    Ok(())
-}
-
-/// The response must be signed by the invitation's key; only then its DID is remembered.
-async fn verify(
-    unit: &mut Unit<'_>,
-    connection: &Connection,
-    response: &Response,
-) -> Result<(), HandlerError> {
-    let refuse = |text: String| HandlerError::dropped("response-not-verified", text);
-    let invited_by = connection.invitation_key.as_deref().unwrap_or_default();
-    let by_inviter = |signers: &[PublicKey]| signers.iter().any(|k| k.as_base58() == invited_by);
-    if let Some(attachment) = &response.document {
-        let signed = read_document(attachment, &response.did).map_err(refuse)?;
-        if !by_inviter(&signed.signers) {
-            return Err(refuse(format!(
-                "the DID document is not signed by the invitation's key {invited_by}"
-            )));
-        }
-        record_document(unit, &response.did, &signed.received, &signed.document).await?;
-        return Ok(());
-    }
-    let attachment = response.rotation.as_ref().ok_or_else(|| {
-        refuse("neither did_doc~attach nor did_rotate~attach: the DID is signed by nobody".into())
-    })?;
-    let signers = attachment.verify().map_err(|e| refuse(format!("did_rotate~attach: {e}")))?;
-    if !by_inviter(&signers) {
-        return Err(refuse(format!("did_rotate~attach is not signed by the invitation's key {invited_by}")));
-    }
-    let did = attachment.content_text().map_err(|e| refuse(format!("did_rotate~attach: {e}")))?;
-    if did != response.did {
-        return Err(refuse(format!("did_rotate~attach signs {did}, the response names {}", response.did)));
-    }
-    record_did(unit, &response.did).await?;
     Ok(())
 }
 

@@ -1,16 +1,16 @@
 //! We invited (or are asked at our public DID): take the request, send the response, see the handshake complete.
 
-use chancery_did::Method;
+use chancery_did::methods::sov;
+use chancery_did::{Method, PublicKey};
 use chancery_didcomm::message::{Attachment, Message};
-use serde_json::Value;
 
-use super::messages::{self, Request, SignedDocument, kind, minor_of, protocol_name, read_document, thread};
+use super::messages::{self, Request, kind, minor_of, protocol_name, thread};
 use super::report;
 use super::requester::{is_local_nym, new_did, secret_of, signed_document};
 use super::state::{Input, Role, Send, State, step};
 use crate::connection::{
-    self, Connection, INVITEE, attach_request, invitation_used, metadata, record_did, record_document,
-    set_metadata,
+    self, Claim, Connection, Distrust, INVITEE, attach_request, counts, invitation_used, learn, metadata,
+    set_metadata, short_form,
 };
 use crate::engine::{AgentError, HandlerError, Received, Scope, Unit};
 use crate::ports::store::{Guard, Query, Space};
@@ -28,24 +28,42 @@ pub struct Options {
     pub use_public_did: bool,
 }
 
+/// What a request asks for.
+enum Asked {
+    /// An invitation of ours: the record that waits for it.
+    Invited(Connection),
+    /// A connection to our public DID, unasked.
+    PublicDid(OwnDid),
+}
+
 /// Takes a `request`.
 pub async fn receive_request(unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
     let request = Request::read(&received.message).map_err(|e| HandlerError::Malformed(e.to_string()))?;
     let thid = received.message.thread_id().unwrap_or_default().to_owned();
     if let Some(connection) = asked_before(unit, &thid).await? {
-        return repeat(unit, connection, &request).await;
+        return repeat(unit, received, connection, &request).await;
     }
-    let Some((mut connection, invited)) = connection_for(unit, received).await? else {
-        return Err(HandlerError::dropped(
-            "no-invitation",
-            "the request belongs to no invitation, or to one that is used up",
-        ));
-    };
+    let asked = asked(unit, received).await?;
     let minor = received.message.message_type().version().minor.min(1);
-    if let Err((code, text)) = record_their_did(unit, &request).await? {
-        report::refuse(unit, received, minor, request.document.as_ref(), &request.did, code, &text);
-        return Ok(());
+    let claim = Claim {
+        did: &request.did,
+        document: request.document.as_ref(),
+        rotation: None,
+        sender: received.sender.as_ref(),
+        invited_by: None,
+    };
+    match learn(unit, &claim).await {
+        Ok(()) => {}
+        Err(Distrust::Failed(error)) => return Err(error.into()),
+        Err(Distrust::Refused(text)) => {
+            if matches!(asked, Asked::Invited(_)) && received.sender.is_some() {
+                report::refuse(unit, received, minor, &request, &text);
+                return Ok(());
+            }
+            return Err(HandlerError::dropped("did-not-believed", text));
+        }
     }
+    let (mut connection, invited) = begin(unit, received, asked).await?;
     let next = step(Role::Responder, State::of(&connection.state), Input::RequestReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
     connection.their_did = Some(request.did.clone());
@@ -68,12 +86,23 @@ async fn asked_before(unit: &mut Unit<'_>, thid: &str) -> Result<Option<Connecti
     Ok(connections.into_iter().find(Connection::they_were_invited))
 }
 
-/// The same request again: the stored answer again, as long as it has not been confirmed.
-async fn repeat(unit: &mut Unit<'_>, connection: Connection, request: &Request) -> Result<(), HandlerError> {
+/// The same request again: the stored answer again, as long as it has not been confirmed, to whoever asked.
+async fn repeat(
+    unit: &mut Unit<'_>,
+    received: &Received,
+    connection: Connection,
+    request: &Request,
+) -> Result<(), HandlerError> {
     let next = step(Role::Responder, State::of(&connection.state), Input::RequestReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
+    let same_party = connection.their_did.as_deref() == Some(&request.did)
+        && match &received.sender {
+            Some(sender) => counts(unit, &request.did, sender).await?,
+            // The controller brought it.
+            None => true,
+        };
     if next.send == Some(Send::Response)
-        && connection.their_did.as_deref() == Some(&request.did)
+        && same_party
         && let Some(my_did) = &connection.my_did
         && let Some(own) = wallet::own_did(unit, my_did).await?
     {
@@ -82,45 +111,74 @@ async fn repeat(unit: &mut Unit<'_>, connection: Connection, request: &Request) 
     Ok(())
 }
 
-/// The record that the request is about, inserted or loaded in this unit, and the id of the invitation.
-async fn connection_for(
-    unit: &mut Unit<'_>,
-    received: &Received,
-) -> Result<Option<(Connection, Option<String>)>, HandlerError> {
-    let recipient = received.recipient.as_ref().map(|key| key.base58());
-    let mut invited = None;
-    if let Some(pthid) = received.message.parent_thread_id() {
-        invited = waiting(unit, "invitation_msg_id", pthid).await?;
-    }
-    if let (None, Some(key)) = (&invited, &recipient) {
-        invited = waiting(unit, "invitation_key", key).await?;
-    }
-    let public = wallet::public(unit).await?.filter(|own| Some(&own.verkey) == recipient.as_ref());
+/// What the request asks for. An invitation is found by its id alone, and only by a request to its own key; without one the
+/// request is to our public DID.
+///
+/// Errors: dropped where nothing of ours may be asked for so.
+async fn asked(unit: &mut Unit<'_>, received: &Received) -> Result<Asked, HandlerError> {
+    let none = |text: &str| HandlerError::dropped("no-invitation", text);
+    let recipient = received.recipient.as_ref().map(PublicKey::as_base58);
     let settings = unit.settings();
-    if public.is_some() && !settings.public_invites {
-        return Err(HandlerError::dropped(
-            "public-invites-off",
-            "requests to the public DID are not enabled",
-        ));
-    }
-    let Some(invited) = invited else {
-        let Some(public) = public else { return Ok(None) };
-        if !settings.requests_through_public_did {
+    let public = wallet::public(unit).await?;
+    let pthid = received.message.parent_thread_id();
+    let invitation = match pthid {
+        Some(pthid) => waiting(unit, pthid).await?,
+        None => None,
+    };
+    if let Some(connection) = invitation {
+        let key = connection.invitation_key.as_deref();
+        if recipient.is_some() && recipient != key {
+            return Err(none("the request came to another key than the invitation's"));
+        }
+        if public.is_some_and(|own| Some(&*own.verkey) == key) && !settings.public_invites {
             return Err(HandlerError::dropped(
-                "unsolicited-request",
-                "unsolicited connection requests to the public DID are not enabled",
+                "public-invites-off",
+                "invitations with the public DID are not enabled",
             ));
         }
-        let mut connection =
-            Connection::new(unit, State::Start.word(), INVITEE, settings.auto_accept_requests);
-        connection.invitation_key = Some(public.verkey);
-        first_time(unit, received).await?;
-        unit.insert(&connection)?;
-        return Ok(Some((connection, None)));
+        return Ok(Asked::Invited(connection));
+    }
+    let Some(public) = public.filter(|own| Some(&*own.verkey) == recipient) else {
+        return Err(none("the request belongs to no invitation, or to one that is used up"));
+    };
+    if !pthid.is_none_or(|pthid| names(pthid, &public)) {
+        return Err(none("the request names neither an invitation that waits nor the public DID"));
+    }
+    if !settings.public_invites || !settings.requests_through_public_did {
+        return Err(HandlerError::dropped(
+            "unsolicited-request",
+            "unsolicited connection requests to the public DID are not enabled",
+        ));
+    }
+    Ok(Asked::PublicDid(public))
+}
+
+/// Whether a text is a DID of ours, or the id of a service of it.
+pub(super) fn names(text: &str, own: &OwnDid) -> bool {
+    let did = text.split(['#', ';', '?', '/']).next().unwrap_or(text);
+    sov::unqualified(short_form(did)) == sov::unqualified(short_form(&own.did))
+}
+
+/// The record of the connection that the request begins, inserted or loaded in this unit, and the id of the invitation.
+async fn begin(
+    unit: &mut Unit<'_>,
+    received: &Received,
+    asked: Asked,
+) -> Result<(Connection, Option<String>), HandlerError> {
+    let invited = match asked {
+        Asked::PublicDid(public) => {
+            let auto = unit.settings().auto_accept_requests;
+            let mut connection = Connection::new(unit, State::Start.word(), INVITEE, auto);
+            connection.invitation_key = Some(public.verkey);
+            first_time(unit, received).await?;
+            unit.insert(&connection)?;
+            return Ok((connection, None));
+        }
+        Asked::Invited(connection) => connection,
     };
     let id = invited.invitation_msg_id.clone();
     if !invited.is_multi_use() {
-        return Ok(Some((invited, id)));
+        return Ok((invited, id));
     }
     first_time(unit, received).await?;
     let mut connection = Connection::new(unit, State::Start.word(), INVITEE, invited.auto_accepts());
@@ -131,7 +189,7 @@ async fn connection_for(
     for (key, value) in metadata(unit, &invited.connection_id).await? {
         set_metadata(unit, &connection.connection_id, &key, &value).await?;
     }
-    Ok(Some((connection, id)))
+    Ok((connection, id))
 }
 
 /// Two copies of a request that arrive at once must not make two records.
@@ -149,55 +207,12 @@ async fn first_time(unit: &mut Unit<'_>, received: &Received) -> Result<(), Hand
     Ok(())
 }
 
-/// A connection of ours that waits for a request.
-async fn waiting(
-    unit: &mut Unit<'_>,
-    tag: &'static str,
-    value: &str,
-) -> Result<Option<Connection>, AgentError> {
-    let query = Query::tagged("connection", tag, value).and("state", State::Invitation.word());
+/// The record of an invitation of ours that waits for a request.
+pub(super) async fn waiting(unit: &mut Unit<'_>, invi_msg_id: &str) -> Result<Option<Connection>, AgentError> {
+    let query = Query::tagged("connection", "invitation_msg_id", invi_msg_id)
+        .and("state", State::Invitation.word());
     let connections = unit.find::<Connection>(&query).await?;
     Ok(connections.into_iter().find(Connection::they_were_invited))
-}
-
-/// Checks and remembers the requester's DID. Inner error: code and text of the problem report.
-async fn record_their_did(
-    unit: &mut Unit<'_>,
-    request: &Request,
-) -> Result<Result<(), (&'static str, String)>, HandlerError> {
-    const NOT_ACCEPTED: &str = "request_not_accepted";
-    let Some(attachment) = &request.document else {
-        return match record_did(unit, &request.did).await {
-            Ok(()) => Ok(Ok(())),
-            Err(error) if error.kind == crate::engine::Kind::Unavailable => Err(error.into()),
-            Err(error) => {
-                Err(HandlerError::dropped("did-unusable", format!("{}: {}", request.did, error.message)))
-            }
-        };
-    };
-    let signed = match read_document(attachment, &request.did) {
-        Ok(signed) => signed,
-        Err(text) => return Ok(Err((NOT_ACCEPTED, text))),
-    };
-    if !may_replace(unit, &request.did, &signed).await? {
-        return Ok(Err((NOT_ACCEPTED, format!("DID {} is already known with other keys", request.did))));
-    }
-    record_document(unit, &request.did, &signed.received, &signed.document).await?;
-    Ok(Ok(()))
-}
-
-/// A document that is already known is only replaced by one that a key of the known one has signed: else anybody could
-/// put their own keys and endpoint in the place of another connection's.
-async fn may_replace(unit: &mut Unit<'_>, did: &str, signed: &SignedDocument) -> Result<bool, AgentError> {
-    let nym = chancery_did::methods::sov::unqualified(did);
-    let rows = unit.find_rows(&Query::tagged("did_doc", "did", nym), false).await?;
-    let Some(known) = rows.last() else { return Ok(true) };
-    let known: Value = serde_json::from_slice(&known.value).unwrap_or(Value::Null);
-    if known == signed.received {
-        return Ok(true);
-    }
-    let known = unit.resolve(did).await?.document;
-    Ok(signed.signers.iter().any(|signer| known.has_key(signer)))
 }
 
 /// Sends the response of a connection in state `request`. The record was loaded or inserted in this unit.
@@ -283,9 +298,8 @@ pub async fn completed(unit: &mut Unit<'_>, id: &str) -> Result<Option<Connectio
     let next = step(Role::Responder, State::of(&connection.state), Input::MessageReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
     if let Some(state) = next.next {
-        connection.advance(unit, state.word())?;
         connection.shorten_dids();
-        connection.store(unit)?;
+        connection.advance(unit, state.word())?;
     }
     Ok(Some(connection))
 }

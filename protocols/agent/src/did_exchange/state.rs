@@ -128,8 +128,9 @@ pub fn step(role: Role, state: State, input: Input) -> Result<Step, Refusal> {
         (Role::Responder, S::Request, I::Reject) => go(S::Abandoned),
 
         (_, S::Completed, I::MessageReceived) => nothing,
-        (_, S::Request | S::Response | S::Completed, I::ReportReceived) => go(S::Abandoned),
-        (_, S::Abandoned, I::ReportReceived) => nothing,
+        (_, S::Request | S::Response, I::ReportReceived) => go(S::Abandoned),
+        // What is complete is not undone by whoever says so.
+        (_, S::Completed | S::Abandoned, I::ReportReceived) => nothing,
         _ => Err(Refusal { role, state, input }),
     }
 }

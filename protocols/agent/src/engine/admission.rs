@@ -1,8 +1,10 @@
 //! What a handler asks before it takes a message: is the connection ready, has the message been here before.
 
+use chancery_did::PublicKey;
+use chancery_didcomm::message::Message;
 use sha2::{Digest, Sha256};
 
-use super::{HandlerError, Received, Unit};
+use super::{AgentError, HandlerError, Received, Unit};
 use crate::connection::Connection;
 use crate::ports::store::{Guard, Space};
 
@@ -25,9 +27,7 @@ impl Unit<'_> {
     /// Errors: dropped with `repeated-message`.
     pub async fn take_once(&mut self, received: &Received) -> Result<(), HandlerError> {
         let (Some(sender), Some(id)) = (&received.sender, received.message.id()) else { return Ok(()) };
-        // The other side chooses the length of an @id.
-        let digest: String = Sha256::digest(id).iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = format!("{} {digest}", sender.base58());
+        let name = seen(sender, id);
         if self.recall(Space::Seen, &name).await?.is_some() {
             return Err(HandlerError::dropped("repeated-message", id));
         }
@@ -36,4 +36,16 @@ impl Unit<'_> {
         self.remember(Space::Seen, &name, Vec::new(), Some(seconds));
         Ok(())
     }
+
+    /// Whether [`Unit::take_once`] has taken the message.
+    pub(crate) async fn was_taken(&mut self, sender: &PublicKey, message: &Message) -> Result<bool, AgentError> {
+        let Some(id) = message.id() else { return Ok(false) };
+        Ok(self.recall(Space::Seen, &seen(sender, id)).await?.is_some())
+    }
+}
+
+/// The other side chooses the length of an @id.
+fn seen(sender: &PublicKey, id: &str) -> String {
+    let digest: String = Sha256::digest(id).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{} {digest}", sender.base58())
 }

@@ -300,6 +300,21 @@ impl Agent {
         }
     }
 
+    /// When a thread began on a connection, whatever its protocol; `None`: it doesn't run there.
+    pub(crate) async fn began(
+        &self,
+        unit: &mut Unit<'_>,
+        connection_id: &str,
+        thread_id: &str,
+    ) -> Result<Option<String>, AgentError> {
+        for protocol in self.protocols() {
+            if let Some(began) = protocol.began(unit, connection_id, thread_id).await? {
+                return Ok(Some(began));
+            }
+        }
+        Ok(None)
+    }
+
     /// Gives messages that a session did not take to the delivery worker.
     pub fn release(&self, items: Vec<Item>) {
         if !items.is_empty() {

@@ -94,6 +94,15 @@ pub trait Protocol: Send + Sync {
     ) -> Result<bool, AgentError> {
         Ok(false)
     }
+    /// When a thread of this protocol began on a connection, as the records write times; `None`: it runs no such thread there.
+    async fn began(
+        &self,
+        _unit: &mut Unit<'_>,
+        _connection_id: &str,
+        _thread_id: &str,
+    ) -> Result<Option<String>, AgentError> {
+        Ok(None)
+    }
     /// Queued work of this protocol.
     async fn work(&self, _unit: &mut Unit<'_>, _work: &Work) -> Result<(), AgentError> {
         Ok(())

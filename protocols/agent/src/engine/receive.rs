@@ -256,7 +256,7 @@ impl Agent {
         let result = |rejection| Ok((rejection, sender.clone(), route));
 
         let connection = match (&opened.sender, &opened.recipient) {
-            (Some(sender), Some(recipient)) => self.directory().connection(unit, sender, recipient).await?,
+            (Some(sender), Some(recipient)) => self.directory().connection(unit, sender, recipient, message).await?,
             _ => None,
         };
         unit.is_told(connection.is_some());

@@ -1,12 +1,13 @@
 //! DID resolution: what the DID itself says, then what the wallet has stored, then the network.
 
 use chancery_did::methods::{peer, sov, web};
-use chancery_did::{DidDocument, DidError, Needed, Resolution, resolve_local};
+use chancery_did::{DidDocument, DidError, Method, Needed, Resolution, resolve_local};
 use serde_json::Value;
 
 use super::{AgentError, Kind, Unit};
+use crate::connection::known_document;
 use crate::ports::fetch::{FetchError, Purpose};
-use crate::ports::store::{Query, RowKey};
+use crate::ports::store::RowKey;
 
 /// A resolved DID.
 #[derive(Clone, Debug)]
@@ -18,14 +19,31 @@ pub struct Resolved {
 }
 
 impl Unit<'_> {
-    /// Resolves a DID (or the DID of a DID URL).
+    /// Resolves the DID of a connection's other side: what it attached for its DID in the handshake counts for it.
+    ///
+    /// Errors: as [`Unit::resolve`].
+    pub(crate) async fn resolve_peer(&mut self, did: &str) -> Result<Resolved, AgentError> {
+        let attached = match chancery_did::parse(did).map(|did| did.method) {
+            Ok(Method::Sov) => known_document(self, did).await?.map(|known| sov::document(did, known)),
+            Ok(Method::Peer1) => known_document(self, did).await?.map(|known| peer::one::document(did, known)),
+            _ => None,
+        };
+        match attached {
+            Some(document) => {
+                let document =
+                    document.map_err(|e| AgentError::internal("did-doc-unreadable", format!("{did}: {e}")))?;
+                Ok(Resolved { document, resolver: "DIDResolver" })
+            }
+            None => self.resolve(did).await,
+        }
+    }
+
+    /// Resolves a DID (or the DID of a DID URL) for whoever asks, and for proofs. What a peer attached for a DID is not looked
+    /// at: anybody can attach anything. (A long form that a peer brought counts: the short one is its hash.)
     ///
     /// Errors: 422 not a DID; 501 no resolver for the method; 404 not found; 500 when a server can't be reached.
     pub async fn resolve(&mut self, did: &str) -> Result<Resolved, AgentError> {
         let bare = did.split(['#', '?']).next().unwrap_or(did);
-        if let Some(row) = self.legacy_document(bare).await? {
-            return Ok(Resolved { document: row, resolver: "LegacyPeerDIDResolver" });
-        }
         let resolution = resolve_local(bare)
             .map_err(|e| AgentError::unprocessable("did", e.to_string()).with_kind(Kind::Unprocessable))?;
         match resolution {
@@ -41,11 +59,14 @@ impl Unit<'_> {
                 let two = two.ok_or_else(|| not_found(bare))?;
                 stored(peer::three::resolve(bare, &two), "PeerDID3Resolver")
             }
-            Resolution::Needs(Needed::StoredDocument { did }) if did.starts_with("did:peer:1") => {
-                let document = self.stored_document(&did).await?.ok_or_else(|| not_found(bare))?;
-                stored(peer::one::document(bare, document), "PeerDID1Resolver")
+            Resolution::Needs(Needed::StoredDocument { .. }) => {
+                let text = format!("No resolver supporting DID \"{bare}\" loaded.");
+                Err(AgentError::not_supported(text).hint(
+                    "did:sov needs a ledger, which this agent has not, and did:peer:1 the document that it came with, \
+                     which counts for its own connection only",
+                ))
             }
-            Resolution::Needs(Needed::StoredDocument { .. } | Needed::Unsupported { .. }) => {
+            Resolution::Needs(Needed::Unsupported { .. }) => {
                 Err(AgentError::not_supported(format!("No resolver supporting DID \"{bare}\" loaded.")))
             }
         }
@@ -53,15 +74,6 @@ impl Unit<'_> {
 
     async fn stored_text(&mut self, key: &RowKey) -> Result<Option<String>, AgentError> {
         Ok(self.row(key).await?.and_then(|row| String::from_utf8(row.value).ok()))
-    }
-
-    /// The document that a DID came with.
-    async fn stored_document(&mut self, did: &str) -> Result<Option<Value>, AgentError> {
-        let rows = self.find_rows(&Query::tagged("did_doc", "did", did), false).await?;
-        let Some(row) = rows.last() else { return Ok(None) };
-        serde_json::from_slice(&row.value)
-            .map(Some)
-            .map_err(|e| AgentError::internal("did-doc-unreadable", format!("did_doc of {did}: {e}")))
     }
 
     async fn resolve_web(&mut self, did: &str, url: &str) -> Result<Resolved, AgentError> {
@@ -83,18 +95,6 @@ impl Unit<'_> {
         let value: Value = serde_json::from_slice(&body).map_err(|e| bad(e.to_string()))?;
         let document = web::document(did, value).map_err(|e| bad(e.to_string()))?;
         Ok(Resolved { document, resolver: "WebDIDResolver" })
-    }
-
-    /// The document that an unqualified peer DID came with.
-    async fn legacy_document(&mut self, did: &str) -> Result<Option<DidDocument>, AgentError> {
-        let nym = sov::unqualified(did);
-        if !sov::is_nym(nym) {
-            return Ok(None);
-        }
-        let Some(document) = self.stored_document(nym).await? else { return Ok(None) };
-        sov::document(did, document)
-            .map(Some)
-            .map_err(|e| AgentError::internal("did-doc-unreadable", format!("did_doc of {nym}: {e}")))
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Settings {
     pub remote_contexts: bool,
     /// How long a tombstone is kept, in seconds.
     pub tombstone_seconds: i64,
+    /// How long a key that the other side has replaced still counts for what began before, in seconds; 0: not at all.
+    pub replaced_key_seconds: i64,
     /// How long an envelope whose connection isn't ready is kept, in seconds.
     pub parked_seconds: i64,
 }

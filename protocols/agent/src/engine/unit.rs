@@ -45,6 +45,7 @@ pub struct Unit<'a> {
     work: Vec<Work>,
     events: Vec<NewEvent>,
     unpark: Vec<String>,
+    unroute: Vec<String>,
     answer: Option<Value>,
     told: Told,
 }
@@ -72,6 +73,7 @@ impl<'a> Unit<'a> {
             work: Vec::new(),
             events: Vec::new(),
             unpark: Vec::new(),
+            unroute: Vec::new(),
             answer: None,
             told: Told::default(),
         }
@@ -304,6 +306,17 @@ impl<'a> Unit<'a> {
         self.ops.push(Op::Remember { space, id: id.to_owned(), value, expires });
     }
 
+    /// Forgets what is remembered under a space and id.
+    pub fn forget(&mut self, space: Space, id: &str) {
+        self.remembered.insert((space, id.to_owned()), None);
+        self.ops.push(Op::Forget(space, id.to_owned()));
+    }
+
+    /// After the commit, the connection of messages from this key of the other side (base58) is looked up anew.
+    pub(crate) fn unroute(&mut self, key: &str) {
+        self.unroute.push(key.to_owned());
+    }
+
     /// Queues a message to a target. `scope`: what it is ordered with.
     pub fn send(&mut self, message: &Message, target: Target, connection_id: Option<&str>, scope: Scope) {
         self.sends.push(Outbound {
@@ -389,6 +402,7 @@ impl<'a> Unit<'a> {
             mut work,
             mut events,
             unpark,
+            unroute,
             answer,
             ..
         } = self;
@@ -460,6 +474,7 @@ impl<'a> Unit<'a> {
             claim.settle(&outcome, answer.is_some());
         }
         let committed = outcome?;
+        agent.directory().forget(&tenant, &unroute);
 
         let mut leased = Vec::new();
         let mut outbound = Vec::new();

@@ -106,6 +106,22 @@ impl Protocol for Handler {
         }
     }
 
+    async fn began(
+        &self,
+        unit: &mut Unit<'_>,
+        connection_id: &str,
+        thread_id: &str,
+    ) -> Result<Option<String>, AgentError> {
+        let query = Query::tagged(Exchange::CATEGORY, "thread_id", thread_id);
+        for row in unit.find_rows(&query, false).await? {
+            let record = Exchange::from_row(&row)?;
+            if record.connection_id.as_deref() == Some(connection_id) {
+                return Ok(Some(record.created_at));
+            }
+        }
+        Ok(None)
+    }
+
     async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
         let id = work.detail.get("cred_ex_id").and_then(|id| id.as_str()).unwrap_or_default();
         if let Some(record) = unit.load::<Exchange>(id).await? {

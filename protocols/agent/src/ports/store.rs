@@ -203,6 +203,12 @@ pub enum Space {
     Redelivered,
     /// JSON-LD contexts fetched and pinned: id = URL.
     Context,
+    /// Keys that count for a DID of the other side, since their holder has used them towards us: id = `<DID> <key>`.
+    Used,
+    /// Keys that a DID of the other side has replaced: id = key, value = JSON list of `{"did", "at"}`.
+    Replaced,
+    /// What is known of DIDs of ours whose key was replaced: id = `key <key>`, `did <DID>` or `connection <id>`.
+    Rotated,
     /// Small settings of ours, secrets included: id = name.
     Setting,
 }
@@ -216,6 +222,9 @@ impl Space {
             Self::Idempotency => "idempotency",
             Self::Redelivered => "redelivered",
             Self::Context => "context",
+            Self::Used => "used",
+            Self::Replaced => "replaced",
+            Self::Rotated => "rotated",
             Self::Setting => "setting",
         }
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::own::{self, OwnDid, Purpose};
+use crate::connection::key_replaced;
 use crate::engine::{Agent, AgentError, Record, Unit};
 use crate::ports::Tenant;
 use crate::ports::store::{KeyRow, Op, Query, Tag};
@@ -302,7 +303,8 @@ pub async fn rotate_keypair(agent: &Agent, tenant: &Tenant, command: DidRef) -> 
         }
         let secret = SecretKey::generate(KeyType::Ed25519, &mut unit.rng());
         unit.insert_key(&secret, Some("{}"), Vec::new());
-        own.verkey = secret.as_public().base58();
+        let old = std::mem::replace(&mut own.verkey, secret.as_public().base58());
+        key_replaced(&mut unit, &own.did, &old).await?;
         unit.save(&own)?;
         Ok(json!({}))
     }

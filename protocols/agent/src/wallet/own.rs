@@ -84,6 +84,11 @@ impl OwnDid {
         self.metadata.get("posted").and_then(Value::as_bool).unwrap_or(false)
     }
 
+    /// Others than the other side of one connection know it: it is the public DID, or invitations share it.
+    pub fn is_shared(&self) -> bool {
+        self.is_posted() || self.metadata.contains_key(INVITATION_REUSE)
+    }
+
     /// The row as `GET /wallet/did` shows it. ACA-Py shows the public DID as `posted` too.
     pub fn view(&self) -> Value {
         json!({

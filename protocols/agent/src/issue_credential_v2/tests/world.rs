@@ -4,7 +4,7 @@ use chancery_credentials::Step;
 use chancery_did::{KeyType, SecretKey};
 use serde_json::{Value, json};
 
-use crate::connection::{Connection, INVITEE, INVITER, record_did};
+use crate::connection::{Claim, Connection, INVITEE, INVITER, learn};
 use crate::engine::{AgentError, Protocol, Settings};
 use crate::issue_credential_v2 as issue;
 use crate::ports::store::{CommitError, KeyRow, Op};
@@ -188,7 +188,9 @@ fn connected(world: &World) -> (String, String) {
 
 fn connect(party: &Party, my_did: &str, their_did: &str, their_role: &str) -> String {
     let mut unit = party.agent.unit(&party.tenant);
-    now(record_did(&mut unit, their_did)).unwrap();
+    let sender = now(unit.resolve(their_did)).unwrap().document.verification_methods()[0].key.clone().unwrap();
+    let claim = Claim { did: their_did, document: None, rotation: None, sender: Some(&sender), invited_by: None };
+    now(learn(&mut unit, &claim)).unwrap();
     let mut connection = Connection::new(&unit, "active", their_role, true);
     connection.my_did = Some(my_did.to_owned());
     connection.their_did = Some(their_did.to_owned());
