@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::keys;
 use super::record::short_form;
 use super::route::{Route, route};
-use super::{Connection, rows};
+use super::{Connection, rows, their_did};
 use crate::engine::{AgentError, Record, Target, Unit};
 use crate::ports::store::Query;
 use crate::ports::{Tenant, Timestamp};
@@ -156,6 +156,19 @@ impl Directory {
         Ok(false)
     }
 
+    /// Whether an invitation of ours that still waits asks for answers at this key.
+    pub async fn invited(
+        &self,
+        unit: &mut Unit<'_>,
+        invi_msg_id: &str,
+        recipient: &PublicKey,
+    ) -> Result<bool, AgentError> {
+        let records = super::oob_of_invitation(unit, invi_msg_id).await?;
+        Ok(records.iter().any(|record| {
+            record.role == "sender" && record.our_recipient_key.as_deref() == Some(recipient.as_base58())
+        }))
+    }
+
     /// The key of a DID of ours, base58.
     pub async fn verkey(&self, unit: &mut Unit<'_>, did: &str) -> Result<Option<String>, AgentError> {
         let at = (unit.tenant().clone(), did.to_owned());
@@ -199,6 +212,9 @@ async fn services_of(
             AgentError::internal("did-without-service", format!("the services of {did} cannot be used: {e}"))
         })?
         .into();
+    if of_peer && !is_immutable(did) {
+        their_did::published(unit, did, &resolved.document).await?;
+    }
     let until = (!is_immutable(did)).then(|| now.plus_millis(SERVICES_MILLIS));
     // The document of a nym is a row, perhaps one of this unit's own that is never committed.
     if !matches!(chancery_did::parse(did).map(|d| d.method), Ok(Method::Sov | Method::Peer1)) {

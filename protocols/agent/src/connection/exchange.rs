@@ -68,7 +68,7 @@ async fn send_connectionless(
     message.set_thread(&thread);
     message.set_service(&ours);
     let target = Target {
-        recipient_keys: their.recipient_keys.iter().map(PublicKey::base58).collect(),
+        recipient_keys: their.recipient_keys.iter().take(1).map(PublicKey::base58).collect(),
         routing_keys: their.routing_keys.iter().map(PublicKey::base58).collect(),
         endpoint: Some(their.service_endpoint),
         sender_key: Some(our_key.clone()),

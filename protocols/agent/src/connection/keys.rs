@@ -53,7 +53,12 @@ pub(super) fn count(unit: &mut Unit<'_>, did: &str, key: &PublicKey) {
 
 /// [`count`] for many at once, as the operation.
 pub(super) fn counting(did: &str, key: &PublicKey) -> crate::ports::store::Op {
-    crate::ports::store::Op::Remember { space: Space::Used, id: mark(did, key), value: Vec::new(), expires: None }
+    crate::ports::store::Op::Remember {
+        space: Space::Used,
+        id: mark(did, key),
+        value: Vec::new(),
+        expires: None,
+    }
 }
 
 /// The rows that list a key, in whatever form it was listed.

@@ -5,6 +5,7 @@ mod directory;
 mod exchange;
 mod handshake;
 mod keys;
+mod known;
 mod oob_record;
 mod oob_state;
 mod record;
@@ -21,13 +22,14 @@ pub use commands::{
 };
 pub use directory::{Directory, has_transport, inline_target, services, target_of};
 pub use exchange::{send_in_exchange, service_of};
-pub(crate) use keys::counts;
 pub use handshake::{Accept, accept_invitation};
+pub(crate) use keys::counts;
+pub use known::count_known_keys;
 pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};
 pub use oob_state::{OobInput, OobRole, OobState};
 pub use record::{Connection, INVITEE, INVITER, STATES, TOPIC, short_form};
-pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};
 pub(crate) use rotated::replaced as key_replaced;
+pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};
 pub(crate) use their_did::known_document;
 pub use their_did::{Claim, Distrust, declare, learn, record_expansion};
 

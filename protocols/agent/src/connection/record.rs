@@ -106,6 +106,11 @@ impl Connection {
         self.accept == "auto"
     }
 
+    /// The controller has made it for somebody: it has a name or metadata.
+    pub async fn is_for_somebody(&self, unit: &mut Unit<'_>) -> Result<bool, AgentError> {
+        Ok(self.alias.is_some() || !rows::metadata(unit, &self.connection_id).await?.is_empty())
+    }
+
     /// RFC 23's word for the state, which depends on the role.
     pub fn rfc23_state(&self) -> &'static str {
         match (self.state.as_str(), self.they_were_invited()) {

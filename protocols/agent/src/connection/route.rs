@@ -3,10 +3,10 @@
 use chancery_did::PublicKey;
 use chancery_didcomm::message::Message;
 
+use super::Connection;
 use super::keys::{self, bare};
 use super::record::short_form;
 use super::rotated::{self, Reached};
-use super::Connection;
 use crate::engine::{AgentError, Record, Unit};
 use crate::ports::Timestamp;
 use crate::ports::store::Query;
@@ -92,7 +92,8 @@ async fn with_dids(
     for form in keys::forms(their_did) {
         for row in unit.find_rows(&Query::tagged(Connection::CATEGORY, "their_did", form), false).await? {
             let connection = Connection::from_row(&row)?;
-            let ours = connection.my_did.as_deref().is_some_and(|did| mine.iter().any(|m| m == short_form(did)));
+            let ours =
+                connection.my_did.as_deref().is_some_and(|did| mine.iter().any(|m| m == short_form(did)));
             if ours && !found.iter().any(|c| c.connection_id == connection.connection_id) {
                 found.push(connection);
             }

@@ -13,12 +13,12 @@ use chancery_did::{DidDocument, Method, PublicKey};
 use chancery_didcomm::message::Attachment;
 use serde_json::Value;
 
+use super::Connection;
 use super::keys::{self, bare, forms, same_key};
 use super::record::short_form;
 use super::rows::name_of;
-use super::Connection;
 use crate::engine::{AgentError, Kind, Record, Unit};
-use crate::ports::store::{NewRow, Query, RowKey, Tag};
+use crate::ports::store::{CommitError, NewRow, Query, Row, RowKey, Tag};
 use crate::wallet;
 
 /// What a handshake message says of its sender's DID.
@@ -113,10 +113,36 @@ pub async fn declare(
     Ok(())
 }
 
+/// A DID of the other side that publishes its document was looked up again: keys that it no longer lists count no more. Written
+/// whatever becomes of the unit that had it looked up.
+pub(super) async fn published(unit: &Unit<'_>, did: &str, document: &DidDocument) -> Result<(), AgentError> {
+    if !matches!(chancery_did::parse(did).map(|did| did.method), Ok(Method::Web)) {
+        return Ok(());
+    }
+    let mut apart = unit.agent().unit(unit.tenant());
+    let known = apart.find_rows(&Query::tagged("did_key", "did", did), false).await?;
+    let (false, Ok(listed)) = (known.is_empty(), keys_of(document, did)) else { return Ok(()) };
+    let same = |row: &Row| listed.iter().any(|key| key.as_base58().as_bytes() == row.value);
+    if (known.len() == listed.len() && known.iter().all(same))
+        || not_ours(&mut apart, did, &listed).await.is_err()
+    {
+        return Ok(());
+    }
+    write(&mut apart, did, None, &listed).await?;
+    match apart.commit().await {
+        Ok(()) => Ok(()),
+        // Somebody else has looked it up at the same time.
+        Err(CommitError::Conflict(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Who signed, all signatures checked. A response must be signed by the invitation's key, over its document or its DID.
 fn signers(claim: &Claim<'_>) -> Result<Vec<PublicKey>, Distrust> {
     let verify = |attachment: &Attachment, what: &str| {
-        attachment.verify().map_err(|e| Distrust::Refused(format!("{what} signature failed verification: {e}")))
+        attachment
+            .verify()
+            .map_err(|e| Distrust::Refused(format!("{what} signature failed verification: {e}")))
     };
     let Some(inviter) = claim.invited_by else {
         return match claim.document {
@@ -182,7 +208,9 @@ async fn attached_nym(
     let wrong = |e: &dyn std::fmt::Display| {
         Distrust::Refused(format!("Connection DID {did} does not match DID Doc: {e}"))
     };
-    let received = attachment(claim)?.content().map_err(|e| Distrust::Refused(format!("DID Doc could not be read: {e}")))?;
+    let received = attachment(claim)?
+        .content()
+        .map_err(|e| Distrust::Refused(format!("DID Doc could not be read: {e}")))?;
     let document = sov::document(did, received.clone()).map_err(|e| wrong(&e))?;
     let listed = keys_of(&document, did)?;
     let known = match known_document(unit, did).await? {
@@ -193,7 +221,9 @@ async fn attached_nym(
     let within = |keys: &[PublicKey], key: &PublicKey| keys.iter().any(|listed| same_key(listed, key));
     // A request that the controller brought has no sender: who signed it stands for it.
     let senders: &[PublicKey] = claim.sender.map_or(signers, std::slice::from_ref);
-    if claim.invited_by.is_none() && !signers.iter().any(|key| within(&listed, key) || within(&known_keys, key)) {
+    if claim.invited_by.is_none()
+        && !signers.iter().any(|key| within(&listed, key) || within(&known_keys, key))
+    {
         return refused(format!("the document of {did} is not signed by a key of its own"));
     }
     let accepted = match &known {
@@ -205,8 +235,12 @@ async fn attached_nym(
     };
     if !accepted {
         return refused(match known {
-            None => format!("DID {did} is not that of the key that sent the message, and no ledger is asked for it"),
-            Some(_) => format!("DID {did} is already known with another document, and none of its keys signed this one"),
+            None => format!(
+                "DID {did} is not that of the key that sent the message, and no ledger is asked for it"
+            ),
+            Some(_) => format!(
+                "DID {did} is already known with another document, and none of its keys signed this one"
+            ),
         });
     }
     Ok(Believed { document, received: Some(received), known: known_keys })
@@ -237,7 +271,10 @@ async fn attached_peer_one(
     if known || !claim.sender.is_some_and(own) {
         return refused(format!("the document is not the one whose hash {did} is"));
     }
-    tracing::warn!(did, "the hash of this DID is not that of its document: believed for this connection only");
+    tracing::warn!(
+        did,
+        "the hash of this DID is not that of its document: believed for this connection only"
+    );
     Ok(Believed { document, received: Some(received), known: Vec::new() })
 }
 
@@ -249,7 +286,9 @@ fn keys_of(document: &DidDocument, did: &str) -> Result<Vec<PublicKey>, Distrust
     let own = |controller: &str| bare(controller) == bare(did) || controller == document.id();
     let methods = document.verification_methods().iter().filter(|method| own(&method.controller));
     let mut keys: Vec<PublicKey> = Vec::new();
-    for key in methods.filter_map(|m| m.key.clone().ok()).chain(services.into_iter().flat_map(|s| s.recipient_keys)) {
+    for key in
+        methods.filter_map(|m| m.key.clone().ok()).chain(services.into_iter().flat_map(|s| s.recipient_keys))
+    {
         if !keys.contains(&key) {
             keys.push(key);
         }

@@ -194,7 +194,10 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     let my_did = connection.my_did.clone().unwrap_or_default();
     let asked_with = unit.agent().directory().verkey(unit, &my_did).await?;
     if received.recipient.as_ref().map(PublicKey::as_base58) != asked_with.as_deref() {
-        return Err(HandlerError::dropped("response-not-verified", "it came to another key than the one that asked"));
+        return Err(HandlerError::dropped(
+            "response-not-verified",
+            "it came to another key than the one that asked",
+        ));
     }
     let claim = Claim {
         did: &response.did,

@@ -208,9 +208,12 @@ async fn first_time(unit: &mut Unit<'_>, received: &Received) -> Result<(), Hand
 }
 
 /// The record of an invitation of ours that waits for a request.
-pub(super) async fn waiting(unit: &mut Unit<'_>, invi_msg_id: &str) -> Result<Option<Connection>, AgentError> {
-    let query = Query::tagged("connection", "invitation_msg_id", invi_msg_id)
-        .and("state", State::Invitation.word());
+pub(super) async fn waiting(
+    unit: &mut Unit<'_>,
+    invi_msg_id: &str,
+) -> Result<Option<Connection>, AgentError> {
+    let query =
+        Query::tagged("connection", "invitation_msg_id", invi_msg_id).and("state", State::Invitation.word());
     let connections = unit.find::<Connection>(&query).await?;
     Ok(connections.into_iter().find(Connection::they_were_invited))
 }

@@ -192,7 +192,12 @@ fn long_and_short_dids_in_events() {
     };
     assert_eq!(
         forms(issuer),
-        ["invitation-sent - -", "request-received - long", "response-sent long long", "completed short short"]
+        [
+            "invitation-sent - -",
+            "request-received - long",
+            "response-sent long long",
+            "completed short short"
+        ]
     );
     assert_eq!(
         forms(holder),
@@ -804,7 +809,8 @@ fn golden_messages() {
     let world = World::new(&["issuer"], protocols);
     let party = world.party("issuer");
     let believes = |did: &str, document: &chancery_didcomm::message::Attachment, by: Option<&str>| {
-        let sender = document.content().unwrap()["publicKey"][0]["publicKeyBase58"].as_str().unwrap().to_owned();
+        let sender =
+            document.content().unwrap()["publicKey"][0]["publicKeyBase58"].as_str().unwrap().to_owned();
         let sender = chancery_did::PublicKey::from_base58(chancery_did::KeyType::Ed25519, &sender).unwrap();
         let claim =
             Claim { did, document: Some(document), rotation: None, sender: Some(&sender), invited_by: by };

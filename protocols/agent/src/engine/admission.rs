@@ -38,7 +38,11 @@ impl Unit<'_> {
     }
 
     /// Whether [`Unit::take_once`] has taken the message.
-    pub(crate) async fn was_taken(&mut self, sender: &PublicKey, message: &Message) -> Result<bool, AgentError> {
+    pub(crate) async fn was_taken(
+        &mut self,
+        sender: &PublicKey,
+        message: &Message,
+    ) -> Result<bool, AgentError> {
         let Some(id) = message.id() else { return Ok(false) };
         Ok(self.recall(Space::Seen, &seen(sender, id)).await?.is_some())
     }

@@ -256,7 +256,9 @@ impl Agent {
         let result = |rejection| Ok((rejection, sender.clone(), route));
 
         let connection = match (&opened.sender, &opened.recipient) {
-            (Some(sender), Some(recipient)) => self.directory().connection(unit, sender, recipient, message).await?,
+            (Some(sender), Some(recipient)) => {
+                self.directory().connection(unit, sender, recipient, message).await?
+            }
             _ => None,
         };
         unit.is_told(connection.is_some());
@@ -337,7 +339,8 @@ impl Agent {
             .ok_or_else(unknown)
     }
 
-    /// Tells the sender that its message was not understood. Never to an anonymous sender, never about a report.
+    /// Tells a party that its message was not understood: the other side of a connection, or whom an invitation of ours has
+    /// asked to answer. Nobody else, and never about a report.
     async fn report_parse_failure(
         &self,
         unit: &mut Unit<'_>,
@@ -347,9 +350,15 @@ impl Agent {
         if received.message.message_type().name() == "problem-report" {
             return Ok(());
         }
-        let target = match &received.connection {
-            Some(connection) => self.directory().target(unit, connection).await?,
-            None => Unit::reply_target(received).filter(|_| received.return_route != ReturnRoute::None),
+        let target = match (&received.connection, &received.recipient, received.message.parent_thread_id()) {
+            (Some(connection), ..) => self.directory().target(unit, connection).await?,
+            (None, Some(recipient), Some(pthid))
+                if received.return_route != ReturnRoute::None
+                    && self.directory().invited(unit, pthid, recipient).await? =>
+            {
+                Unit::reply_target(received)
+            }
+            _ => None,
         };
         let Some(target) = target else { return Ok(()) };
         let thread = Thread { thid: received.message.thread_id().map(str::to_owned), ..Thread::default() };

@@ -25,13 +25,15 @@ impl Unit<'_> {
     pub(crate) async fn resolve_peer(&mut self, did: &str) -> Result<Resolved, AgentError> {
         let attached = match chancery_did::parse(did).map(|did| did.method) {
             Ok(Method::Sov) => known_document(self, did).await?.map(|known| sov::document(did, known)),
-            Ok(Method::Peer1) => known_document(self, did).await?.map(|known| peer::one::document(did, known)),
+            Ok(Method::Peer1) => {
+                known_document(self, did).await?.map(|known| peer::one::document(did, known))
+            }
             _ => None,
         };
         match attached {
             Some(document) => {
-                let document =
-                    document.map_err(|e| AgentError::internal("did-doc-unreadable", format!("{did}: {e}")))?;
+                let document = document
+                    .map_err(|e| AgentError::internal("did-doc-unreadable", format!("{did}: {e}")))?;
                 Ok(Resolved { document, resolver: "DIDResolver" })
             }
             None => self.resolve(did).await,

@@ -53,7 +53,9 @@ async fn over_connection(
     connection: &Connection,
 ) -> Result<(), AgentError> {
     let thread = received.message.thread_id().unwrap_or_default();
-    if record.role != "sender" || !record.is_attached_thread(thread) || record.multi_use {
+    // Whoever answered first without a connection has the exchange.
+    let taken = record.their_service.is_some();
+    if record.role != "sender" || !record.is_attached_thread(thread) || record.multi_use || taken {
         return Ok(());
     }
     let other = record.connection_id.clone().filter(|id| *id != connection.connection_id);
@@ -65,6 +67,7 @@ async fn over_connection(
         if let Some(stale) = unit.load::<Connection>(&other).await?
             && stale.state == "invitation"
             && !stale.is_multi_use()
+            && !stale.is_for_somebody(unit).await?
         {
             stale.delete(unit).await?;
         }
@@ -99,16 +102,19 @@ fn connectionless(
     let Some(their) = record.their_service().or_else(|| service.clone()) else {
         return refuse("the message has no ~service to answer to");
     };
-    if !received.sender.as_ref().is_some_and(|sender| their.recipient_keys.contains(sender)) {
+    let Some(sender) = received.sender.as_ref().filter(|sender| their.recipient_keys.contains(sender)) else {
         return refuse("the sender is not the one that the exchange is with");
-    }
+    };
     let present = (record.their_service.clone(), record.attach_thread_id.clone());
-    if let Some(service) = service {
+    if let Some(mut service) = service {
+        // The others that it lists have shown nothing.
+        service.recipient_keys = vec![sender.clone()];
         record.their_service = Some(json!(service));
     }
     record.attach_thread_id = Some(thread.to_owned());
     if present != (record.their_service.clone(), record.attach_thread_id.clone()) {
         record.store(unit)?;
+        record.notify(unit);
     }
     received.oob_id = Some(record.oob_id);
     Ok(())

@@ -70,6 +70,9 @@ pub struct ReceiveInvitation {
     pub auto_accept: Option<bool>,
     /// Reuse a connection with the invitation's DID; default true.
     pub use_existing_connection: Option<bool>,
+    /// A peer handed it on, not the controller: it may begin a connection, and nothing else.
+    #[serde(skip)]
+    pub forwarded: bool,
     /// Not supported yet.
     pub mediation_id: Option<String>,
 }

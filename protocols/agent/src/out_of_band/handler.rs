@@ -59,7 +59,11 @@ impl Protocol for Handler {
         tenant: &Tenant,
         invitation: &Value,
     ) -> Result<bool, AgentError> {
-        let command = ReceiveInvitation { invitation: invitation.clone(), ..ReceiveInvitation::default() };
+        let command = ReceiveInvitation {
+            invitation: invitation.clone(),
+            forwarded: true,
+            ..ReceiveInvitation::default()
+        };
         receive::receive(agent, tenant, command).await?;
         Ok(true)
     }

@@ -150,13 +150,20 @@ impl Invited {
             }
             return reuse::begin(unit, record, &connection).await.map(|oob_id| Begun::Reusing { oob_id });
         }
-        if handshake { self.connect(unit, record).await } else { self.connectionless(unit, record).await }
+        match (handshake, self.command.forwarded) {
+            (true, _) => self.connect(unit, record).await,
+            (false, false) => self.connectionless(unit, record).await,
+            (false, true) => Err(AgentError::bad_request(
+                "no-handshake",
+                "a forwarded invitation may begin a connection, and this one offers no handshake",
+            )),
+        }
     }
 
     /// A connection to the invitation's DID that can be used again.
     async fn existing(&self, unit: &mut Unit<'_>) -> Result<Option<Connection>, AgentError> {
         let InvitedService::Did(did) = &self.service else { return Ok(None) };
-        if !self.command.use_existing_connection.unwrap_or(true) {
+        if self.command.forwarded || !self.command.use_existing_connection.unwrap_or(true) {
             return Ok(None);
         }
         let query = Query::tagged("connection", "their_public_did", public_form(did));
@@ -210,7 +217,9 @@ impl Invited {
     ) -> Result<Begun, AgentError> {
         record.advance(unit, OobInput::Connected)?;
         let view = record.view();
-        if record.has_attachments() {
+        // What a peer hands on waits for the controller, who may take the invitation itself.
+        let waits = self.command.forwarded && !unit.settings().auto_accept_invites;
+        if record.has_attachments() && !waits {
             attached_message(unit, &record)?;
             return Ok(Begun::Connecting { view, connection_id });
         }
@@ -293,10 +302,15 @@ fn attached_message(unit: &Unit<'_>, record: &OobRecord) -> Result<Message, Agen
         begins && spoken.any(|s| s.name == kind.protocol() && s.major == kind.version().major)
     };
     let mut messages = record.attached().filter_map(|m| Message::from_json(m.clone()).ok());
-    messages.find(spoken).ok_or_else(|| {
+    let mut message = messages.find(spoken).ok_or_else(|| {
         AgentError::not_supported("the invitation carries no message that is supported")
             .hint("supported: issue-credential/2.0 offer-credential")
-    })
+    })?;
+    // The exchange names the invitation that it came with, whatever the message says.
+    let mut thread = message.thread().unwrap_or_default();
+    thread.pthid = Some(record.invi_msg_id.clone());
+    message.set_thread(&thread);
+    Ok(message)
 }
 
 async fn dispatch(unit: &mut Unit<'_>, received: &Received) -> Result<(), AgentError> {

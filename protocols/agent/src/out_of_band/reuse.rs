@@ -4,9 +4,10 @@ use chancery_didcomm::message::{Message, MessageType, Thread, Version};
 use serde_json::{Value, json};
 
 use super::invitation::{self, PROTOCOL};
-use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
+use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation, short_form};
 use crate::engine::{AgentError, HandlerError, Received, Scope, Unit};
 use crate::ports::store::{Guard, Space};
+use crate::wallet;
 
 /// How long a handled handshake-reuse is remembered.
 const SEEN_SECONDS: i64 = 86_400;
@@ -101,7 +102,8 @@ pub async fn receive_reuse(unit: &mut Unit<'_>, received: &Received) -> Result<(
     Ok(())
 }
 
-/// Ties the invitation to the connection; false: no such invitation.
+/// Ties the invitation to the connection; false: no such invitation, or one that names another DID than the connection was
+/// made with. What was made for somebody (an alias, metadata) goes on waiting for them.
 async fn accept(
     unit: &mut Unit<'_>,
     known: &Connection,
@@ -111,23 +113,48 @@ async fn accept(
     let records = oob_of_invitation(unit, pthid).await?;
     let awaiting = |r: &OobRecord| r.takes(OobInput::ReuseAsked);
     let Some(mut record) = records.into_iter().find(awaiting) else { return Ok(false) };
+    if !is_with(unit, known, record.invitation["services"][0].as_str()).await? {
+        return Ok(false);
+    }
     let id = &known.connection_id;
-    let multi_use = record.multi_use;
-    let stale = record.connection_id.clone().filter(|stale| stale != id);
-    record.finish(unit, id, OobInput::ReuseAsked)?;
-    if let Some(stale) = stale.filter(|_| !multi_use)
-        && let Some(stale) = unit.load::<Connection>(&stale).await?
-        && stale.state == "invitation"
-    {
-        stale.delete(unit).await?;
+    let waits = record.connection_id.clone().filter(|waits| waits != id && !record.multi_use);
+    let waits = match waits {
+        Some(waits) => unit.load::<Connection>(&waits).await?.filter(|c| c.state == "invitation"),
+        None => None,
+    };
+    let for_somebody = match &waits {
+        Some(waits) => waits.is_for_somebody(unit).await?,
+        None => false,
+    };
+    if !for_somebody {
+        record.finish(unit, id, OobInput::ReuseAsked)?;
+        if let Some(stale) = waits {
+            stale.delete(unit).await?;
+        }
     }
     if let Some(mut connection) = unit.load::<Connection>(id).await? {
         connection.invitation_msg_id = Some(pthid.to_owned());
         connection.store(unit)?;
+        connection.notify(unit);
     }
     let payload = json!({"thread_id": thid, "connection_id": id, "comment": comment(id, pthid)});
     unit.notify("connection_reuse", id, &payload);
     Ok(true)
+}
+
+/// Whether the connection is one with this DID of ours: it runs on it, or was asked for at its key.
+async fn is_with(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+    did: Option<&str>,
+) -> Result<bool, AgentError> {
+    let Some(did) = did else { return Ok(false) };
+    let Some(own) = wallet::own_did(unit, did).await? else { return Ok(false) };
+    let runs_on_it =
+        connection.my_did.as_deref().is_some_and(|my_did| short_form(my_did) == short_form(&own.did));
+    let asked_at_it =
+        connection.they_were_invited() && connection.invitation_key.as_ref() == Some(&own.verkey);
+    Ok(runs_on_it || asked_at_it)
 }
 
 async fn report(

@@ -188,8 +188,10 @@ fn connected(world: &World) -> (String, String) {
 
 fn connect(party: &Party, my_did: &str, their_did: &str, their_role: &str) -> String {
     let mut unit = party.agent.unit(&party.tenant);
-    let sender = now(unit.resolve(their_did)).unwrap().document.verification_methods()[0].key.clone().unwrap();
-    let claim = Claim { did: their_did, document: None, rotation: None, sender: Some(&sender), invited_by: None };
+    let sender =
+        now(unit.resolve(their_did)).unwrap().document.verification_methods()[0].key.clone().unwrap();
+    let claim =
+        Claim { did: their_did, document: None, rotation: None, sender: Some(&sender), invited_by: None };
     now(learn(&mut unit, &claim)).unwrap();
     let mut connection = Connection::new(&unit, "active", their_role, true);
     connection.my_did = Some(my_did.to_owned());

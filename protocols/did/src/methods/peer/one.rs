@@ -35,7 +35,9 @@ pub fn document(did: &str, stored: Value) -> Result<DidDocument, DidError> {
 }
 
 /// temporary
-pub fn fits(_did: &str, _received: &[u8]) -> bool { false }
+pub fn fits(_did: &str, _received: &[u8]) -> bool {
+    false
+}
 
 fn absolute_id(did: &str, resource: &mut serde_json::Map<String, Value>) {
     if let Some(Value::String(id)) = resource.get_mut("id")
