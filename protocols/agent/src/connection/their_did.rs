@@ -380,29 +380,32 @@ pub fn record_expansion(unit: &mut Unit<'_>, did: &str) {
 
 /// Forgets a DID of the other side, unless a connection other than the one that is being removed names it.
 pub(super) async fn forget(unit: &mut Unit<'_>, removed: &Connection, did: &str) -> Result<(), AgentError> {
-    let forms = forms(did);
-    for form in &forms {
-        if wallet::own_did(unit, form).await?.is_some() {
+    let expansion = expansion(did);
+    let mut names = forms(did);
+    if let Some(key) = &expansion
+        && let Some(row) = unit.row(key).await?
+        && let Ok(long) = String::from_utf8(row.value)
+        && !names.contains(&long)
+    {
+        names.push(long);
+    }
+    for name in &names {
+        if wallet::own_did(unit, name).await?.is_some() {
             return Ok(());
         }
         for tag in ["their_did", "their_public_did"] {
-            let query = Query::tagged(Connection::CATEGORY, tag, form);
+            let query = Query::tagged(Connection::CATEGORY, tag, name);
             let named = unit.find_rows(&query, false).await?;
             if named.iter().any(|row| row.key.name != removed.connection_id) {
                 return Ok(());
             }
         }
     }
-    if let Some(key) = expansion(did) {
-        if let Some(row) = unit.row(&key).await?
-            && let Ok(long) = String::from_utf8(row.value)
-        {
-            forget_rows(unit, &long).await?;
-        }
-        unit.remove(key);
+    for name in &names {
+        forget_rows(unit, name).await?;
     }
-    for form in &forms {
-        forget_rows(unit, form).await?;
+    if let Some(key) = expansion {
+        unit.remove(key);
     }
     Ok(())
 }

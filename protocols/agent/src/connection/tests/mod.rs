@@ -1,3 +1,5 @@
+mod trust;
+
 use serde_json::{Value, json};
 
 use super::{
