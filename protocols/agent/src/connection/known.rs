@@ -1,6 +1,6 @@
 //! Wallets that were written before keys were counted, by ACA-Py or by an earlier version.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chancery_did::{KeyType, PublicKey};
 
@@ -21,18 +21,19 @@ pub async fn count_known_keys(agent: &Agent, tenant: &Tenant) -> Result<(), Agen
     if agent.store().recall(tenant, Space::Setting, DONE).await?.is_some() {
         return Ok(());
     }
-    let mut ready = HashSet::new();
+    // By DID, whether a connection with it is ready.
+    let mut named: HashMap<String, bool> = HashMap::new();
     each(agent, tenant, Connection::CATEGORY, |row| {
         let connection = Connection::from_row(&row)?;
-        ready.extend(
-            connection.their_did.as_deref().filter(|_| connection.is_ready()).map(|d| bare(d).to_owned()),
-        );
+        if let Some(did) = connection.their_did.as_deref() {
+            *named.entry(bare(did).to_owned()).or_default() |= connection.is_ready();
+        }
         Ok(())
     })
     .await?;
     let mut claims: HashMap<String, Option<String>> = HashMap::new();
     each(agent, tenant, "did_key", |row| {
-        let did = keys::listed_did(&row).map(bare).filter(|did| ready.contains(*did));
+        let did = keys::listed_did(&row).map(bare).filter(|did| named.contains_key(*did));
         if let (Some(did), Ok(key)) = (did, String::from_utf8(row.value.clone())) {
             let claim = claims.entry(key).or_insert_with(|| Some(did.to_owned()));
             if claim.as_deref().is_some_and(|first| first != did) {
@@ -46,6 +47,7 @@ pub async fn count_known_keys(agent: &Agent, tenant: &Tenant) -> Result<(), Agen
     for (key, did) in &claims {
         let Ok(listed) = PublicKey::from_base58(KeyType::Ed25519, key) else { continue };
         match did {
+            Some(did) if !named.get(did).is_some_and(|ready| *ready) => {}
             Some(did) => marks.push(keys::counting(did, &listed)),
             None => {
                 tracing::warn!(%tenant, key, "two connections claim this key: it counts for none of them until it is used")
