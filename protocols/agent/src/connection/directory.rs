@@ -140,6 +140,18 @@ impl Directory {
         Ok(Some(Target { sender_key: Some(sender_key), recipient_keys: recipients, ..target_at(service) }))
     }
 
+    /// Whether the other side's DID has a service.
+    pub async fn has_service(
+        &self,
+        unit: &mut Unit<'_>,
+        connection: &Connection,
+    ) -> Result<bool, AgentError> {
+        match &connection.their_did {
+            Some(their_did) => Ok(!services_of(unit, their_did, true).await?.is_empty()),
+            None => Ok(false),
+        }
+    }
+
     /// Whether a key of ours belongs to a connection that isn't ready yet. The connection is guarded: what the caller
     /// writes because of the answer must not be overtaken by the connection becoming ready.
     pub async fn awaits_connection(

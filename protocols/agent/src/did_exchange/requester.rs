@@ -218,6 +218,11 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     }
     connection.their_did = Some(response.did.clone());
     connection.shorten_dids();
+    if !unit.agent().directory().has_service(unit, &connection).await? {
+        connection.error_msg = Some(format!("the inviter's DID {} has no service to answer to", response.did));
+        connection.advance(unit, State::Abandoned.word())?;
+        return Ok(());
+    }
     connection.advance(unit, State::Response.word())?;
     send_complete(unit, &connection, thid).await?;
     if let Ok(Step { next: Some(state), .. }) =

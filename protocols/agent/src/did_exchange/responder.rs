@@ -12,7 +12,7 @@ use crate::connection::{
     self, Claim, Connection, Distrust, INVITEE, attach_request, counts, invitation_used, learn, metadata,
     set_metadata, short_form,
 };
-use crate::engine::{AgentError, HandlerError, Received, Scope, Unit};
+use crate::engine::{AgentError, HandlerError, Kind, Received, Scope, Unit};
 use crate::ports::store::{Guard, Query, Space};
 use crate::wallet::{self, OwnDid};
 
@@ -75,10 +75,20 @@ pub async fn receive_request(unit: &mut Unit<'_>, received: &Received) -> Result
     if let Some(invi_msg_id) = invited {
         invitation_used(unit, &invi_msg_id, &connection).await?;
     }
-    if connection.auto_accepts() {
-        respond(unit, &mut connection, &Options::default()).await?;
+    if !connection.auto_accepts() {
+        return Ok(());
     }
-    Ok(())
+    match respond(unit, &mut connection, &Options::default()).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind == Kind::Unavailable => Err(error.into()),
+        Err(error) => {
+            // Nobody called who could hear of it: the record says so, and whoever asked is told.
+            report::refuse(unit, received, minor, &request, &error.message);
+            connection.error_msg = Some(error.message);
+            connection.advance(unit, State::Abandoned.word())?;
+            Ok(())
+        }
+    }
 }
 
 async fn asked_before(unit: &mut Unit<'_>, thid: &str) -> Result<Option<Connection>, AgentError> {
@@ -229,6 +239,11 @@ pub async fn respond(
     let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
     let next = step(role, State::of(&connection.state), Input::AcceptRequest)
         .map_err(|_| AgentError::bad_request("wrong-state", "Connection not in state request."))?;
+    // Before anything is made for the response.
+    if !unit.agent().directory().has_service(unit, connection).await? {
+        return Err(no_service(connection));
+    }
+    secret_of(unit, connection.invitation_key.as_deref().unwrap_or_default()).await?;
     let own = choose_did(unit, connection, options).await?;
     connection.my_did = Some(own.did.clone());
     send_response(unit, connection, &own, options.my_endpoint.as_deref()).await?;
@@ -288,11 +303,14 @@ async fn send_response(
     };
     let mut present = connection.clone();
     present.my_did = Some(own.did.clone());
-    let target = unit.agent().directory().target(unit, &present).await?.ok_or_else(|| {
-        AgentError::internal("no-target", format!("connection {} has no service", connection.connection_id))
-    })?;
+    let target =
+        unit.agent().directory().target(unit, &present).await?.ok_or_else(|| no_service(connection))?;
     unit.send(&response.finish(), target, Some(&connection.connection_id), Scope::Connection);
     Ok(())
+}
+
+fn no_service(connection: &Connection) -> AgentError {
+    AgentError::internal("no-target", format!("connection {} has no service", connection.connection_id))
 }
 
 /// An authenticated message arrived over the connection: the requester has our response.

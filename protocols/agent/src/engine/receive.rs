@@ -291,7 +291,7 @@ impl Agent {
                 let class = self.class_of(&received).unwrap_or("AgentMessage");
                 let text = format!("Error deserializing message: {class} schema validation failed");
                 self.report_parse_failure(unit, &received, &text).await?;
-                result(Some(Rejection::NotUnderstood(detail)))
+                result(Some(Rejection::NotUnderstood(format!("{text}: {detail}"))))
             }
             Err(HandlerError::Dropped { reason, detail }) => {
                 unit.start_over();
