@@ -1,7 +1,7 @@
 //! Handshakes with an agent in both roles, step by step or at once.
 
 use chancery_did::SecretKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::messages::{basic_message, complete, invitation, new_id};
 use super::{Address, Identity, Letter, Peer};
@@ -89,25 +89,42 @@ impl Peer {
 
     /// Connects as invited, with this identity.
     pub async fn connect_as(&self, agent: &Agent, me: &Identity) -> Link {
-        let invitation = invite(agent, me.minor(), serde_json::json!({})).await;
+        let invitation = invite(agent, me.minor(), json!({})).await;
         self.join(agent, &invitation, me).await
     }
 
     /// Has the agent take an invitation, and waits for its request.
     pub async fn invite(&self, agent: &Agent, invitation: Value) -> Asked {
-        let path = "/out-of-band/receive-invitation?auto_accept=true&use_existing_connection=false";
-        let received = agent.post(path, invitation.clone()).await;
+        self.invite_to(agent, invitation, None).await
+    }
+
+    /// The same, with a DID that the agent has already.
+    pub async fn invite_to(&self, agent: &Agent, invitation: Value, their_did: Option<&str>) -> Asked {
+        let auto = their_did.is_none();
+        let path =
+            format!("/out-of-band/receive-invitation?auto_accept={auto}&use_existing_connection=false");
+        let received = agent.post(&path, invitation.clone()).await;
         let connection_id = received["connection_id"].as_str().unwrap().to_owned();
+        if let Some(did) = their_did {
+            let path = format!("/didexchange/{connection_id}/accept-invitation?use_did={did}");
+            agent.post(&path, json!({})).await;
+        }
         let id = &invitation["@id"];
-        let request =
-            self.letter("request", |l| l.is("request") && l.message["~thread"]["pthid"] == *id).await;
+        let fits = |l: &Letter| l.is("request") && l.message["~thread"]["pthid"] == *id;
+        let request = self.letter("request", fits).await;
         Asked { invitation, request, connection_id }
     }
 
     /// Invites the agent with a key of its own and answers as this identity, whose document or DID it signs with that key.
     pub async fn host(&self, agent: &Agent, me: &Identity) -> Link {
+        self.host_to(agent, me, None).await
+    }
+
+    /// The same, with a DID that the agent has already.
+    pub async fn host_to(&self, agent: &Agent, me: &Identity, their_did: Option<&str>) -> Link {
         let key = self.key();
-        let asked = self.invite(agent, invitation(me.minor(), key.as_public(), &self.endpoint)).await;
+        let invitation = invitation(me.minor(), key.as_public(), &self.endpoint);
+        let asked = self.invite_to(agent, invitation, their_did).await;
         let me = me.clone().signed_by(&[&key]);
         self.answer(&asked, &me).await;
         self.confirmed(agent, &asked, &me).await
@@ -164,14 +181,13 @@ impl Peer {
 pub async fn tell(agent: &Agent, connection_id: &str) -> String {
     let text = new_id();
     let path = format!("/connections/{connection_id}/send-message");
-    agent.post(&path, serde_json::json!({"content": text})).await;
+    agent.post(&path, json!({"content": text})).await;
     text
 }
 
 /// An invitation that the agent makes and accepts requests to; `more` of its body.
 pub async fn invite(agent: &Agent, minor: u32, more: Value) -> Value {
-    let mut body =
-        serde_json::json!({"handshake_protocols": [format!("https://didcomm.org/didexchange/1.{minor}")]});
+    let mut body = json!({"handshake_protocols": [format!("https://didcomm.org/didexchange/1.{minor}")]});
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
     }
