@@ -18,4 +18,5 @@ mod secrets;
 mod small_protocols;
 mod support;
 mod traces;
+mod trust;
 mod webhooks;

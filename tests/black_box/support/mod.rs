@@ -11,6 +11,7 @@ mod ledger;
 mod network;
 mod pair;
 mod patience;
+pub mod peer;
 mod postgres;
 mod relay;
 

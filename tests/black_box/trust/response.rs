@@ -1,0 +1,84 @@
+//! Whose response completes a handshake.
+
+use serde_json::json;
+
+use super::{connection, heard, own_did};
+use crate::support::Agent;
+use crate::support::peer::{Address, Identity, Peer, at_rest, invitation, invite, signed_text};
+
+#[tokio::test]
+async fn a_response_must_come_to_the_key_that_asked() {
+    let agent = Agent::start("agent", &[]).await;
+    let (peer, attacker) = (Peer::start(), Peer::start());
+    let key = peer.key();
+    let asked = peer.invite(&agent, invitation(1, key.as_public(), &peer.endpoint)).await;
+    let me = Identity::peer4(&key, &peer.endpoint);
+    let response = me.response(asked.thid(), asked.pthid());
+    // Other keys of the agent's: of an invitation, of another connection, of a DID.
+    let other = attacker.connect(&agent).await;
+    let offered = invite(&agent, 1, json!({})).await;
+    let did = own_did(&agent).await;
+    for to in [Address::of_invitation(&offered), other.to.clone(), Address::of_did(&did)] {
+        peer.send(&to, Some(&key), &response).await;
+        at_rest(&agent).await;
+        assert_eq!(connection(&agent, &asked.connection_id).await["state"], "request");
+    }
+    peer.answer(&asked, &me).await;
+    let link = peer.confirmed(&agent, &asked, &me).await;
+    peer.is_served(&agent, &link).await;
+}
+
+#[tokio::test]
+async fn a_response_must_be_signed_by_the_invitations_key() {
+    let agent = Agent::start("agent", &[]).await;
+    let (peer, attacker) = (Peer::start(), Peer::start());
+    let (inviter, thief) = (peer.key(), attacker.key());
+    for minor in [0, 1] {
+        let make = if minor == 0 { Identity::nym } else { Identity::peer4 };
+        let asked = peer.invite(&agent, invitation(minor, inviter.as_public(), &peer.endpoint)).await;
+        let stolen = make(&thief, &attacker.endpoint);
+        for signers in [&[][..], &[&thief]] {
+            attacker.answer(&asked, &stolen.clone().signed_by(signers)).await;
+        }
+        // A signature of the inviter's over another DID.
+        let mine = make(&peer.key(), &peer.endpoint);
+        let mut response = stolen.response(asked.thid(), asked.pthid());
+        response["did_rotate~attach"] = signed_text(&mine.did, std::slice::from_ref(&inviter));
+        attacker.send(&Address::of_handshake(&asked.request), Some(&thief), &response).await;
+        let mut response = stolen.response(asked.thid(), asked.pthid());
+        let signed = mine.clone().signed_by(&[&inviter]).response(asked.thid(), asked.pthid());
+        for member in ["did_doc~attach", "did_rotate~attach"] {
+            if let Some(attached) = signed.get(member) {
+                response[member] = attached.clone();
+            }
+        }
+        attacker.send(&Address::of_handshake(&asked.request), Some(&thief), &response).await;
+        // What the inviter did sign, sent by somebody else.
+        attacker.send(&Address::of_handshake(&asked.request), Some(&thief), &signed).await;
+        attacker.send(&Address::of_handshake(&asked.request), None, &signed).await;
+        at_rest(&agent).await;
+        assert_eq!(connection(&agent, &asked.connection_id).await["state"], "request");
+        assert!(attacker.letters().is_empty());
+        let mine = mine.signed_by(&[&inviter]);
+        peer.answer(&asked, &mine).await;
+        let link = peer.confirmed(&agent, &asked, &mine).await;
+        peer.is_served(&agent, &link).await;
+        assert_eq!(heard(&agent, &attacker, &link.to, &thief).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_second_response_changes_nothing() {
+    let agent = Agent::start("agent", &[]).await;
+    let peer = Peer::start();
+    let inviter = peer.key();
+    let asked = peer.invite(&agent, invitation(1, inviter.as_public(), &peer.endpoint)).await;
+    let me = Identity::peer4(&peer.key(), &peer.endpoint).signed_by(&[&inviter]);
+    peer.answer(&asked, &me).await;
+    let link = peer.confirmed(&agent, &asked, &me).await;
+    // Even of the inviter's own: the connection is with whom it was made.
+    let other = Identity::peer4(&peer.key(), &peer.endpoint).signed_by(&[&inviter]);
+    peer.answer(&asked, &other).await;
+    assert_eq!(heard(&agent, &peer, &link.to, &other.key).await, None);
+    peer.is_served(&agent, &link).await;
+}
