@@ -1,6 +1,7 @@
 //! Bringing what a credential format lacks: DID documents, keys, JSON-LD contexts.
 
 use chancery_credentials::{Facts, FormatError, Gathered, Needs};
+use chancery_did::json::from_slice_strict;
 use chancery_did::{Needed, Resolution, resolve_local};
 use serde_json::Value;
 
@@ -143,7 +144,7 @@ fn parse_context(url: &str, body: &[u8]) -> Result<Value, AgentError> {
     let bad = |why: String| {
         AgentError::third_party(Kind::BadRequest, "context-invalid", format!("JSON-LD context {url}: {why}"))
     };
-    let document: Value = serde_json::from_slice(body).map_err(|e| bad(e.to_string()))?;
+    let document = from_slice_strict(body).map_err(|e| bad(e.to_string()))?;
     if document.get("@context").is_none() {
         return Err(bad("the document has no @context".into()));
     }

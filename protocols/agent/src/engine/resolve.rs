@@ -80,7 +80,7 @@ impl Unit<'_> {
                 format!("the document at {url}: {e}"),
             )
         };
-        let value: Value = serde_json::from_slice(&body).map_err(|e| bad(e.to_string()))?;
+        let value = chancery_did::json::from_slice_strict(&body).map_err(|e| bad(e.to_string()))?;
         let document = web::document(did, value).map_err(|e| bad(e.to_string()))?;
         Ok(Resolved { document, resolver: "WebDIDResolver" })
     }
