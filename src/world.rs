@@ -31,3 +31,17 @@ impl Entropy for SystemEntropy {
         OsRng.fill_bytes(buffer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_that_a_cloned_machine_would_repeat() {
+        assert_eq!(size_of::<SystemEntropy>(), 0);
+        let (mut one, mut other) = ([0; 32], [0; 32]);
+        SystemEntropy.fill(&mut one);
+        SystemEntropy.fill(&mut other);
+        assert_ne!(one, other);
+    }
+}

@@ -161,3 +161,19 @@ pub async fn load_pinned_contexts(agent: &Agent, tenant: &Tenant) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_that_names_a_member_twice_is_refused() {
+        let twice = br#"{"@context": {"name": "https://a.example/", "name": "https://b.example/"}}"#;
+        let error = parse_context("https://c.example", twice).unwrap_err();
+        assert_eq!(error.code, "context-invalid");
+        assert!(error.message.contains(r#"the member "name" is named twice"#), "{}", error.message);
+        assert!(
+            parse_context("https://c.example", br#"{"@context": {"name": "https://a.example/"}}"#).is_ok()
+        );
+    }
+}
