@@ -109,6 +109,7 @@ fn the_minimum_of_a_ledgerless_agent_starts() {
         max_attempts: None,
         first_pause: Duration::from_secs(1),
         longest_pause: Duration::from_secs(3_600),
+        resend_pause: Duration::from_secs(15),
         delay_notice: Some(Duration::from_secs(3_600)),
     };
     assert_eq!(config.delivery, delivery);
