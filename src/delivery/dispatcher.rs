@@ -335,10 +335,7 @@ impl<C: Courier> Board<C> {
         for job in jobs {
             let endpoint = job.endpoint.clone();
             let lane_name = job.lane.clone();
-            let lane = self
-                .lanes
-                .entry((endpoint.clone(), lane_name.clone()))
-                .or_insert_with(|| Lane { queue: VecDeque::new(), listed: false });
+            let lane = self.lanes.entry((endpoint.clone(), lane_name.clone())).or_default();
             if let Some(at) = job.not_before {
                 self.timers.insert((at, job.id), (endpoint.clone(), Some(lane_name.clone())));
             }

@@ -27,16 +27,28 @@ impl<T> Entry<T> {
 pub(super) struct Lane<T> {
     pub queue: VecDeque<Entry<T>>,
     pub listed: bool,
+    /// From then on none of its jobs is held back.
+    held_back_until: Option<Instant>,
+}
+
+impl<T> Default for Lane<T> {
+    fn default() -> Self {
+        Self { queue: VecDeque::new(), listed: false, held_back_until: None }
+    }
 }
 
 impl<T> Lane<T> {
     pub fn push(&mut self, job: Job<T>, now: Instant) {
-        // What the new job comes from may also be what the one before it is held back for.
-        let held_back = self.queue.iter_mut().filter(|entry| entry.job.not_before.is_some_and(|at| at > now));
-        for entry in held_back.filter(|entry| waits_for(&job, &entry.job)) {
-            entry.asked = true;
-        }
         let not_before = job.not_before;
+        if not_before.is_some() {
+            self.held_back_until = self.held_back_until.max(not_before);
+        } else if self.held_back_until.is_some_and(|at| at > now) {
+            // What the new job comes from may also be what the one before it is held back for.
+            let held_back = |entry: &&mut Entry<T>| entry.job.not_before.is_some_and(|at| at > now);
+            for entry in self.queue.iter_mut().filter(held_back).filter(|entry| waits_for(&job, &entry.job)) {
+                entry.asked = true;
+            }
+        }
         self.queue.push_back(Entry { job, in_flight: false, not_before, asked: false, failure: None });
     }
 }
