@@ -13,7 +13,7 @@ PROOF = "Ed25519Signature2020"
 # A pair of agents for each, side by side.
 DELAYS_MS = [0, 1, 3, 10]
 # What may have arrived waits 15 s for its answer; an answer that met nobody is sent again by ACA-Py after 10 s.
-DEADLINE = 90
+DEADLINE = 60
 
 KEPT = ["--preserve-exchange-records"]
 PROFILES = {
