@@ -50,8 +50,9 @@ impl Carrier {
     ///
     /// A row's age counts at the end of that run, however long ago that is: a peer that was answered by nobody meanwhile goes on
     /// trying, and gets round to it once we are back. The run lived until the last note of [`watch`] at least; a row that
-    /// is newer than the note was fresh at the end, or else there would be a newer note. Without any note (the rows
-    /// are of a version that made none) the run is taken to have ended just now.
+    /// is newer than the note was fresh at the end, or else there would be a newer note. There is one of each run that queued
+    /// anything: it goes with its first commit at the latest. Without any (the rows are of a version that made none)
+    /// the run is taken to have ended just now.
     pub(super) async fn held_back_until(
         &self,
     ) -> Result<impl Fn(&Item) -> Option<Instant> + use<>, StoreError> {
@@ -60,7 +61,9 @@ impl Carrier {
             None => None,
         };
         let noted = noted.and_then(|value| Some(i64::from_be_bytes(value.try_into().ok()?)));
-        let ended = noted.map_or_else(|| self.clock.now(), Timestamp);
+        let now = self.clock.now();
+        self.note_life(now);
+        let ended = noted.map_or(now, Timestamp);
         let until = Instant::now() + self.schedule.resend_pause;
         // Without a pause it is over by the time of the first try.
         Ok(move |item: &Item| may_have_arrived(item, ended).then_some(until))

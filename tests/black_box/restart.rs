@@ -186,6 +186,27 @@ async fn what_failed_before_a_kill_is_not_held_back_after_it() {
 }
 
 #[tokio::test]
+async fn what_was_older_than_ten_seconds_at_the_kill_is_not_held_back() {
+    let (holder, relay) = Agent::start_behind("holder", MANUAL).await;
+    let options = [&with_pause(MANUAL, "1h")[..], &["--outbound-delay-notice", "12s"]].concat();
+    let mut issuer = Agent::start("issuer", &options).await;
+    let (to_holder, _) = connect(&issuer, &holder).await;
+    let did = issuer.did("ed25519").await;
+    // Under way all the time: it can't be said whether it has arrived.
+    relay.silent(true);
+    issuer.post("/issue-credential-2.0/send-offer", offer(&to_holder, &did, "Ed25519Signature2020")).await;
+    issuer.controller.event("a delay", |e| e.topic == "chancery_outbox_delayed").await;
+    let waiting = issuer.get("/chancery/outbox").await["results"][0].clone();
+    assert_eq!((waiting["attempts"].as_u64(), waiting["under_way"].as_bool()), (Some(0), Some(true)));
+    issuer.kill();
+    relay.silent(false);
+    let before = relay.passed();
+    issuer.spawn().await;
+    nothing_waits(&issuer).await;
+    assert_eq!(relay.passed() - before, 1, "the offer, once more");
+}
+
+#[tokio::test]
 async fn what_was_delivered_is_noted_before_the_next_message_of_its_thread_is_acted_on() {
     let (holder, relay) = Agent::start_behind("holder", MANUAL).await;
     let mut issuer = Agent::start("issuer", &with_pause(MANUAL, "off")).await;
