@@ -49,6 +49,7 @@ impl Worker {
             lane: item.seq.to_string(),
             thread: None,
             attempts: item.attempts,
+            not_before: None,
             content: Arc::new(item),
         }
     }

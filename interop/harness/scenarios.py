@@ -21,6 +21,7 @@ from .flows import (
     reuse,
 )
 from .issuance import issue_automatically, issue_by_hand
+from .kills import CALLS, killed_right_after
 from .postgres import Postgres
 from .unusual import VARIANTS, unusual
 from .wallets import one_wallet_two_programs
@@ -83,7 +84,7 @@ def swapped(first, second, store="sqlite"):
     return f"{where}/{names[first]}-then-{names[second]}-then-{names[first]}", run
 
 
-def all_scenarios(self_check=False):
+def all_scenarios(self_check=False, kills=3):
     listed = [
         matrix(*cell)
         for cell in (
@@ -116,6 +117,7 @@ def all_scenarios(self_check=False):
             # ACA-Py does not survive being killed while it works; nobody promises that it does.
             listed.append(restarted(side, signal.SIGKILL))
     if not self_check:
+        listed += [killed_right_after(call, kills) for call in CALLS]
         # Nor does it go on for long when a peer is down.
         listed.append(on_pair("acapy-away-for-a-while", "ours", "manual", away))
     for store in ("sqlite", "postgres"):

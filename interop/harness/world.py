@@ -3,12 +3,14 @@
 import signal
 import threading
 
+from . import kills
 from .agents import AUTOMATIC, Agent, Software, stop_all
 
 PROFILES = {
     "manual": {"options": ["--monitor-ping"]},
     "automatic": {"options": AUTOMATIC},
     "websocket": {"transport": "ws"},
+    **kills.PROFILES,
 }
 
 

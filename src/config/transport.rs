@@ -124,6 +124,8 @@ pub struct Delivery {
     pub first_pause: Duration,
     /// No pause is longer; not shorter than the first.
     pub longest_pause: Duration,
+    /// What an earlier run may have delivered waits for so long for its answer; zero: it is sent again at once.
+    pub resend_pause: Duration,
     /// The controller is told when a message waits for longer than this.
     pub delay_notice: Option<Duration>,
 }
@@ -138,6 +140,10 @@ impl Delivery {
             Some("off") => None,
             _ => Some(read_duration(given, "--outbound-delay-notice")?),
         };
+        let resend_pause = match given.text("--outbound-resend-pause") {
+            Some("off" | "0") => Duration::ZERO,
+            _ => read_duration(given, "--outbound-resend-pause")?,
+        };
         let first_pause = read_duration(given, "--outbound-first-pause")?;
         let longest_pause = read_duration(given, "--outbound-longest-pause")?;
         if longest_pause < first_pause {
@@ -146,6 +152,6 @@ impl Delivery {
             );
         }
         let max_age = read_duration(given, "--outbound-max-age")?;
-        Ok(Self { max_age, max_attempts, first_pause, longest_pause, delay_notice })
+        Ok(Self { max_age, max_attempts, first_pause, longest_pause, resend_pause, delay_notice })
     }
 }

@@ -1,5 +1,7 @@
 //! One task that knows what waits, for whom, and what may go now.
 
+mod lane;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Backoff;
-
-/// How far into a lane is looked for jobs that may overtake waiting ones.
-const WINDOW: usize = 64;
+use lane::{Lane, eligible};
 
 /// One thing to deliver.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Job<T> {
     pub thread: Option<String>,
     /// How often it was tried before.
     pub attempts: u32,
+    /// Held back until then. A job that comes to wait behind it asks for a try, which may turn out to be [`Outcome::Early`].
+    pub not_before: Option<Instant>,
     /// What to deliver.
     pub content: Arc<T>,
 }
@@ -41,6 +43,7 @@ impl<T> Clone for Job<T> {
             lane: self.lane.clone(),
             thread: self.thread.clone(),
             attempts: self.attempts,
+            not_before: self.not_before,
             content: self.content.clone(),
         }
     }
@@ -59,6 +62,8 @@ pub enum Outcome {
     Hopeless(String),
     /// Can't be delivered from here; kept elsewhere until fetched.
     Held,
+    /// It is still held back ([`Job::not_before`]), and nothing was tried.
+    Early,
 }
 
 impl Outcome {
@@ -105,7 +110,7 @@ pub trait Courier: Send + Sync + 'static {
     async fn deliver(&self, job: &Job<Self::Content>) -> Outcome;
     /// Whether to give up after this many tries.
     fn gives_up(&self, job: &Job<Self::Content>, attempts: u32, endpoint_down: bool) -> bool;
-    /// Makes the decision durable. Must not block.
+    /// Makes the decision durable, unless [`Courier::deliver`] has done so. Must not block.
     fn settled(&self, job: &Job<Self::Content>, settled: Settled);
 }
 
@@ -263,18 +268,6 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
     }
 }
 
-struct Entry<T> {
-    job: Job<T>,
-    in_flight: bool,
-    not_before: Option<Instant>,
-    failure: Option<Failure>,
-}
-
-struct Lane<T> {
-    queue: VecDeque<Entry<T>>,
-    listed: bool,
-}
-
 #[derive(Default)]
 struct Endpoint {
     in_flight: usize,
@@ -337,15 +330,16 @@ impl<C: Courier> Board<C> {
     }
 
     fn take(&mut self, jobs: Vec<Job<C::Content>>) {
+        let now = Instant::now();
         let mut touched = Vec::new();
         for job in jobs {
             let endpoint = job.endpoint.clone();
             let lane_name = job.lane.clone();
-            let lane = self
-                .lanes
-                .entry((endpoint.clone(), lane_name.clone()))
-                .or_insert_with(|| Lane { queue: VecDeque::new(), listed: false });
-            lane.queue.push_back(Entry { job, in_flight: false, not_before: None, failure: None });
+            let lane = self.lanes.entry((endpoint.clone(), lane_name.clone())).or_default();
+            if let Some(at) = job.not_before {
+                self.timers.insert((at, job.id), (endpoint.clone(), Some(lane_name.clone())));
+            }
+            lane.push(job, now);
             self.list(&endpoint, &lane_name);
             if !touched.contains(&endpoint) {
                 touched.push(endpoint);
@@ -388,6 +382,7 @@ impl<C: Courier> Board<C> {
             let Some(at) = eligible(&lane.queue, now) else { continue };
             let entry = &mut lane.queue[at];
             entry.in_flight = true;
+            entry.asked = false;
             let job = entry.job.clone();
             state.in_flight += 1;
             self.list(endpoint, &lane_name);
@@ -417,6 +412,10 @@ impl<C: Courier> Board<C> {
         entry.in_flight = false;
         let state = self.endpoints.entry(lane_key.0.clone()).or_default();
         state.in_flight = state.in_flight.saturating_sub(1);
+        if matches!(outcome, Outcome::Early) {
+            self.list(&lane_key.0, &lane_key.1);
+            return self.pump(&lane_key.0);
+        }
 
         let attempts = entry.job.attempts + 1;
         let settled = match outcome {
@@ -532,25 +531,6 @@ impl<C: Courier> Board<C> {
             self.pump(&endpoint);
         }
     }
-}
-
-/// The first job of a lane that waits for nothing before it.
-fn eligible<T>(queue: &VecDeque<Entry<T>>, now: Instant) -> Option<usize> {
-    let mut before: HashSet<&str> = HashSet::new();
-    for (at, entry) in queue.iter().take(WINDOW).enumerate() {
-        match &entry.job.thread {
-            None => {
-                return (at == 0 && !entry.in_flight && entry.not_before.is_none_or(|t| t <= now))
-                    .then_some(at);
-            }
-            Some(thread) => {
-                if before.insert(thread) && !entry.in_flight && entry.not_before.is_none_or(|t| t <= now) {
-                    return Some(at);
-                }
-            }
-        }
-    }
-    None
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -2,8 +2,10 @@
 
 pub mod held;
 mod http;
+pub mod resend;
 mod ws;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use chancery_agent::ports::store::{Item, Op, Queue};
 use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Timestamp};
 pub use http::{ENVELOPE_TYPE, root_cause};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
@@ -31,6 +34,8 @@ pub struct Schedule {
     pub most_age: Duration,
     /// Messages for a recipient without an endpoint wait so long for it to poll, then they are dead letters.
     pub most_held: Duration,
+    /// What an earlier run may have delivered waits for so long for its answer.
+    pub resend_pause: Duration,
 }
 
 /// A message with the row that it came from.
@@ -54,6 +59,8 @@ pub struct Carrier {
     http: bool,
     ws: bool,
     burial: Burial,
+    /// When the newest row of this run was queued.
+    newest: AtomicI64,
 }
 
 /// What a carrier is made of.
@@ -82,7 +89,8 @@ impl Carrier {
     /// A carrier; [`Carrier::attach`] the agent before the first message.
     pub fn new(parts: CarrierParts) -> Self {
         let CarrierParts { store, clock, poster, tls, reach, schedule, http, ws, burial } = parts;
-        Self { agent: OnceLock::new(), store, clock, poster, tls, reach, schedule, http, ws, burial }
+        let (agent, newest) = (OnceLock::new(), AtomicI64::new(i64::MIN));
+        Self { agent, store, clock, poster, tls, reach, schedule, http, ws, burial, newest }
     }
 
     /// The agent that packs.
@@ -90,9 +98,14 @@ impl Carrier {
         let _ = self.agent.set(agent);
     }
 
-    /// The job of a committed row, `left_over` by an earlier run or new; `None` when the row can't be read (it becomes a
-    /// dead letter).
-    pub fn job(&self, item: Item, left_over: bool) -> Option<Job<Letter>> {
+    /// The job of a row that was just committed; `None` when the row can't be read (it becomes a dead letter).
+    pub fn job(&self, item: Item) -> Option<Job<Letter>> {
+        self.newest.fetch_max(item.created.0, Ordering::Relaxed);
+        self.letter(item, false)
+    }
+
+    /// The job of a row, `left_over` by an earlier run or new.
+    fn letter(&self, item: Item, left_over: bool) -> Option<Job<Letter>> {
         match Agent::read_outbound(&item) {
             Ok(outbound) => Some(Job {
                 id: item.seq,
@@ -100,6 +113,7 @@ impl Carrier {
                 lane: lane(&outbound),
                 thread: (outbound.scope == Scope::Thread).then(|| outbound.thread_id.clone()),
                 attempts: item.attempts,
+                not_before: None,
                 content: Arc::new(Letter { item, outbound, left_over }),
             }),
             Err(error) => {
@@ -123,6 +137,9 @@ impl Carrier {
         if repeat && agent.answered(&letter.item, &letter.outbound).await.unwrap_or(false) {
             tracing::debug!(tenant = %letter.item.tenant, thread = %letter.outbound.thread_id, "already answered, not sent again");
             return Outcome::Delivered;
+        }
+        if job.not_before.is_some_and(|at| at > Instant::now()) {
+            return Outcome::Early;
         }
         let moved = if job.attempts > 0 { self.target_now(agent, letter).await } else { None };
         let outbound = moved.as_ref().unwrap_or(&letter.outbound);
@@ -186,8 +203,14 @@ impl Courier for Carrier {
         agent.trace().adopt(&span, outbound.trace.as_deref());
         let outcome = self.carry(agent, job, agent.trace().context(&span)).instrument(span.clone()).await;
         outcome.tell(&span);
+        // Here and not once the dispatcher gets round to it: the answer to this message may be on its way in already, and what is
+        // left lazily before a commit goes with it.
+        if matches!(outcome, Outcome::Delivered) {
+            self.store.lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
+        }
         outcome
     }
+
     fn gives_up(&self, job: &Job<Letter>, attempts: u32, _endpoint_down: bool) -> bool {
         let age = self.clock.now().0.saturating_sub(job.content.item.created.0);
         self.schedule.most_retries.is_some_and(|most| attempts > most)
@@ -205,7 +228,6 @@ impl Courier for Carrier {
                     tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
                     trace_id, "delivered"
                 );
-                self.store.lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
             }
             Settled::Held => {
                 tracing::debug!(
@@ -249,17 +271,19 @@ pub async fn resume(
     let mut after = 0;
     let mut count = 0;
     let held_since = carrier.held_since();
+    let held_back_until = carrier.held_back_until().await?;
     loop {
         let items = carrier.store.items(Queue::Outbound, after, 500).await?;
         let Some(last) = items.last() else { return Ok(count) };
         after = last.seq;
         let mut jobs = Vec::with_capacity(items.len());
         for item in items {
-            let Some(job) = carrier.job(item, true) else { continue };
+            let Some(mut job) = carrier.letter(item, true) else { continue };
             let Letter { item, outbound, .. } = &*job.content;
             if outbound.target.endpoint.is_none() && item.created < held_since {
                 carrier.unfetched(item, outbound.clone());
             } else {
+                job.not_before = held_back_until(item);
                 jobs.push(job);
             }
         }

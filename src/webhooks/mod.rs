@@ -144,6 +144,7 @@ impl Notifier {
                     lane: format!("{}|{}", event.tenant, event.record),
                     thread: None,
                     attempts: 0,
+                    not_before: None,
                     content: Arc::new(Notice { event: event.clone(), target, since }),
                 });
             }

@@ -26,7 +26,7 @@ pub(super) struct Crew {
 impl Workers for Crew {
     fn outbound(&self, items: Vec<Item>) {
         if let Some((carrier, dispatcher)) = self.outbound.get() {
-            dispatcher.add(items.into_iter().filter_map(|item| carrier.job(item, false)).collect());
+            dispatcher.add(items.into_iter().filter_map(|item| carrier.job(item)).collect());
         }
     }
 

@@ -84,6 +84,7 @@ pub(super) fn start_workers(
             most_retries: config.delivery.max_attempts,
             most_age: config.delivery.max_age,
             most_held: config.retention.return_route,
+            resend_pause: config.delivery.resend_pause,
         },
         http: config.transport.outbound.contains(&Scheme::Http),
         ws: config.transport.outbound.contains(&Scheme::Ws),
@@ -117,6 +118,7 @@ pub(super) fn start_workers(
         burial,
     };
     outbound::held::watch(carrier.clone());
+    outbound::resend::watch(carrier.clone(), workers.outbound.clone());
     let _ = crew.outbound.set((carrier, workers.outbound.clone()));
     let _ = crew.webhooks.set((notifier, workers.webhooks.clone()));
     let _ = crew.work.set(workers.work.clone());

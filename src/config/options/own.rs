@@ -54,6 +54,13 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("1h"),
     option(
+        "--outbound-resend-pause",
+        Some("CHANCERY_OUTBOUND_RESEND_PAUSE"),
+        "DURATION|off",
+        "After a start, hold back this long what a killed run may have delivered; not sent if the answer comes",
+    )
+    .default_value("15s"),
+    option(
         "--outbound-delay-notice",
         Some("CHANCERY_OUTBOUND_DELAY_NOTICE"),
         "DURATION|off",

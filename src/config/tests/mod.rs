@@ -109,6 +109,7 @@ fn the_minimum_of_a_ledgerless_agent_starts() {
         max_attempts: None,
         first_pause: Duration::from_secs(1),
         longest_pause: Duration::from_secs(3_600),
+        resend_pause: Duration::from_secs(15),
         delay_notice: Some(Duration::from_secs(3_600)),
     };
     assert_eq!(config.delivery, delivery);
@@ -296,6 +297,11 @@ fn numbers_sizes_and_lengths_of_time_have_their_bounds() {
     assert!(refusal(with(&["--max-message-size", "100"])).contains("1024"));
     assert!(refusal(with(&["--admin-client-max-request-size", "17"])).contains("between 1 and 16"));
     assert_eq!(with(&["--max-outbound-retry", "4"]).unwrap().delivery.max_attempts, Some(4));
+    for (given, pause) in [("off", 0), ("0", 0), ("4s", 4)] {
+        let delivery = with(&["--outbound-resend-pause", given]).unwrap().delivery;
+        assert_eq!(delivery.resend_pause, Duration::from_secs(pause), "{given}");
+    }
+    assert!(refusal(with(&["--outbound-resend-pause", "soon"])).contains("no length of time"));
     let kept = with(&["--parked-envelope-retention", "90"]).unwrap().retention.parked_envelopes;
     assert_eq!(kept, Duration::from_secs(90));
     for bad in ["0d", "week", "-1h", ""] {

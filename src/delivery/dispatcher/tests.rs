@@ -8,6 +8,8 @@ struct Script {
     log: mpsc::UnboundedSender<String>,
     began: Instant,
     held_back: Mutex<HashMap<i64, tokio::sync::oneshot::Receiver<()>>>,
+    /// Jobs whose answer has come: when asked too early, they are delivered.
+    answered: Mutex<HashSet<i64>>,
     most_tries: u32,
 }
 
@@ -20,6 +22,11 @@ impl Courier for Script {
         let gate = self.held_back.lock().unwrap().remove(&job.id);
         if let Some(gate) = gate {
             let _ = gate.await;
+        }
+        if job.not_before.is_some_and(|at| at > Instant::now())
+            && !self.answered.lock().unwrap().contains(&job.id)
+        {
+            return Outcome::Early;
         }
         let next = self.answers.lock().unwrap().get_mut(&job.id).and_then(VecDeque::pop_front);
         next.unwrap_or(Outcome::Delivered)
@@ -63,6 +70,7 @@ impl Stage {
             log: sender,
             began: Instant::now(),
             held_back: Mutex::default(),
+            answered: Mutex::default(),
             most_tries,
         });
         let dispatcher = Dispatcher::start(script.clone(), 2, Backoff::default(), Arc::new(Whole));
@@ -92,6 +100,7 @@ fn again(outcome: &Outcome) -> Outcome {
         Outcome::Failed(r) => Outcome::Failed(r.clone()),
         Outcome::Hopeless(r) => Outcome::Hopeless(r.clone()),
         Outcome::Held => Outcome::Held,
+        Outcome::Early => Outcome::Early,
     }
 }
 
@@ -102,6 +111,7 @@ fn job(id: i64, lane: &str, thread: Option<&str>) -> Job<()> {
         lane: lane.into(),
         thread: thread.map(str::to_owned),
         attempts: 0,
+        not_before: None,
         content: Arc::new(()),
     }
 }
@@ -256,6 +266,7 @@ async fn nothing_goes_before_all_that_was_left_is_there() {
         log: sender,
         began: Instant::now(),
         held_back: Mutex::default(),
+        answered: Mutex::default(),
         most_tries: 9,
     };
     let dispatcher = Dispatcher::start(Arc::new(script), 2, Backoff::default(), Arc::new(Whole));
@@ -266,4 +277,75 @@ async fn nothing_goes_before_all_that_was_left_is_there() {
     let mut lines = vec![log.recv().await.unwrap(), log.recv().await.unwrap()];
     lines.sort();
     assert_eq!(lines, ["1 at 0", "2 at 0"]);
+}
+
+/// A job that is held back for five seconds.
+fn early(id: i64, lane: &str, thread: Option<&str>) -> Job<()> {
+    Job { not_before: Some(Instant::now() + Duration::from_secs(5)), ..job(id, lane, thread) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_held_back_goes_when_its_time_has_come_and_other_lanes_and_threads_go_at_once() {
+    let mut stage = Stage::new(9, &[]);
+    stage.dispatcher.add(vec![early(1, "c", Some("a")), job(2, "c", Some("b")), job(3, "d", None)]);
+    let mut lines = stage.lines(4).await;
+    lines.sort();
+    assert_eq!(lines, ["2 at 0", "2 delivered", "3 at 0", "3 delivered"]);
+    assert_eq!(
+        stage.dispatcher.look(vec![1]).await[&1].not_before,
+        Some(stage.script.began + Duration::from_secs(5))
+    );
+    assert_eq!(stage.lines(2).await, ["1 at 5", "1 delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_behind_a_job_that_is_held_back_waits_with_it() {
+    for (first, second) in [(Some("a"), Some("a")), (None, Some("a")), (Some("a"), None), (None, None)] {
+        let mut stage = Stage::new(9, &[]);
+        stage.dispatcher.add(vec![early(1, "c", first), job(2, "c", second)]);
+        // It is asked, and says that it is early: that is no failure, of it or of its endpoint.
+        assert_eq!(stage.lines(1).await, ["1 at 0"]);
+        stage.dispatcher.add(vec![job(3, "d", None)]);
+        assert_eq!(stage.lines(2).await, ["3 at 0", "3 delivered"]);
+        assert_eq!(
+            stage.lines(4).await,
+            ["1 at 5", "1 delivered", "2 at 5", "2 delivered"],
+            "{first:?} {second:?}"
+        );
+        assert_eq!(stage.dispatcher.figures().failed.load(Ordering::Relaxed), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_turns_out_to_be_answered_holds_up_nothing() {
+    let mut stage = Stage::new(9, &[]);
+    stage.dispatcher.add(vec![early(1, "c", Some("a")), early(2, "c", Some("b"))]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stage.script.answered.lock().unwrap().insert(1);
+    stage.dispatcher.add(vec![job(3, "c", Some("a"))]);
+    assert_eq!(stage.lines(4).await, ["1 at 1", "1 delivered", "3 at 1", "3 delivered"]);
+    assert_eq!(stage.lines(2).await, ["2 at 5", "2 delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_job_is_asked_has_it_asked_again() {
+    let mut stage = Stage::new(9, &[]);
+    let go = stage.hold_back(1);
+    stage.dispatcher.add(vec![early(1, "c", Some("a")), job(2, "c", Some("a"))]);
+    assert_eq!(stage.lines(1).await, ["1 at 0"]);
+    stage.dispatcher.add(vec![job(3, "c", Some("a"))]);
+    assert!(stage.dispatcher.answers().await);
+    go.send(()).unwrap();
+    assert_eq!(
+        stage.lines(1).await,
+        ["1 at 0"],
+        "the look may have been before the answer that 3 comes from"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_answered_or_due_after_the_pause_is_tried_like_any_other() {
+    let mut stage = Stage::new(9, &[(1, &[down(), Outcome::Failed("no".into())])]);
+    stage.dispatcher.add(vec![early(1, "c", None)]);
+    assert_eq!(stage.lines(4).await, ["1 at 5", "1 at 6", "1 at 8", "1 delivered"]);
 }

@@ -21,7 +21,9 @@ async fn killed_at_any_moment_nothing_is_lost_or_doubled() {
     let mut dice = Dice::new();
     println!("attack killed: seed {}", dice.seed);
     let begun = Instant::now();
-    let Pair { mut issuer, mut holder, to_holder, .. } = Pair::connected(AUTOMATIC, AUTOMATIC).await;
+    // Without a pause everything that may have arrived comes twice.
+    let options = [AUTOMATIC, &["--outbound-resend-pause", "off"]].concat();
+    let Pair { mut issuer, mut holder, to_holder, .. } = Pair::connected(&options, &options).await;
     let did = issuer.did("ed25519").await;
     let (mut issued, mut held) = (Ledger::of(&issuer, "issuer"), Ledger::of(&holder, "holder"));
     let caller = Arc::new(Caller::new(&issuer));
