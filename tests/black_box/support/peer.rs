@@ -19,11 +19,11 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 pub use address::Address;
-pub use handshake::{Asked, Link, invite, tell};
+pub use handshake::{Link, invite, tell};
 pub use identity::{Identity, sign, signed_json, signed_text};
 pub use messages::*;
 
-use super::{Agent, free_port};
+use super::Agent;
 
 /// What came to the peer.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ pub struct Peer {
 
 impl Peer {
     pub fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State::default());
         let data = web::Data::from(state.clone());

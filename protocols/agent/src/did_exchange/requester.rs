@@ -219,7 +219,8 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     connection.their_did = Some(response.did.clone());
     connection.shorten_dids();
     if !unit.agent().directory().has_service(unit, &connection).await? {
-        connection.error_msg = Some(format!("the inviter's DID {} has no service to answer to", response.did));
+        connection.error_msg =
+            Some(format!("the inviter's DID {} has no service to answer to", response.did));
         connection.advance(unit, State::Abandoned.word())?;
         return Ok(());
     }
