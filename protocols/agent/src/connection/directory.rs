@@ -14,7 +14,7 @@ use super::{Connection, rows, their_did};
 use crate::engine::{AgentError, Record, Target, Unit};
 use crate::ports::store::Query;
 use crate::ports::{Tenant, Timestamp};
-use crate::wallet::OwnDid;
+use crate::wallet;
 
 const MOST_ENTRIES: usize = 50_000;
 /// How long services of a DID are kept whose document may change (did:web): 1 h.
@@ -113,14 +113,16 @@ impl Directory {
         Ok(connection)
     }
 
-    /// What is known of messages from these keys (base58) has changed.
-    pub(crate) fn forget(&self, tenant: &Tenant, senders: &[String]) {
-        if senders.is_empty() {
+    /// What is known of messages from or to these keys (base58) has changed.
+    pub(crate) fn forget(&self, tenant: &Tenant, keys: &[String]) {
+        if keys.is_empty() {
             return;
         }
         let mut routes = lock(&self.routes);
         routes.changes += 1;
-        routes.found.retain(|(whose, sender, _), _| whose != tenant || !senders.contains(sender));
+        routes
+            .found
+            .retain(|(whose, from, to), _| whose != tenant || !(keys.contains(from) || keys.contains(to)));
     }
 
     /// Where messages of this connection go: the first service of the other side's DID that we have a transport for.
@@ -140,16 +142,9 @@ impl Directory {
         Ok(Some(Target { sender_key: Some(sender_key), recipient_keys: recipients, ..target_at(service) }))
     }
 
-    /// Whether the other side's DID has a service.
-    pub async fn has_service(
-        &self,
-        unit: &mut Unit<'_>,
-        connection: &Connection,
-    ) -> Result<bool, AgentError> {
-        match &connection.their_did {
-            Some(their_did) => Ok(!services_of(unit, their_did, true).await?.is_empty()),
-            None => Ok(false),
-        }
+    /// Whether a DID of the other side has a service.
+    pub async fn has_service(&self, unit: &mut Unit<'_>, their_did: &str) -> Result<bool, AgentError> {
+        Ok(!services_of(unit, their_did, true).await?.is_empty())
     }
 
     /// Whether a key of ours belongs to a connection that isn't ready yet. The connection is guarded: what the caller
@@ -187,7 +182,7 @@ impl Directory {
         if let Some(verkey) = lock(&self.verkeys).get(&at) {
             return Ok(Some(verkey.clone()));
         }
-        let verkey = unit.peek::<OwnDid>(did).await?.map(|own| own.verkey);
+        let verkey = wallet::own_did(unit, did).await?.map(|own| own.verkey);
         if let (Some(verkey), true) = (&verkey, is_immutable(did)) {
             keep(&self.verkeys, at, verkey.clone());
         }

@@ -28,6 +28,7 @@ pub(crate) async fn replaced(unit: &mut Unit<'_>, did: &str, old: &str) -> Resul
     let now = number(unit, &of_did(did)).await?.unwrap_or(1);
     unit.remember(Space::Rotated, &of_key(old), format!("{now} {did}").into_bytes(), None);
     unit.remember(Space::Rotated, &of_did(did), (now + 1).to_string().into_bytes(), None);
+    unit.unroute(old);
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! Problem reports of the handshake.
 
 use chancery_did::methods::sov;
-use chancery_did::{DidDocument, PublicKey, Resolution};
+use chancery_did::{DidDocument, Resolution};
+use chancery_didcomm::message::ReturnRoute;
 use serde_json::Value;
 
 use super::messages::{CODES, Request, problem_report};
@@ -26,14 +27,14 @@ pub fn refuse(unit: &mut Unit<'_>, received: &Received, minor: u32, request: &Re
             .and_then(|content| DidDocument::from_json(content).ok()),
     };
     let services = said.and_then(|document| document.didcomm_services().ok()).unwrap_or_default();
-    let (Some(sender), Some(service)) = (&received.sender, target_of(&services, None)) else {
-        tracing::debug!(did = request.did, "nobody is told: the message has no DID document with a service");
-        return;
-    };
-    let target = Target {
-        recipient_keys: vec![sender.base58()],
-        sender_key: received.recipient.as_ref().map(PublicKey::base58),
-        ..service
+    let Some(reply) = Unit::reply_target(received) else { return };
+    let target = match target_of(&services, None) {
+        Some(service) => Target { routing_keys: service.routing_keys, endpoint: service.endpoint, ..reply },
+        None if received.return_route != ReturnRoute::None => reply,
+        None => {
+            tracing::debug!(did = request.did, "nobody is told: its DID has no service");
+            return;
+        }
     };
     let thid = received.message.thread_id().unwrap_or_default();
     let report = problem_report(minor, &unit.new_id(), thid, NOT_ACCEPTED, text);

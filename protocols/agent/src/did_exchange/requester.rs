@@ -218,7 +218,7 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     }
     connection.their_did = Some(response.did.clone());
     connection.shorten_dids();
-    if !unit.agent().directory().has_service(unit, &connection).await? {
+    if !unit.agent().directory().has_service(unit, &response.did).await? {
         connection.error_msg =
             Some(format!("the inviter's DID {} has no service to answer to", response.did));
         connection.advance(unit, State::Abandoned.word())?;

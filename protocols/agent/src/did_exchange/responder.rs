@@ -52,10 +52,18 @@ pub async fn receive_request(unit: &mut Unit<'_>, received: &Received) -> Result
         sender: received.sender.as_ref(),
         invited_by: None,
     };
-    match learn(unit, &claim).await {
-        Ok(()) => {}
+    let believed = match learn(unit, &claim).await {
+        Ok(()) if !unit.agent().directory().has_service(unit, &request.did).await? => {
+            Err(format!("DID {} has no service for DIDComm to answer to", request.did))
+        }
+        Ok(()) => Ok(()),
         Err(Distrust::Failed(error)) => return Err(error.into()),
-        Err(Distrust::Refused(text)) => {
+        Err(Distrust::Refused(text)) => Err(text),
+    };
+    match believed {
+        Ok(()) => {}
+        Err(text) => {
+            unit.start_over();
             if matches!(asked, Asked::Invited(_)) && received.sender.is_some() {
                 report::refuse(unit, received, minor, &request, &text);
                 return Ok(());
@@ -240,9 +248,6 @@ pub async fn respond(
     let next = step(role, State::of(&connection.state), Input::AcceptRequest)
         .map_err(|_| AgentError::bad_request("wrong-state", "Connection not in state request."))?;
     // Before anything is made for the response.
-    if !unit.agent().directory().has_service(unit, connection).await? {
-        return Err(no_service(connection));
-    }
     secret_of(unit, connection.invitation_key.as_deref().unwrap_or_default()).await?;
     let own = choose_did(unit, connection, options).await?;
     connection.my_did = Some(own.did.clone());
@@ -303,14 +308,11 @@ async fn send_response(
     };
     let mut present = connection.clone();
     present.my_did = Some(own.did.clone());
-    let target =
-        unit.agent().directory().target(unit, &present).await?.ok_or_else(|| no_service(connection))?;
+    let target = unit.agent().directory().target(unit, &present).await?.ok_or_else(|| {
+        AgentError::internal("no-target", format!("connection {} has no service", connection.connection_id))
+    })?;
     unit.send(&response.finish(), target, Some(&connection.connection_id), Scope::Connection);
     Ok(())
-}
-
-fn no_service(connection: &Connection) -> AgentError {
-    AgentError::internal("no-target", format!("connection {} has no service", connection.connection_id))
 }
 
 /// An authenticated message arrived over the connection: the requester has our response.

@@ -96,7 +96,7 @@ impl<'a> Unit<'a> {
     }
 
     /// A refused message changes nothing: whatever its handler had prepared is dropped.
-    pub(super) fn start_over(&mut self) {
+    pub(crate) fn start_over(&mut self) {
         *self = Self { told: self.told, ..Self::new(self.agent, self.tenant.clone()) };
     }
 
@@ -312,7 +312,7 @@ impl<'a> Unit<'a> {
         self.ops.push(Op::Forget(space, id.to_owned()));
     }
 
-    /// After the commit, the connection of messages from this key of the other side (base58) is looked up anew.
+    /// After the commit, the connection of messages from or to this key (base58) is looked up anew.
     pub(crate) fn unroute(&mut self, key: &str) {
         self.unroute.push(key.to_owned());
     }

@@ -253,10 +253,19 @@ pub async fn own_did(unit: &mut Unit<'_>, did: &str) -> Result<Option<OwnDid>, A
     if let Some(own) = unit.peek::<OwnDid>(did).await? {
         return Ok(Some(own));
     }
-    match did.strip_prefix("did:sov:") {
-        Some(nym) => unit.peek::<OwnDid>(nym).await,
-        None => Ok(None),
+    if let Some(nym) = did.strip_prefix("did:sov:") {
+        return unit.peek::<OwnDid>(nym).await;
     }
+    if let Ok(short) = peer::four::short_form(did) {
+        return unit.peek::<OwnDid>(short).await;
+    }
+    if peer::four::check_short(did).is_ok()
+        && let Some(row) = unit.row(&RowKey::new("long_peer_did_4_doc", did)).await?
+        && let Ok(long) = String::from_utf8(row.value)
+    {
+        return unit.peek::<OwnDid>(&long).await;
+    }
+    Ok(None)
 }
 
 const PUBLIC: (&str, &str) = ("config", "default_public_did");
