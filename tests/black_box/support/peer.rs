@@ -4,6 +4,7 @@ mod address;
 mod handshake;
 mod identity;
 mod messages;
+mod site;
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,7 @@ pub use address::Address;
 pub use handshake::{Link, invite, tell};
 pub use identity::{Identity, sign, signed_json, signed_text};
 pub use messages::*;
+pub use site::Site;
 
 use super::Agent;
 

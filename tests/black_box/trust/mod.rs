@@ -13,6 +13,7 @@ mod proofs;
 mod reports;
 mod response;
 mod rotation;
+mod web;
 
 use chancery_did::SecretKey;
 use serde_json::{Value, json};

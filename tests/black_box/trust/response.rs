@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::{connection, heard, own_did};
-use crate::support::Agent;
+use super::{author, connection, heard, own_did};
 use crate::support::peer::{
-    Address, Identity, Peer, at_rest, complete, invitation, invite, on_thread, ping, signed_text,
+    Address, Identity, Peer, at_rest, basic_message, complete, invitation, invite, new_id, on_thread, ping,
+    signed_text,
 };
+use crate::support::{Agent, Event};
 
 #[tokio::test]
 async fn a_response_must_come_to_the_key_that_asked() {
@@ -113,4 +114,25 @@ async fn nobody_but_the_requester_completes_a_handshake() {
     let link = peer.completed(&agent, &thid, pthid, &me).await;
     peer.is_served(&agent, &link).await;
     attacker.is_served(&agent, &elsewhere).await;
+}
+
+#[tokio::test]
+async fn what_a_stranger_says_before_a_connection_is_ready_is_not_heard_when_it_is() {
+    let agent = Agent::start("agent", &[]).await;
+    let (peer, attacker) = (Peer::start(), Peer::start());
+    let (inviter, stranger) = (peer.key(), attacker.key());
+    let asked = peer.invite(&agent, invitation(1, inviter.as_public(), &peer.endpoint)).await;
+    let to = Address::of_handshake(&asked.request);
+    let me = Identity::peer4(&peer.key(), &peer.endpoint).signed_by(&[&inviter]);
+    // Both are early: the key that asked may be waited at for whoever answers.
+    let (early, foreign) = (new_id(), new_id());
+    attacker.send(&to, Some(&stranger), &basic_message(&foreign)).await;
+    peer.send(&to, Some(&me.key), &basic_message(&early)).await;
+    peer.answer(&asked, &me).await;
+    let link = peer.confirmed(&agent, &asked, &me).await;
+    let heard = |e: &Event| e.topic == "basicmessages" && e.body["content"] == early.as_str();
+    let event = agent.controller.event("the peer's early text", heard).await;
+    assert_eq!(event.body["connection_id"], link.connection_id.as_str());
+    assert_eq!(author(&agent, &foreign).await, None);
+    peer.is_served(&agent, &link).await;
 }

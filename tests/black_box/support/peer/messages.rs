@@ -97,6 +97,15 @@ pub fn handshake_reuse(pthid: &str) -> Value {
     with_parent(on_thread(message, &thid), pthid)
 }
 
+/// The answer to an agent's `handshake-reuse`, or the refusal of one.
+pub fn reuse_answer(name: &str, thid: &str, pthid: &str) -> Value {
+    let mut answer = with_parent(on_thread(message(&format!("out-of-band/1.1/{name}")), thid), pthid);
+    if name == "problem_report" {
+        answer["description"] = json!({"code": "existing_connection_not_active", "en": "because I say so"});
+    }
+    answer
+}
+
 /// The end of a handshake.
 pub fn handshake_report(thid: &str, code: &str) -> Value {
     let mut report = on_thread(message("didexchange/1.1/problem_report"), thid);
