@@ -91,7 +91,7 @@ pub async fn provision(config: Config) -> Result<(), StartError> {
     let telemetry = telemetry::start(&config.logging, &config.agent.label)
         .map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
     let clock = Arc::new(SystemClock::default());
-    let entropy = Arc::new(SystemEntropy::default());
+    let entropy = Arc::new(SystemEntropy);
     let Opened { store, .. } = open_store(&config, CreateMode::IfMissing, &clock, &entropy).await?;
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) = build_agent(&config, &[], store.clone(), clock, entropy, &crew).await?;
@@ -166,7 +166,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
         tracing::info!("{notice}");
     }
     let clock = Arc::new(SystemClock::default());
-    let entropy = Arc::new(SystemEntropy::default());
+    let entropy = Arc::new(SystemEntropy);
     let create = if config.wallet.auto_provision { CreateMode::IfMissing } else { CreateMode::Never };
     let Opened { store, commits, died } = open_store(&config, create, &clock, &entropy).await?;
     let targets: Vec<webhooks::Target> = config.webhooks.targets.iter().map(webhooks::Target::new).collect();

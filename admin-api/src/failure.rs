@@ -103,6 +103,12 @@ impl Failure {
             .hint("send one JSON object as body")
     }
 
+    /// 400: two readers of the body could understand two things.
+    pub(crate) fn ambiguous_json(why: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ambiguous-json", why)
+            .hint("name each member once: of two, another reader may take the other")
+    }
+
     /// 413.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", texts::too_large(limit))

@@ -8,6 +8,7 @@ use actix_web::rt::time::timeout;
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use chancery_agent::edge::Shape;
+use chancery_did::json::from_slice_strict;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
@@ -112,7 +113,10 @@ fn members(
             Failure::not_json()
                 .hint(format!("the body is {misshapen}: see --max-json-depth and --max-json-values"))
         })?;
-        serde_json::from_slice(body).map_err(|_| Failure::not_json())?
+        from_slice_strict(body).map_err(|error| match error.is_ambiguous() {
+            true => Failure::ambiguous_json(&error.to_string()),
+            false => Failure::not_json(),
+        })?
     };
     schema.check(&mut value).map_err(|tree| Failure::invalid("json", tree))?;
     if body.is_empty() && declared.needed {

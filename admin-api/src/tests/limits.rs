@@ -56,6 +56,19 @@ async fn deep_bodies_are_refused() {
 }
 
 #[actix_web::test]
+async fn a_body_that_names_a_member_twice_is_refused_and_the_member_named() {
+    let credential = r#"{"issuer": "did:web:a.example", "issuer": "did:web:b.example"}"#;
+    let body = format!(r#"{{"verifiableCredential": {credential}}}"#);
+    for path in ["/vc/credentials/verify", "/issue-credential-2.0/send-offer"] {
+        let answer = ask(post(path, &body)).await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(answer.body.contains(r#"the member "issuer" is named twice"#), "{path}: {}", answer.body);
+        let problem = ask(post(path, &body).header("accept", "application/problem+json")).await;
+        assert_eq!(problem.json()["code"], "ambiguous-json", "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn a_command_that_breaks_is_a_500() {
     let answers = ask_all(
         api(&Arc::new(Process::default()), Auth::Insecure),

@@ -304,6 +304,9 @@ impl VerificationMethod {
         if let Some(multibase) = text("publicKeyMultibase") {
             // Some writers of the 2020 suites leave the multicodec prefix out.
             return PublicKey::from_multikey(multibase).or_else(|error| {
+                if matches!(error, KeyError::Invalid(_)) {
+                    return Err(error);
+                }
                 let raw = multibase.strip_prefix('z').ok_or(KeyError::Multikey)?;
                 PublicKey::from_base58(Self::type_of(kind).ok_or(error)?, raw)
             });

@@ -4,12 +4,20 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 /// Why [`from_slice_strict`] refused a text.
 #[derive(Debug, thiserror::Error)]
 #[error("not acceptable JSON: {0}")]
 pub struct StrictJsonError(pub serde_json::Error);
+
+impl StrictJsonError {
+    /// Whether the text is JSON, but says something twice, or a number that is out of range.
+    pub fn is_ambiguous(&self) -> bool {
+        self.0.is_data()
+    }
+}
 
 /// Parse one JSON value; an object that names a member twice is refused, as are more than 128 levels.
 pub fn from_slice_strict(bytes: &[u8]) -> Result<Value, StrictJsonError> {
@@ -18,6 +26,9 @@ pub fn from_slice_strict(bytes: &[u8]) -> Result<Value, StrictJsonError> {
     deserializer.end().map_err(StrictJsonError)?;
     Ok(value)
 }
+
+/// Characters of a name that an error repeats: it was chosen by a stranger.
+const MOST_OF_A_NAME: usize = 64;
 
 struct Strict;
 
@@ -65,9 +76,14 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(Strict)?;
-            if map.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member is named twice"));
+            match map.entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(members.next_value_seed(Strict)?);
+                }
+                Entry::Occupied(entry) => {
+                    let name: String = entry.key().chars().take(MOST_OF_A_NAME).collect();
+                    return Err(A::Error::custom(format!("the member {name:?} is named twice")));
+                }
             }
         }
         Ok(Value::Object(map))
@@ -213,7 +229,14 @@ mod tests {
     fn a_member_named_twice_is_refused() {
         let text = br#" {"a": [1, -2, 1.5, "x", null, true, {"b": {}}]} "#;
         assert_eq!(from_slice_strict(text).unwrap(), serde_json::from_slice::<Value>(text).unwrap());
-        assert!(from_slice_strict(br#"{"a": 1, "b": {"c": 1, "c": 2}}"#).is_err());
+        let twice = from_slice_strict(br#"{"a": 1, "b": {"c": 1, "c": 2}}"#).unwrap_err();
+        assert!(
+            twice.is_ambiguous() && twice.to_string().contains("the member \"c\" is named twice"),
+            "{twice}"
+        );
+        assert!(!from_slice_strict(b"{").unwrap_err().is_ambiguous());
+        let long = format!(r#"{{"{0}": 1, "{0}": 2}}"#, "n".repeat(5000));
+        assert!(from_slice_strict(long.as_bytes()).unwrap_err().to_string().len() < 200);
         assert!(from_slice_strict(br#"{"a": 1, "\u0061": 2}"#).is_err());
         assert!(from_slice_strict(b"{} x").is_err());
         assert!(from_slice_strict("[".repeat(200).as_bytes()).is_err());

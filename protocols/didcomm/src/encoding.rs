@@ -9,6 +9,11 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
 
+const STRICT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// Base64url without padding.
 pub fn base64url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
@@ -37,6 +42,12 @@ pub fn decode_base64url(text: &str) -> Option<Vec<u8>> {
     })
 }
 
+/// Decode base64url of a signature, strictly: nothing is skipped, the bits left over are zero. Padding is optional: ACA-Py
+/// pads field signatures.
+pub fn decode_base64url_strict(text: &str) -> Option<Vec<u8>> {
+    STRICT.decode(text).ok()
+}
+
 /// Decode standard base64: padding is optional, nothing outside the standard alphabet is accepted.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
@@ -53,6 +64,16 @@ mod tests {
         }
         assert_eq!(decode_base64url("A"), None);
         assert_eq!(decode_base64url("").unwrap(), [0u8; 0]);
+    }
+
+    #[test]
+    fn base64url_of_signatures_is_written_in_one_way() {
+        for text in ["-_8", "-_8="] {
+            assert_eq!(decode_base64url_strict(text).unwrap(), [0xfb, 0xff], "{text}");
+        }
+        for text in ["+/8", "-_ 8", "-*_8", "-_8\n", "-_9", "A"] {
+            assert_eq!(decode_base64url_strict(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::io::Read as _;
 
 use chancery_did::key::{KeyError, KeyType, SecretKey};
 use chancery_didcomm::message::{
-    Attachment, AttachmentContent, AttachmentError, Jws, MessageType, ReturnRoute, Service, Thread, Version,
+    Attachment, AttachmentContent, AttachmentError, Jws, MessageType, ReturnRoute, Service,
+    SignatureDecorator, SignatureError, Thread, Version,
 };
 use chancery_didcomm::{BodyError, Message, MessageError};
 use serde_json::{Value, json};
@@ -268,7 +269,7 @@ fn a_signature_binds_data_and_both_keys() {
     );
     assert_eq!(edit(&|jws| jws["header"]["kid"] = "did:web:a#1".into()), Err(E::Key(KeyError::NotDidKey)));
     assert_eq!(edit(&|jws| jws["signature"] = "AAAA".into()), Err(E::Signature));
-    assert_eq!(edit(&|jws| jws["protected"] = "e30".into()), Err(E::Jws("`jwk` is missing")));
+    assert_eq!(edit(&|jws| jws["protected"] = "e30".into()), Err(E::Jws("`alg` is not EdDSA")));
     assert_eq!(
         edit(&|jws| jws["protected"] = "AAAA".into()),
         Err(E::Jws("`protected` is not base64url of JSON"))
@@ -294,6 +295,121 @@ fn a_signature_binds_data_and_both_keys() {
     assert_eq!(broken.verify(), Err(E::Signature));
 
     assert_eq!(Attachment::json_inline("1", json!({})).sign(&alice), Err(E::NotBase64));
+}
+
+/// Signs `{}` as whoever has the key says: `header` goes into `protected` as it is, and `kid` names the signer.
+fn signed_as(key: &SecretKey, kid: &str, header: &str) -> Attachment {
+    use chancery_didcomm::encoding::base64url;
+    let mut attachment = Attachment::json_base64("1", &json!({})).to_json();
+    let payload = attachment["data"]["base64"].as_str().unwrap().trim_end_matches('=').to_owned();
+    let protected = base64url(header.as_bytes());
+    let signature = base64url(&key.sign(format!("{protected}.{payload}").as_bytes()).unwrap());
+    attachment["data"]["jws"] =
+        json!({"header": {"kid": kid}, "protected": protected, "signature": signature});
+    Attachment::from_json(&attachment).unwrap()
+}
+
+#[test]
+fn the_header_of_a_signature_agrees_with_its_key() {
+    use AttachmentError as E;
+    let key = |kind, seed| SecretKey::from_seed(kind, &[seed; 32]).unwrap();
+    let (alice, bob) = (key(KeyType::Ed25519, 1), key(KeyType::Ed25519, 2));
+    let kid = alice.public().did_key();
+    let jwk = alice.public().to_jwk();
+    let verify = |header: Value| signed_as(&alice, &kid, &header.to_string()).verify();
+    let fits = Ok(vec![alice.public()]);
+    assert_eq!(verify(json!({"alg": "EdDSA", "jwk": jwk})), fits);
+    assert_eq!(verify(json!({"alg": "EdDSA", "jwk": jwk, "kid": kid})), fits);
+    assert_eq!(verify(json!({"alg": "EdDSA", "jwk": jwk, "kid": "key-1"})), fits);
+    assert_eq!(verify(json!({"jwk": jwk})), Err(E::Jws("`alg` is not EdDSA")));
+    assert_eq!(verify(json!({"alg": "ES256", "jwk": jwk})), Err(E::Jws("`alg` is not EdDSA")));
+    assert_eq!(verify(json!({"alg": "EdDSA"})), Err(E::Jws("`jwk` is missing")));
+    assert_eq!(
+        verify(json!({"alg": "EdDSA", "jwk": jwk, "crit": ["b64"], "b64": false})),
+        Err(E::Jws("`crit` is not supported"))
+    );
+    let of_bob = bob.public().did_key();
+    assert_eq!(verify(json!({"alg": "EdDSA", "jwk": jwk, "kid": of_bob})), Err(E::Signature));
+    for (member, value) in [("kid", of_bob.as_str()), ("x", bob.public().to_jwk()["x"].as_str().unwrap())] {
+        let mut other = jwk.clone();
+        other[member] = value.into();
+        assert_eq!(verify(json!({"alg": "EdDSA", "jwk": other})), Err(E::Signature), "{member}");
+    }
+    for (member, value) in [("crv", "X25519"), ("kty", "EC"), ("crv", "P-256")] {
+        let mut other = jwk.clone();
+        other[member] = value.into();
+        assert!(verify(json!({"alg": "EdDSA", "jwk": other})).is_err(), "{member} {value}");
+    }
+    // A member twice: the key that one reader sees is not the key that another sees.
+    let twice = format!(r#"{{"alg": "EdDSA", "jwk": {}, "jwk": {jwk}}}"#, bob.public().to_jwk());
+    assert_eq!(signed_as(&alice, &kid, &twice).verify(), Err(E::Jws("`protected` is not base64url of JSON")));
+
+    let p256 = key(KeyType::P256, 3);
+    let header = json!({"alg": "EdDSA", "jwk": p256.public().to_jwk()}).to_string();
+    let verified = signed_as(&p256, &p256.public().did_key(), &header).verify();
+    assert_eq!(verified, Err(E::Jws("`alg` is not that of the key")));
+}
+
+#[test]
+fn a_signature_is_written_in_one_way() {
+    let alice = SecretKey::from_seed(KeyType::Ed25519, &[1; 32]).unwrap();
+    let mut signed = Attachment::json_base64("1", &json!({}));
+    signed.sign(&alice).unwrap();
+    let json = signed.to_json();
+    let signature = json["data"]["jws"]["signature"].as_str().unwrap();
+    // 64 bytes leave four bits of the last character over, which are zero.
+    let last = signature.chars().last().unwrap();
+    assert!("AQgw".contains(last));
+    let garbled = char::from(last as u8 + 1);
+    for other in [
+        format!("{}{garbled}", &signature[..85]),
+        format!("{}\n{}", &signature[..9], &signature[9..]),
+        format!("*{signature}"),
+        format!("{signature}AA"),
+        signature[..84].to_owned(),
+    ] {
+        let mut json = json.clone();
+        json["data"]["jws"]["signature"] = other.as_str().into();
+        assert!(Attachment::from_json(&json).unwrap().verify().is_err(), "{other}");
+    }
+    for member in ["signature", "sig_data"] {
+        let field = SignatureDecorator::sign(&json!({"a": 1}), &alice, 1).unwrap();
+        assert!(field.verify().is_ok());
+        let mut json = serde_json::to_value(field).unwrap();
+        json[member] = format!("*{}", json[member].as_str().unwrap()).into();
+        let changed: SignatureDecorator = serde_json::from_value(json).unwrap();
+        assert_eq!(changed.verify(), Err(SignatureError::Malformed), "{member}");
+    }
+}
+
+/// Attack (f): with the identity as key, R the identity and s zero "sign" every message.
+#[test]
+fn a_key_of_small_order_signs_no_attachment_and_no_field() {
+    use chancery_didcomm::encoding::base64url;
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    let mut signature = [0; 64];
+    signature[0] = 1;
+    let did = format!("did:key:z{}", bs58_of(&[&[0xed, 1], identity.as_slice()].concat()));
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(&identity)});
+    let mut attachment = Attachment::json_base64("1", &json!({"id": "did:web:victim.example"})).to_json();
+    attachment["data"]["jws"] = json!({
+        "header": {"kid": did},
+        "protected": base64url(json!({"alg": "EdDSA", "jwk": jwk}).to_string().as_bytes()),
+        "signature": base64url(&signature),
+    });
+    let invalid = KeyError::Invalid(KeyType::Ed25519);
+    let verified = Attachment::from_json(&attachment).unwrap().verify();
+    assert_eq!(verified, Err(AttachmentError::Key(invalid.clone())));
+
+    let key = SecretKey::from_seed(KeyType::Ed25519, &[1; 32]).unwrap();
+    let field = SignatureDecorator::sign(&json!({"DID": "x"}), &key, 1).unwrap();
+    let forged = SignatureDecorator { signature: base64url(&signature), signer: bs58_of(&identity), ..field };
+    assert_eq!(forged.verify(), Err(SignatureError::Signer(invalid)));
+}
+
+fn bs58_of(bytes: &[u8]) -> String {
+    chancery_did::base58::encode(bytes)
 }
 
 #[test]

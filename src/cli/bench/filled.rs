@@ -108,7 +108,7 @@ fn fill_one(path: &Path, key: &str, role: &str, amount: Amount) -> Result<Conten
             create: CreateMode::Never,
             profile: None,
             clock: Arc::new(SystemClock::default()),
-            entropy: Arc::new(SystemEntropy::default()),
+            entropy: Arc::new(SystemEntropy),
             facets: FACETS,
         })
         .await?;

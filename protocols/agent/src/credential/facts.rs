@@ -1,6 +1,7 @@
 //! Bringing what a credential format lacks: DID documents, keys, JSON-LD contexts.
 
 use chancery_credentials::{Facts, FormatError, Gathered, Needs};
+use chancery_did::json::from_slice_strict;
 use chancery_did::{Needed, Resolution, resolve_local};
 use serde_json::Value;
 
@@ -143,7 +144,7 @@ fn parse_context(url: &str, body: &[u8]) -> Result<Value, AgentError> {
     let bad = |why: String| {
         AgentError::third_party(Kind::BadRequest, "context-invalid", format!("JSON-LD context {url}: {why}"))
     };
-    let document: Value = serde_json::from_slice(body).map_err(|e| bad(e.to_string()))?;
+    let document = from_slice_strict(body).map_err(|e| bad(e.to_string()))?;
     if document.get("@context").is_none() {
         return Err(bad("the document has no @context".into()));
     }
@@ -159,4 +160,20 @@ pub async fn load_pinned_contexts(agent: &Agent, tenant: &Tenant) -> Result<(), 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_that_names_a_member_twice_is_refused() {
+        let twice = br#"{"@context": {"name": "https://a.example/", "name": "https://b.example/"}}"#;
+        let error = parse_context("https://c.example", twice).unwrap_err();
+        assert_eq!(error.code, "context-invalid");
+        assert!(error.message.contains(r#"the member "name" is named twice"#), "{}", error.message);
+        assert!(
+            parse_context("https://c.example", br#"{"@context": {"name": "https://a.example/"}}"#).is_ok()
+        );
+    }
 }

@@ -2,7 +2,6 @@
 
 use chancery_did::methods::{peer, sov, web};
 use chancery_did::{DidDocument, DidError, Method, Needed, Resolution, resolve_local};
-use serde_json::Value;
 
 use super::{AgentError, Kind, Unit};
 use crate::connection::known_document;
@@ -94,7 +93,7 @@ impl Unit<'_> {
                 format!("the document at {url}: {e}"),
             )
         };
-        let value: Value = serde_json::from_slice(&body).map_err(|e| bad(e.to_string()))?;
+        let value = chancery_did::json::from_slice_strict(&body).map_err(|e| bad(e.to_string()))?;
         let document = web::document(did, value).map_err(|e| bad(e.to_string()))?;
         Ok(Resolved { document, resolver: "WebDIDResolver" })
     }

@@ -37,3 +37,18 @@ fn golden_documents_and_refusals() {
         }
     }
 }
+
+#[test]
+fn a_did_web_document_that_names_a_member_twice_is_refused() {
+    let world = World::new(&["agent"], Vec::new);
+    let party = world.party("agent");
+    let did = "did:web:issuer.example";
+    let ask = || now(resolve(&party.agent, &party.tenant, Resolve { did: did.into() }));
+    let url = "https://issuer.example/.well-known/did.json";
+    party.publish(url, format!(r#"{{"id": "{did}", "service": []}}"#).as_bytes());
+    assert!(ask().is_ok());
+    party.publish(url, format!(r#"{{"id": "did:web:other.example", "id": "{did}"}}"#).as_bytes());
+    let error = ask().unwrap_err();
+    assert_eq!(error.code, "did-document-invalid");
+    assert!(error.message.contains(r#"the member "id" is named twice"#), "{}", error.message);
+}

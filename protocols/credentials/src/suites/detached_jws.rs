@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chancery_did::json::from_slice_strict;
 use chancery_did::{KeyError, PublicKey, SecretKey};
 use serde_json::{Map, Value};
 
@@ -36,7 +37,7 @@ pub(super) fn verify(data: &[u8; 64], proof: &Map<String, Value>, key: &PublicKe
     let parsed: Value = BASE64
         .decode(header)
         .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .and_then(|bytes| from_slice_strict(&bytes).ok())
         .ok_or("Could not parse JWS header.")?;
     if parsed != serde_json::json!({"alg": "EdDSA", "b64": false, "crit": ["b64"]}) {
         return Err("Invalid JWS header params for Ed25519Signature2018".into());

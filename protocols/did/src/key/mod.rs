@@ -8,6 +8,7 @@ mod jwk;
 mod often;
 mod public;
 mod secret;
+mod weak;
 
 pub use public::PublicKey;
 pub use secret::SecretKey;

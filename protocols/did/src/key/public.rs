@@ -7,14 +7,15 @@ use curve25519_dalek::montgomery::MontgomeryPoint;
 use p256::ecdsa::signature::Verifier as _;
 
 use super::often::Often;
-use super::{KeyError, KeyType, bls};
+use super::{KeyError, KeyType, bls, weak};
 use crate::base58;
 
 /// A public key. Cloning is a reference count; conversions to base58 and to X25519 are computed once.
 ///
-/// Equality and hash are those of type and raw bytes. P-256 and BLS keys are checked to be on their curve when they are
-/// made; for Ed25519 and X25519 only the length is checked, as wallets do, and a key that is no curve point
-/// fails where it is used ([`verify`](Self::verify) is false, [`to_x25519`](Self::to_x25519) an error).
+/// Equality and hash are those of type and raw bytes. A key of small order, with which anybody could sign and agree, can't
+/// be made, nor an Ed25519 key that is not written canonically. P-256 and BLS keys are checked to be on their curve when
+/// they are made. Whether an Ed25519 key is a curve point is looked at where it is used: there it costs nothing more, and a
+/// key that is none fails ([`verify`](Self::verify) is false, [`to_x25519`](Self::to_x25519) an error).
 #[derive(Clone)]
 pub struct PublicKey(Arc<Inner>);
 
@@ -39,11 +40,26 @@ impl PublicKey {
     pub fn new(kind: KeyType, bytes: &[u8]) -> Result<Self, KeyError> {
         let length = || KeyError::Length { kind, expected: kind.public_len(), got: bytes.len() };
         let material = match kind {
-            KeyType::Ed25519 => Material::Ed25519(bytes.try_into().map_err(|_| length())?),
-            KeyType::X25519 => Material::X25519(bytes.try_into().map_err(|_| length())?),
+            KeyType::Ed25519 => {
+                let bytes = bytes.try_into().map_err(|_| length())?;
+                if weak::is_weak_ed25519(&bytes) {
+                    return Err(KeyError::Invalid(kind));
+                }
+                Material::Ed25519(bytes)
+            }
+            KeyType::X25519 => {
+                let bytes = bytes.try_into().map_err(|_| length())?;
+                if weak::is_weak_x25519(&bytes) {
+                    return Err(KeyError::Invalid(kind));
+                }
+                Material::X25519(bytes)
+            }
             KeyType::P256 => {
-                if bytes.len() != 33 && bytes.len() != 65 {
-                    return Err(length());
+                // SEC1 has a third form, `05` and x, in which a point and its negative are one.
+                match (bytes.len(), bytes.first()) {
+                    (33, Some(2 | 3)) | (65, Some(4)) => {}
+                    (33 | 65, _) => return Err(KeyError::Invalid(kind)),
+                    _ => return Err(length()),
                 }
                 let key = p256::PublicKey::from_sec1_bytes(bytes).map_err(|_| KeyError::Invalid(kind))?;
                 return Self::from_p256(key);
@@ -178,13 +194,17 @@ impl PublicKey {
         super::jwk::thumbprint(self)
     }
 
-    /// Whether `sig` is this key's signature over `msg`: Ed25519 (64 bytes) or ES256 (P-256 with SHA-256, 64
-    /// bytes `r || s`). False for the other types and for anything malformed.
+    /// Whether `sig` is this key's signature over `msg`: Ed25519 (64 bytes, strictly: one message and key have no
+    /// signature that only some verifiers accept) or ES256 (P-256 with SHA-256, 64 bytes `r || s`, both from 1 to n - 1).
+    /// False for the other types and for anything malformed.
+    ///
+    /// A high `s` of ES256 is accepted: RFC 7518 knows no lower half, other wallets' signers do not care, and nothing here
+    /// takes the bytes of a signature for an identity.
     pub fn verify(&self, msg: &[u8], sig: &[u8]) -> bool {
         match &self.0.material {
             Material::Ed25519(bytes) => {
                 match (self.verifying(bytes), ed25519_dalek::Signature::from_slice(sig)) {
-                    (Some(key), Ok(signature)) => key.verify(msg, &signature).is_ok(),
+                    (Some(key), Ok(signature)) => key.verify_strict(msg, &signature).is_ok(),
                     _ => false,
                 }
             }
@@ -196,8 +216,7 @@ impl PublicKey {
     }
 
     /// The X25519 key of an Ed25519 key by the birational map (an X25519 key is returned as it is). Fails for
-    /// the other types, for bytes that are no curve point, and for points of small order, with which a
-    /// "shared" secret would be known to everybody.
+    /// the other types, and for bytes that are no curve point.
     pub fn to_x25519(&self) -> Result<PublicKey, KeyError> {
         match &self.0.material {
             Material::X25519(_) => Ok(self.clone()),
@@ -206,7 +225,7 @@ impl PublicKey {
                 .x25519
                 .get_or_init(|| {
                     let point = self.verifying(bytes)?;
-                    (!point.is_weak()).then(|| Self::from_x25519(point.to_montgomery().to_bytes()))
+                    Some(Self::from_x25519(point.to_montgomery().to_bytes()))
                 })
                 .clone()
                 .ok_or(KeyError::Invalid(KeyType::Ed25519)),

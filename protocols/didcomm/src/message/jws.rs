@@ -1,11 +1,11 @@
 use chancery_did::json::from_slice_strict;
-use chancery_did::key::{KeyError, PublicKey, SecretKey};
+use chancery_did::key::{KeyError, KeyType, PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::AttachmentError;
 use super::objects::Objects;
-use crate::encoding::{base64url, decode_base64url};
+use crate::encoding::{base64url, decode_base64url_strict};
 use crate::to_python_json;
 
 /// Signatures of one attachment that are read: each is checked over the whole of it.
@@ -113,16 +113,30 @@ impl JwsSignature {
     /// nothing of a DID, the second is what callers compare.
     fn verify(&self, payload: &str) -> Result<PublicKey, AttachmentError> {
         let text = self.protected.as_deref().ok_or(AttachmentError::Jws("`protected` is missing"))?;
-        let header = decode_base64url(text)
+        let header = decode_base64url_strict(text)
             .and_then(|bytes| from_slice_strict(&bytes).ok())
             .ok_or(AttachmentError::Jws("`protected` is not base64url of JSON"))?;
-        if header.get("alg").is_some_and(|alg| alg != "EdDSA") {
+        if header.get("alg").is_none_or(|alg| alg != "EdDSA") {
             return Err(AttachmentError::Jws("`alg` is not EdDSA"));
+        }
+        // RFC 7515, 4.1.11: what must be understood, and isn't.
+        if header.get("crit").is_some() {
+            return Err(AttachmentError::Jws("`crit` is not supported"));
         }
         let jwk = header.get("jwk").ok_or(AttachmentError::Jws("`jwk` is missing"))?;
         let (embedded, named) = (PublicKey::from_jwk(jwk)?, PublicKey::from_did_key(&self.header.kid)?);
-        let signature =
-            decode_base64url(&self.signature).ok_or(AttachmentError::Jws("`signature` is not base64url"))?;
+        if named.kind() != KeyType::Ed25519 {
+            return Err(AttachmentError::Jws("`alg` is not that of the key"));
+        }
+        // ACA-Py repeats the key in its `jwk`. A `kid` in another form than `did:key` is a name of the signer's own.
+        let kids = [&header, jwk].into_iter().filter_map(|members| members.get("kid")?.as_str());
+        for kid in kids.filter(|kid| kid.starts_with("did:key:")) {
+            if PublicKey::from_did_key(kid)? != named {
+                return Err(AttachmentError::Signature);
+            }
+        }
+        let signature = decode_base64url_strict(&self.signature)
+            .ok_or(AttachmentError::Jws("`signature` is not base64url"))?;
         if embedded != named || !named.verify(format!("{text}.{payload}").as_bytes(), &signature) {
             return Err(AttachmentError::Signature);
         }

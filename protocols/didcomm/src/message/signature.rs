@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::MessageType;
 use super::message_type::{DIDCOMM_ORG, Version};
-use crate::encoding::decode_base64url;
+use crate::encoding::decode_base64url_strict;
 
 const NAME: &str = "ed25519Sha512_single";
 
@@ -84,8 +84,8 @@ impl SignatureDecorator {
             return Err(SignatureError::Type);
         }
         let signer = PublicKey::from_base58(KeyType::Ed25519, &self.signer)?;
-        let data = decode_base64url(&self.sig_data).ok_or(SignatureError::Malformed)?;
-        let signature = decode_base64url(&self.signature).ok_or(SignatureError::Malformed)?;
+        let data = decode_base64url_strict(&self.sig_data).ok_or(SignatureError::Malformed)?;
+        let signature = decode_base64url_strict(&self.signature).ok_or(SignatureError::Malformed)?;
         if !signer.verify(&data, &signature) {
             return Err(SignatureError::Invalid);
         }

@@ -62,6 +62,6 @@ pub(super) fn open_anonymous(mine: &SecretKey, sealed: &[u8]) -> Option<Zeroizin
     open_with(&key, &anonymous_nonce(ephemeral, mine.as_public()), sealed)
 }
 
-fn anonymous_nonce(ephemeral: &[u8], recipient: &PublicKey) -> [u8; 24] {
+pub(super) fn anonymous_nonce(ephemeral: &[u8], recipient: &PublicKey) -> [u8; 24] {
     Blake2b::<U24>::new().chain_update(ephemeral).chain_update(recipient.bytes()).finalize().into()
 }

@@ -118,3 +118,40 @@ impl Recipient {
         Ok((key, Some(sender)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_core::OsRng;
+
+    use super::super::boxes::BoxKey;
+    use super::*;
+
+    /// Attack (f): everybody knows the "shared" secret of a key of small order, so anybody could send in its name.
+    #[test]
+    fn a_sender_or_ephemeral_key_of_small_order_opens_nothing() {
+        let secret = SecretKey::from_seed(KeyType::Ed25519, &[1; 32]).unwrap();
+        let mine = secret.to_x25519().unwrap();
+        let known: BoxKey = Zeroizing::new(
+            salsa20::hsalsa::<salsa20::cipher::consts::U10>((&[0; 32]).into(), &Default::default()).into(),
+        );
+        let mut content_key = Vec::new();
+        boxes::seal_with(&known, &[0; 24], &[7; 32], &mut content_key).unwrap();
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        let name = chancery_did::base58::encode(&identity);
+        let sealed = boxes::seal_anonymously(&secret.public(), name.as_bytes(), &mut OsRng).unwrap().unwrap();
+        let entry = Recipient {
+            kid: secret.public().base58(),
+            encrypted_key: content_key,
+            sender: Some((sealed, vec![0; 24])),
+        };
+        assert_eq!(entry.open(&secret, &SharedSecrets::default()), Err(EnvelopeError::SenderKey));
+
+        for ephemeral in [[0; 32], identity] {
+            let nonce = boxes::anonymous_nonce(&ephemeral, mine.as_public());
+            let mut sealed = ephemeral.to_vec();
+            boxes::seal_with(&known, &nonce, &[7; 32], &mut sealed).unwrap();
+            assert_eq!(boxes::open_anonymous(&mine, &sealed), None);
+        }
+    }
+}
