@@ -4,6 +4,7 @@ mod address;
 mod handshake;
 mod identity;
 mod messages;
+mod site;
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -19,11 +20,12 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 pub use address::Address;
-pub use handshake::{Asked, Link, invite, tell};
+pub use handshake::{Link, invite, tell};
 pub use identity::{Identity, sign, signed_json, signed_text};
 pub use messages::*;
+pub use site::Site;
 
-use super::{Agent, free_port};
+use super::Agent;
 
 /// What came to the peer.
 #[derive(Clone, Debug)]
@@ -107,7 +109,7 @@ pub struct Peer {
 
 impl Peer {
     pub fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State::default());
         let data = web::Data::from(state.clone());

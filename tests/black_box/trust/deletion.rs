@@ -42,7 +42,7 @@ async fn a_deleted_connections_keys_authenticate_nothing_and_its_nym_is_forgotte
 async fn what_another_connection_names_stays() {
     let agent = Agent::start("agent", &[]).await;
     let peer = Peer::start();
-    let shared = own_did(&agent).await;
+    let shared = own_did(&agent, "did:peer:2").await;
     for make in [Identity::nym, Identity::peer4] {
         let me = make(&peer.key(), &peer.endpoint);
         let first = peer.host_to(&agent, &me, Some(&shared)).await;

@@ -74,9 +74,8 @@ async fn a_document_attached_to_a_did_key_gives_it_neither_keys_nor_a_service() 
     assert_eq!(heard(&agent, &peer, &Address::of_invitation(&invitation), &extra).await, None);
     let (_, document) = agent.try_get(&format!("/resolver/resolve/{did}")).await;
     assert!(!document.to_string().contains(&extra.as_public().base58()), "{document}");
-    // The invitation serves whoever it was made for.
     let honest = Identity::peer4(&peer.key(), &peer.endpoint);
-    let link = peer.join(&agent, &invitation, &honest).await;
+    let link = peer.connect_as(&agent, &honest).await;
     peer.is_served(&agent, &link).await;
 }
 
@@ -226,4 +225,37 @@ async fn an_invitation_by_a_did_is_answered_at_what_the_did_says() {
         peer::four::short_form(&me.did).unwrap(),
         connection(&agent, &link.connection_id).await["their_did"]
     );
+}
+
+#[tokio::test]
+async fn a_did_is_taken_from_nobody_who_has_no_key_of_it() {
+    let agent = Agent::start("agent", &[]).await;
+    let (victim, attacker) = (Peer::start(), Peer::start());
+    for make in [Identity::peer4, Identity::peer2] {
+        let link = victim.connect_as(&agent, &make(&victim.key(), &victim.endpoint)).await;
+        let unknown = make(&victim.key(), &victim.endpoint);
+        let (key, inviter) = (attacker.key(), attacker.key());
+        for did in [&link.me.did, &unknown.did] {
+            let active = count(&agent, "active").await;
+            let short = peer::four::short_form(did).unwrap_or(did);
+            for did in [did.as_str(), short] {
+                let stolen = Identity::bare(did, &key);
+                attacker.ask(&invite(&agent, 1, json!({})).await, &stolen).await;
+                let offered = invitation(1, inviter.as_public(), &attacker.endpoint);
+                let asked = attacker.invite(&agent, offered).await;
+                for sender in [&key, &inviter] {
+                    attacker.answer(&asked, &Identity::bare(did, sender).signed_by(&[&inviter])).await;
+                }
+                at_rest(&agent).await;
+                assert_eq!(connection(&agent, &asked.connection_id).await["state"], "request", "{did}");
+            }
+            assert_eq!(count(&agent, "active").await, active);
+            assert_eq!(count(&agent, "response").await, 0);
+        }
+        for key in [&key, &inviter] {
+            assert_eq!(heard(&agent, &attacker, &link.to, key).await, None);
+        }
+        victim.is_served(&agent, &link).await;
+    }
+    assert!(!attacker.heard("response") && !attacker.heard("complete"));
 }

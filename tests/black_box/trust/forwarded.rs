@@ -10,7 +10,7 @@ use crate::support::peer::{
 use crate::support::{Agent, credential};
 
 /// A peer whose DID the agent was invited by.
-async fn inviter(agent: &Agent, peer: &Peer) -> Link {
+pub async fn inviter(agent: &Agent, peer: &Peer) -> Link {
     let me = Identity::peer4(&peer.key(), &peer.endpoint);
     let received =
         agent.post("/out-of-band/receive-invitation?auto_accept=true", invitation_to(1, json!(me.did))).await;

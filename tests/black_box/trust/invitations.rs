@@ -96,55 +96,62 @@ async fn a_request_in_the_clear_takes_no_invitation() {
 }
 
 /// An agent with a public DID that needs no ledger.
-async fn public(options: &[&str]) -> (Agent, String) {
+async fn public(method: &str, options: &[&str]) -> (Agent, String) {
     let agent = Agent::start("agent", options).await;
-    let did = super::own_did(&agent).await;
+    let did = super::own_did(&agent, method).await;
     agent.post(&format!("/wallet/did/public?did={did}"), json!({})).await;
     (agent, did)
 }
 
-#[tokio::test]
-async fn a_request_to_the_public_did_needs_both_options() {
-    let both: &[&str] = &["--public-invites", "--requests-through-public-did", "--auto-accept-requests"];
-    let one: &[&str] = &["--public-invites", "--auto-accept-requests"];
-    let other: &[&str] = &["--requests-through-public-did", "--auto-accept-requests"];
-    for options in [one, other] {
-        let (agent, did) = public(options).await;
-        let stranger = Peer::start();
-        for pthid in [None, Some(did.as_str()), Some(&*format!("{did}#didcomm-0"))] {
-            let me = Identity::peer4(&stranger.key(), &stranger.endpoint);
-            stranger.ask_with(&Address::of_did(&did), &me, pthid).await;
-        }
-        at_rest(&agent).await;
-        assert!(stranger.letters().is_empty(), "{options:?}");
-        assert_eq!(agent.get("/connections").await["results"], json!([]));
+async fn both_options(method: &str) {
+    let (agent, did) = public(method, &["--public-invites", "--auto-accept-requests"]).await;
+    let stranger = Peer::start();
+    let me = || Identity::peer4(&stranger.key(), &stranger.endpoint);
+    let service = format!("{did}#didcomm-0");
+    for pthid in [None, Some(did.as_str()), Some(&service)] {
+        stranger.ask_with(&Address::of_did(&did), &me(), pthid).await;
     }
-    let (agent, did) = public(both).await;
+    at_rest(&agent).await;
+    assert!(stranger.letters().is_empty(), "{:?}", stranger.letters());
+    assert_eq!(agent.get("/connections").await["results"], json!([]));
+
+    let options = ["--public-invites", "--requests-through-public-did", "--auto-accept-requests"];
+    let (agent, did) = public(method, &options).await;
     let peer = Peer::start();
-    for pthid in [None, Some(did.as_str()), Some(&*format!("{did}#didcomm-0"))] {
+    let service = format!("{did}#didcomm-0");
+    for pthid in [None, Some(did.as_str()), Some(&service)] {
         let me = Identity::peer4(&peer.key(), &peer.endpoint);
         let thid = peer.ask_with(&Address::of_did(&did), &me, pthid).await;
         let link = peer.completed(&agent, &thid, pthid.unwrap_or(&did), &me).await;
         peer.is_served(&agent, &link).await;
     }
-    // The id of no invitation is no way in.
-    let stranger = Peer::start();
-    let me = Identity::peer4(&stranger.key(), &stranger.endpoint);
-    stranger.ask_with(&Address::of_did(&did), &me, Some("11111111-1111-4111-8111-111111111111")).await;
-    at_rest(&agent).await;
-    assert!(stranger.letters().is_empty());
-    // And the public DID is none for whoever writes to another key.
-    let inline = invite(&agent, 1, json!({})).await;
-    for pthid in [None, Some(did.as_str())] {
-        stranger.ask_with(&Address::of_invitation(&inline), &me, pthid).await;
+    // The id of no invitation, and another DID, are no way in; nor is another key than the public DID's.
+    let inline = Address::of_invitation(&invite(&agent, 1, json!({})).await);
+    let to = Address::of_did(&did);
+    let (none, other) = ("11111111-1111-4111-8111-111111111111", me().did);
+    for (to, pthid) in [
+        (&to, Some(none)),
+        (&to, Some(&*other)),
+        (&inline, None),
+        (&inline, Some(&*did)),
+        (&inline, Some(&*service)),
+    ] {
+        stranger.ask_with(to, &me(), pthid).await;
     }
     at_rest(&agent).await;
-    assert!(stranger.letters().is_empty());
+    assert!(stranger.letters().is_empty(), "{:?}", stranger.letters());
+    assert_eq!(count(&agent, "invitation").await, 1);
+}
+
+#[tokio::test]
+async fn a_request_to_the_public_did_needs_both_options() {
+    both_options("did:peer:2").await;
+    both_options("did:peer:4").await;
 }
 
 #[tokio::test]
 async fn an_invitation_with_the_public_did_needs_public_invites_alone() {
-    let (agent, did) = public(&["--public-invites"]).await;
+    let (agent, did) = public("did:peer:4", &["--public-invites"]).await;
     let peer = Peer::start();
     let invitation = invite(&agent, 1, json!({"use_public_did": true, "alias": "alice"})).await;
     assert_eq!(invitation["services"], json!([did]));

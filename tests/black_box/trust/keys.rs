@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{author, connection, exchanges, heard, own_did};
 use crate::support::peer::{
     Address, Identity, Link, Peer, at_rest, basic_message, credential_offer, invitation, invitation_to,
-    invite, new_id, pack, with_parent,
+    invite, new_id, pack, proposal, with_parent,
 };
 use crate::support::{Agent, credential, offer};
 
@@ -24,7 +24,7 @@ type Listing = fn(&chancery_did::SecretKey, &[PublicKey], &str) -> Identity;
 async fn scene(list: Listing, attacker_first: bool, own_key_first: bool) -> Scene {
     let agent = Agent::start("agent", &[]).await;
     let (victim, attacker) = (Peer::start(), Peer::start());
-    let shared = own_did(&agent).await;
+    let shared = own_did(&agent, "did:peer:2").await;
     let (key, their) = (attacker.key(), victim.key());
     let mut keys = vec![key.public(), their.public()];
     if !own_key_first {
@@ -60,11 +60,12 @@ async fn listing_takes_nothing(list: Listing) {
             assert_eq!(letter.packed_for, [s.to_attacker.key().as_public().base58()]);
             let letter = victim.told(agent, &s.to_victim.connection_id).await;
             assert_eq!(letter.packed_for, [s.to_victim.key().as_public().base58()]);
-            // An offer of the victim's is the victim's.
-            let offered = credential_offer(&credential(&s.to_victim.key().as_public().did_key()));
-            victim.say(&s.to_victim, &offered).await;
+            // An offer of the victim's is the victim's, and a proposal.
+            let wanted = credential(&s.to_victim.key().as_public().did_key());
+            victim.say(&s.to_victim, &credential_offer(&wanted)).await;
+            victim.say(&s.to_victim, &proposal(&wanted)).await;
             at_rest(agent).await;
-            assert_eq!(exchanges(agent, &s.to_victim.connection_id).await.len(), 1);
+            assert_eq!(exchanges(agent, &s.to_victim.connection_id).await.len(), 2);
             assert_eq!(exchanges(agent, &s.to_attacker.connection_id).await.len(), 0);
             victim.is_served(agent, &s.to_victim).await;
         }
@@ -79,6 +80,26 @@ async fn whose_nym_lists_another_peers_key_gets_none_of_its_messages() {
 #[tokio::test]
 async fn whose_did_peer_lists_another_peers_key_gets_none_of_its_messages() {
     listing_takes_nothing(Identity::peer4_listing).await;
+}
+
+/// With the keys' other form among the document's methods.
+fn listing_for_agreement(key: &chancery_did::SecretKey, keys: &[PublicKey], endpoint: &str) -> Identity {
+    let mut me = Identity::peer4_listing(key, &[key.public()], endpoint);
+    let mut document = Value::Object(chancery_did::methods::peer::four::decode(&me.did).unwrap());
+    for (at, key) in keys.iter().enumerate() {
+        let id = format!("#agreement-{at}");
+        let multikey = key.to_x25519().unwrap().multikey();
+        let method = json!({"id": id, "type": "Multikey", "publicKeyMultibase": multikey});
+        document["verificationMethod"].as_array_mut().unwrap().push(method);
+        document["keyAgreement"].as_array_mut().unwrap().push(json!(id));
+    }
+    me.did = chancery_did::methods::peer::four::build(&document).unwrap();
+    me
+}
+
+#[tokio::test]
+async fn whose_did_peer_lists_another_peers_key_in_its_other_form_gets_none_of_its_messages() {
+    listing_takes_nothing(listing_for_agreement).await;
 }
 
 #[tokio::test]
@@ -106,7 +127,7 @@ async fn a_credential_goes_to_whom_it_was_made_for_whatever_keys_another_peer_li
 async fn a_key_that_is_used_first_towards_an_invitations_key_speaks_on_no_connection_that_lists_it() {
     let agent = Agent::start("agent", &[]).await;
     let (victim, attacker) = (Peer::start(), Peer::start());
-    let shared = own_did(&agent).await;
+    let shared = own_did(&agent, "did:peer:2").await;
     let (key, their) = (attacker.key(), victim.key());
     let me = Identity::peer4_listing(&key, &[key.public(), their.public()], &attacker.endpoint);
     let to_attacker = attacker.host_to(&agent, &me, Some(&shared)).await;
@@ -191,7 +212,7 @@ async fn a_did_that_we_address_authenticates_nothing_before_its_key_was_used() {
     let (victim, attacker) = (Peer::start(), Peer::start());
     // The attacker's connection is to a DID of its own that lists the victim's key alone for receiving.
     let (key, their) = (attacker.key(), victim.key());
-    let shared = own_did(&agent).await;
+    let shared = own_did(&agent, "did:peer:2").await;
     let honest = Identity::nym(&their, &victim.endpoint);
     let to_victim = victim.host_to(&agent, &honest, Some(&shared)).await;
     let me = Identity::peer4_listing(&key, &[their.public(), key.public()], &attacker.endpoint);
@@ -209,7 +230,7 @@ async fn a_did_that_we_address_authenticates_nothing_before_its_key_was_used() {
 async fn two_connections_of_one_key_both_stay_and_messages_go_by_thread_else_to_the_newest() {
     let agent = Agent::start("agent", &["--preserve-exchange-records"]).await;
     let peer = Peer::start();
-    let shared = own_did(&agent).await;
+    let shared = own_did(&agent, "did:peer:2").await;
     let me = Identity::nym(&peer.key(), &peer.endpoint);
     let older = peer.host_to(&agent, &me, Some(&shared)).await;
     let offered = credential_offer(&credential(&me.key.as_public().did_key()));

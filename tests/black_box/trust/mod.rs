@@ -13,6 +13,7 @@ mod proofs;
 mod reports;
 mod response;
 mod rotation;
+mod web;
 
 use chancery_did::SecretKey;
 use serde_json::{Value, json};
@@ -49,8 +50,8 @@ async fn heard(agent: &Agent, peer: &Peer, to: &Address, key: &SecretKey) -> Opt
 }
 
 /// A DID of the agent's with a service.
-async fn own_did(agent: &Agent) -> String {
-    let made = agent.post("/wallet/did/create", json!({"method": "did:peer:4"})).await;
+async fn own_did(agent: &Agent, method: &str) -> String {
+    let made = agent.post("/wallet/did/create", json!({"method": method})).await;
     made["result"]["did"].as_str().unwrap().to_owned()
 }
 

@@ -35,3 +35,14 @@ async fn an_answer_comes_back_on_the_same_connection() {
     let answer = peer.send(&link.to, Some(link.key()), &with_return_route(ping())).await;
     assert!(answer.letter.unwrap().is("ping_response"));
 }
+
+#[tokio::test]
+async fn a_connection_runs_on_a_did_that_the_agent_has_already() {
+    let agent = Agent::start("agent", &[]).await;
+    let peer = Peer::start();
+    for method in ["did:peer:2", "did:peer:4"] {
+        let did = super::own_did(&agent, method).await;
+        let link = peer.host_to(&agent, &Identity::peer4(&peer.key(), &peer.endpoint), Some(&did)).await;
+        peer.is_served(&agent, &link).await;
+    }
+}

@@ -14,7 +14,9 @@ use crate::support::{Agent, credential};
 
 /// The document of a nym with a key that may sign credentials.
 fn issuing(nym: &str, key: &SecretKey, endpoint: &str) -> Value {
-    let mut document = sov::build_for(nym, key.as_public(), &[endpoint], &[]);
+    let document = sov::build_for(nym, key.as_public(), &[endpoint], &[]).to_string();
+    // The method's name that issuers of nyms use.
+    let mut document: Value = serde_json::from_str(&document.replace("#1\"", "#key-1\"")).unwrap();
     document["assertionMethod"] = json!([document["publicKey"][0]["id"]]);
     document
 }
@@ -22,11 +24,13 @@ fn issuing(nym: &str, key: &SecretKey, endpoint: &str) -> Value {
 /// A credential of the issuer's by what its document says.
 fn issued(did: &str, document: Value, key: &SecretKey) -> Value {
     let mut gathered = Gathered::default();
+    let method = document["assertionMethod"][0].clone();
     let document = DidDocument::from_json(sov::corrected(document).unwrap()).unwrap();
     gathered.document(did, Ok(document));
     gathered.key(key.as_public().base58(), Some(key.clone()));
     let jsonld = Processor::new(Arc::new(Documents::bundled()));
-    let detail = json!({"credential": credential(did), "options": {"proofType": "Ed25519Signature2018"}});
+    let detail = json!({"credential": credential(did), "options": {
+        "proofType": "Ed25519Signature2018", "verificationMethod": method}});
     let facts = Facts { jsonld: &jsonld, now: 0, gathered: &gathered };
     format(Family::LdProof).unwrap().issue(&facts, &detail).unwrap()
 }

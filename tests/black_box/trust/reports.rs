@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{connection, exchange, heard};
+use super::{connection, exchange, exchanges, heard};
 use crate::support::peer::{
     Address, Identity, Peer, at_rest, credential_ack, credential_offer, credential_report,
-    credential_request, handshake_report, invitation, invite, of_unknown_type, with_parent,
-    with_return_route, with_service,
+    credential_request, handshake_report, invitation, invitation_to, invite, of_unknown_type, reuse_answer,
+    with_parent, with_return_route, with_service,
 };
 use crate::support::{Agent, credential, offer};
 
@@ -222,4 +222,72 @@ async fn a_response_that_nobody_asked_for_is_answered_with_nothing() {
     at_rest(&agent).await;
     assert!(stranger.letters().is_empty(), "{:?}", stranger.letters());
     peer.is_served(&agent, &link).await;
+}
+
+#[tokio::test]
+async fn an_exchange_is_moved_by_its_party_alone() {
+    let agent = Agent::start("agent", &["--preserve-exchange-records"]).await;
+    let (peer, attacker) = (Peer::start(), Peer::start());
+    let (link, elsewhere) = (peer.connect(&agent).await, attacker.connect(&agent).await);
+    let did = agent.did("ed25519").await;
+    let body = offer(&link.connection_id, &did, "Ed25519Signature2020");
+    agent.post("/issue-credential-2.0/send-offer", body).await;
+    let offered = peer.letter("the offer", |l| l.is("offer-credential")).await;
+    let thread = offered.thread();
+    let state = async || exchanges(&agent, &link.connection_id).await.remove(0)["state"].clone();
+    let intrude = async |message: &serde_json::Value| {
+        for (key, to) in [(elsewhere.key(), &elsewhere.to), (elsewhere.key(), &link.to)] {
+            attacker.send(to, Some(key), message).await;
+        }
+        at_rest(&agent).await;
+    };
+    intrude(&credential_request(&offered.message)).await;
+    assert_eq!(state().await, "offer-sent");
+    peer.say(&link, &credential_request(&offered.message)).await;
+    at_rest(&agent).await;
+    assert_eq!(state().await, "request-received");
+    let record = exchanges(&agent, &link.connection_id).await.remove(0);
+    let path = format!("/issue-credential-2.0/records/{}/issue", record["cred_ex_id"].as_str().unwrap());
+    agent.post(&path, json!({})).await;
+    peer.answer_on("issue-credential", thread).await;
+    intrude(&credential_request(&offered.message)).await;
+    intrude(&credential_ack(thread)).await;
+    assert_eq!(state().await, "credential-issued");
+    assert!(!attacker.heard("issue-credential"));
+    peer.say(&link, &credential_ack(thread)).await;
+    at_rest(&agent).await;
+    assert_eq!(state().await, "done");
+    attacker.is_served(&agent, &elsewhere).await;
+}
+
+#[tokio::test]
+async fn a_reuse_is_accepted_or_refused_by_whom_it_was_asked_of() {
+    let agent = Agent::start("agent", &[]).await;
+    let (peer, attacker) = (Peer::start(), Peer::start());
+    let link = super::forwarded::inviter(&agent, &peer).await;
+    let elsewhere = attacker.connect(&agent).await;
+    let invitation = invitation_to(1, json!(link.me.did));
+    let pthid = invitation["@id"].as_str().unwrap();
+    let answered = async {
+        let reuse = peer.letter("the reuse", |l| l.is("handshake-reuse")).await;
+        let stranger = attacker.key();
+        for name in ["problem_report", "handshake-reuse-accepted"] {
+            let answer = reuse_answer(name, reuse.thread(), pthid);
+            for (key, to) in
+                [(&stranger, &link.to), (elsewhere.key(), &elsewhere.to), (elsewhere.key(), &link.to)]
+            {
+                attacker.send(to, Some(key), &answer).await;
+            }
+        }
+        at_rest(&agent).await;
+        let told = agent.controller.events();
+        assert!(told.iter().all(|e| e.topic != "connection_reuse_accepted"));
+        peer.say(&link, &reuse_answer("handshake-reuse-accepted", reuse.thread(), pthid)).await;
+    };
+    let taken = agent.post("/out-of-band/receive-invitation", invitation.clone());
+    let (record, ()) = tokio::join!(taken, answered);
+    assert_eq!(record["state"], "reuse-accepted");
+    assert_eq!(record["connection_id"], json!(link.connection_id));
+    peer.is_served(&agent, &link).await;
+    attacker.is_served(&agent, &elsewhere).await;
 }

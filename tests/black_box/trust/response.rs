@@ -2,9 +2,12 @@
 
 use serde_json::json;
 
-use super::{connection, heard, own_did};
-use crate::support::Agent;
-use crate::support::peer::{Address, Identity, Peer, at_rest, invitation, invite, signed_text};
+use super::{author, connection, heard, own_did};
+use crate::support::peer::{
+    Address, Identity, Peer, at_rest, basic_message, complete, invitation, invite, new_id, on_thread, ping,
+    signed_text,
+};
+use crate::support::{Agent, Event};
 
 #[tokio::test]
 async fn a_response_must_come_to_the_key_that_asked() {
@@ -17,7 +20,7 @@ async fn a_response_must_come_to_the_key_that_asked() {
     // Other keys of the agent's: of an invitation, of another connection, of a DID.
     let other = attacker.connect(&agent).await;
     let offered = invite(&agent, 1, json!({})).await;
-    let did = own_did(&agent).await;
+    let did = own_did(&agent, "did:peer:2").await;
     for to in [Address::of_invitation(&offered), other.to.clone(), Address::of_did(&did)] {
         peer.send(&to, Some(&key), &response).await;
         at_rest(&agent).await;
@@ -80,5 +83,56 @@ async fn a_second_response_changes_nothing() {
     let other = Identity::peer4(&peer.key(), &peer.endpoint).signed_by(&[&inviter]);
     peer.answer(&asked, &other).await;
     assert_eq!(heard(&agent, &peer, &link.to, &other.key).await, None);
+    peer.is_served(&agent, &link).await;
+}
+
+#[tokio::test]
+async fn nobody_but_the_requester_completes_a_handshake() {
+    let agent = Agent::start("agent", &[]).await;
+    let (peer, attacker) = (Peer::start(), Peer::start());
+    let elsewhere = attacker.connect(&agent).await;
+    let invitation = invite(&agent, 1, json!({})).await;
+    let me = Identity::peer4(&peer.key(), &peer.endpoint);
+    let thid = peer.ask(&invitation, &me).await;
+    let response = peer.answer_on("response", &thid).await;
+    let to = Address::of_handshake(&response);
+    let pthid = invitation["@id"].as_str().unwrap();
+    let stranger = attacker.key();
+    for (key, to) in [
+        (Some(&stranger), &to),
+        (Some(elsewhere.key()), &to),
+        (Some(elsewhere.key()), &elsewhere.to),
+        (None, &to),
+        (Some(&stranger), &Address::of_invitation(&invitation)),
+    ] {
+        attacker.send(to, key, &complete(1, &thid, pthid)).await;
+        attacker.send(to, key, &on_thread(ping(), &thid)).await;
+    }
+    at_rest(&agent).await;
+    let waits = agent.get("/connections?state=response").await;
+    assert_eq!(waits["results"][0]["request_id"], json!(thid), "{waits}");
+    let link = peer.completed(&agent, &thid, pthid, &me).await;
+    peer.is_served(&agent, &link).await;
+    attacker.is_served(&agent, &elsewhere).await;
+}
+
+#[tokio::test]
+async fn what_a_stranger_says_before_a_connection_is_ready_is_not_heard_when_it_is() {
+    let agent = Agent::start("agent", &[]).await;
+    let (peer, attacker) = (Peer::start(), Peer::start());
+    let (inviter, stranger) = (peer.key(), attacker.key());
+    let asked = peer.invite(&agent, invitation(1, inviter.as_public(), &peer.endpoint)).await;
+    let to = Address::of_handshake(&asked.request);
+    let me = Identity::peer4(&peer.key(), &peer.endpoint).signed_by(&[&inviter]);
+    // Both are early: the key that asked may be waited at for whoever answers.
+    let (early, foreign) = (new_id(), new_id());
+    attacker.send(&to, Some(&stranger), &basic_message(&foreign)).await;
+    peer.send(&to, Some(&me.key), &basic_message(&early)).await;
+    peer.answer(&asked, &me).await;
+    let link = peer.confirmed(&agent, &asked, &me).await;
+    let heard = |e: &Event| e.topic == "basicmessages" && e.body["content"] == early.as_str();
+    let event = agent.controller.event("the peer's early text", heard).await;
+    assert_eq!(event.body["connection_id"], link.connection_id.as_str());
+    assert_eq!(author(&agent, &foreign).await, None);
     peer.is_served(&agent, &link).await;
 }

@@ -54,20 +54,4 @@ impl Address {
             }
         }
     }
-
-    /// The service member `~service` of a connectionless message.
-    pub fn of_service(service: &Value) -> Self {
-        let keys = |name: &str| {
-            let list = service[name].as_array().cloned().unwrap_or_default();
-            let key = |k: &Value| {
-                PublicKey::from_base58(chancery_did::KeyType::Ed25519, k.as_str().unwrap()).unwrap()
-            };
-            list.iter().map(key).collect()
-        };
-        Self {
-            keys: keys("recipientKeys"),
-            routing: keys("routingKeys"),
-            endpoint: service["serviceEndpoint"].as_str().unwrap().to_owned(),
-        }
-    }
 }

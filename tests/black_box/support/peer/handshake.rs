@@ -185,12 +185,14 @@ pub async fn tell(agent: &Agent, connection_id: &str) -> String {
     text
 }
 
-/// An invitation that the agent makes and accepts requests to; `more` of its body.
+/// An invitation that the agent makes and accepts requests to, with `more` in its body; `multi_use` is a parameter.
 pub async fn invite(agent: &Agent, minor: u32, more: Value) -> Value {
     let mut body = json!({"handshake_protocols": [format!("https://didcomm.org/didexchange/1.{minor}")]});
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
     }
-    let mut made = agent.post("/out-of-band/create-invitation?auto_accept=true", body).await;
+    let multi_use = body.as_object_mut().unwrap().remove("multi_use").is_some_and(|multi| multi == true);
+    let path = format!("/out-of-band/create-invitation?auto_accept=true&multi_use={multi_use}");
+    let mut made = agent.post(&path, body).await;
     made["invitation"].take()
 }

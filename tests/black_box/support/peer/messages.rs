@@ -1,6 +1,6 @@
 //! Messages as JSON, to be changed at will.
 
-use chancery_did::{PublicKey, SecretKey};
+use chancery_did::PublicKey;
 use chancery_didcomm::message::Attachment;
 use serde_json::{Value, json};
 
@@ -97,6 +97,15 @@ pub fn handshake_reuse(pthid: &str) -> Value {
     with_parent(on_thread(message, &thid), pthid)
 }
 
+/// The answer to an agent's `handshake-reuse`, or the refusal of one.
+pub fn reuse_answer(name: &str, thid: &str, pthid: &str) -> Value {
+    let mut answer = with_parent(on_thread(message(&format!("out-of-band/1.1/{name}")), thid), pthid);
+    if name == "problem_report" {
+        answer["description"] = json!({"code": "existing_connection_not_active", "en": "because I say so"});
+    }
+    answer
+}
+
 /// The end of a handshake.
 pub fn handshake_report(thid: &str, code: &str) -> Value {
     let mut report = on_thread(message("didexchange/1.1/problem_report"), thid);
@@ -153,17 +162,4 @@ pub fn credential_report(thid: &str) -> Value {
     let mut report = on_thread(message("issue-credential/2.0/problem-report"), thid);
     report["description"] = json!({"en": "because I say so", "code": "issuance-abandoned"});
     report
-}
-
-/// What somebody signs a credential's proof with: an `Ed25519Signature2018` needs canonicalization, so a detached JWS over
-/// nothing stands for every signature that was never made.
-pub fn forged_proof(method: &str, signature: &str) -> Value {
-    json!({"type": "Ed25519Signature2018", "created": "2026-01-02T03:04:05Z", "proofPurpose": "assertionMethod",
-        "verificationMethod": method, "jws": signature})
-}
-
-/// The public half, in the form that a document's list of methods wants.
-pub fn key_in_document(did: &str, fragment: &str, key: &SecretKey) -> Value {
-    json!({"id": format!("{did}#{fragment}"), "type": "Ed25519VerificationKey2018", "controller": did,
-        "publicKeyBase58": key.as_public().base58()})
 }
