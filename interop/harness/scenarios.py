@@ -5,6 +5,7 @@ import itertools
 import signal
 
 from .connections import connect
+from .credo_flows import credo_scenarios
 from .flows import (
     after_strange_messages,
     away,
@@ -120,4 +121,6 @@ def all_scenarios(self_check=False):
         listed.append(on_pair("acapy-away-for-a-while", "ours", "manual", away))
     for store in ("sqlite", "postgres"):
         listed += [swapped("ours", "theirs", store), swapped("theirs", "ours", store)]
+    if not self_check:
+        listed += credo_scenarios()
     return listed

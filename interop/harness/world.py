@@ -4,19 +4,21 @@ import signal
 import threading
 
 from .agents import AUTOMATIC, Agent, Software, stop_all
+from .credo import CredoPeer
 
 PROFILES = {
     "manual": {"options": ["--monitor-ping"]},
     "automatic": {"options": AUTOMATIC},
     "websocket": {"transport": "ws"},
+    "peer": {},
 }
 
 
 class World:
-    """Two sides, `ours` and `theirs`; in a self-check both are ACA-Py."""
+    """Two sides, `ours` and `theirs`; in a self-check both are ACA-Py. Where it can run, `credo` is a third."""
 
-    def __init__(self, ours, theirs, out, receiver):
-        self.software = {"ours": ours, "theirs": theirs}
+    def __init__(self, ours, theirs, credo, out, receiver):
+        self.software = {"ours": ours, "theirs": theirs, "credo": credo}
         self.out = out
         self.receiver = receiver
         self.running = {}
@@ -36,7 +38,8 @@ class World:
         return [self.running[key] for key in wanted]
 
     def make(self, side, name, **how):
-        return Agent(self.software[side], name, self.out, self.receiver, **how)
+        kind = CredoPeer if side == "credo" else Agent
+        return kind(self.software[side], name, self.out, self.receiver, **how)
 
     def adopt(self, agent):
         """Takes an agent of a scenario's own along, so that its log is watched and its process ended."""
