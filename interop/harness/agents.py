@@ -142,6 +142,9 @@ class Agent:
     def wallet_path(self):
         return self.home / "wallet" / self.wallet / "sqlite.db"
 
+    def command(self):
+        return self.software.command()
+
     def arguments(self):
         given = ["--label", self.name, "--endpoint", self.endpoint]
         given += ["--inbound-transport", self.transport, "127.0.0.1", str(self.port)]
@@ -162,7 +165,7 @@ class Agent:
             environment.pop(variable, None)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                self.software.command() + self.arguments(),
+                self.command() + self.arguments(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -236,6 +236,46 @@ def reuse(issuer, holder):
     holder.await_event("connection_reuse_accepted", mark, connection_id=connection_id)
 
 
+def offer_while_connected(handshake_protocols):
+    """An invitation by the DID of an earlier one, with an offer attached: it is answered over the connection that came of the earlier one."""
+
+    def flow(issuer, holder):
+        mark = issuer.receiver.mark()
+        query = {"use_did_method": "did:peer:4", "handshake_protocols": ["https://didcomm.org/didexchange/1.1"]}
+        first = issuer.post(
+            "/out-of-band/create-invitation", query, auto_accept="true", multi_use="true", create_unique_did="true"
+        )["invitation"]
+        received = holder.post("/out-of-band/receive-invitation", first, auto_accept="true", use_existing_connection="false")
+        connection_id = received["connection_id"]
+        holder.await_event("connections", mark, connection_id=connection_id, state="active")
+        active = issuer.await_event("connections", mark, invitation_msg_id=first["@id"], state="active")
+        before = [len(agent.get("/connections")["results"]) for agent in (issuer, holder)]
+
+        exchange = Exchange(issuer, holder, issuer.receiver.mark())
+        holder_did = holder.did_key()
+        free_offer(exchange)
+        asked = {"use_did": first["services"][0], "attachments": [{"id": exchange.issuer_id, "type": "credential-offer"}]}
+        if handshake_protocols:
+            asked["handshake_protocols"] = handshake_protocols
+        second = issuer.post("/out-of-band/create-invitation", asked, auto_accept="true")["invitation"]
+        expect_equal(second["services"], first["services"], f"{issuer.name}: DID of the second invitation")
+        again = holder.post("/out-of-band/receive-invitation", second, auto_accept="true")
+        expect_equal(again["connection_id"], connection_id, f"{holder.name}: connection that was reused")
+        exchange.await_holder("offer-received")
+        stored = exchange.finish_by_hand(holder_did)
+        exchange.check_webhooks(ISSUER_STATES, HOLDER_STATES)
+        for agent, record_id, wanted in (
+            (issuer, exchange.issuer_id, active["connection_id"]),
+            (holder, exchange.holder_id, connection_id),
+        ):
+            expect_equal(record_of(agent, record_id).get("connection_id"), wanted, f"{agent.name}: connection of the exchange")
+        after = [len(agent.get("/connections")["results"]) for agent in (issuer, holder)]
+        expect_equal(after, before, "number of connections on both sides")
+        check_credential(exchange, stored, PROOF, holder_did)
+
+    return flow
+
+
 BURST = 12
 
 

@@ -5,6 +5,7 @@ import itertools
 import signal
 
 from .connections import connect
+from .credo_flows import credo_scenarios
 from .flows import (
     after_strange_messages,
     away,
@@ -14,6 +15,7 @@ from .flows import (
     decline,
     free_request,
     message,
+    offer_while_connected,
     offer_with_handshake,
     ping,
     proposal_automatic,
@@ -30,6 +32,7 @@ from .world import restarter
 OTHER = {"ours": "theirs", "theirs": "ours"}
 ISSUER_IS = {"ours": "chancery-issues", "theirs": "acapy-issues"}
 HANDSHAKES = [("1.0", None), ("1.1", "did:peer:2"), ("1.1", "did:peer:4")]
+DID_EXCHANGE = ["https://didcomm.org/didexchange/1.1"]
 PROOFS = ["Ed25519Signature2018", "Ed25519Signature2020"]
 
 
@@ -102,6 +105,8 @@ def all_scenarios(self_check=False, kills=3):
             on_pair("connectionless-offer/manual", side, "manual", connectionless),
             on_pair("connectionless-offer/automatic", side, "automatic", connectionless),
             on_pair("offer-with-handshake", side, "manual", offer_with_handshake),
+            on_pair("use-did-with-an-offer-while-connected", side, "manual", offer_while_connected(DID_EXCHANGE)),
+            on_pair("use-did-with-an-offer-and-no-handshake-while-connected", side, "manual", offer_while_connected(None)),
             on_pair("problem-report-from-holder", side, "manual", decline("holder")),
             on_pair("problem-report-from-issuer", side, "manual", decline("issuer")),
             on_pair("ping", side, "manual", both_ways(ping)),
@@ -122,4 +127,6 @@ def all_scenarios(self_check=False, kills=3):
         listed.append(on_pair("acapy-away-for-a-while", "ours", "manual", away))
     for store in ("sqlite", "postgres"):
         listed += [swapped("ours", "theirs", store), swapped("theirs", "ours", store)]
+    if not self_check:
+        listed += credo_scenarios()
     return listed

@@ -5,20 +5,22 @@ import threading
 
 from . import kills
 from .agents import AUTOMATIC, Agent, Software, stop_all
+from .credo import CredoPeer
 
 PROFILES = {
     "manual": {"options": ["--monitor-ping"]},
     "automatic": {"options": AUTOMATIC},
     "websocket": {"transport": "ws"},
     **kills.PROFILES,
+    "peer": {},
 }
 
 
 class World:
-    """Two sides, `ours` and `theirs`; in a self-check both are ACA-Py."""
+    """Two sides, `ours` and `theirs`; in a self-check both are ACA-Py. Where it can run, `credo` is a third."""
 
-    def __init__(self, ours, theirs, out, receiver):
-        self.software = {"ours": ours, "theirs": theirs}
+    def __init__(self, ours, theirs, credo, out, receiver):
+        self.software = {"ours": ours, "theirs": theirs, "credo": credo}
         self.out = out
         self.receiver = receiver
         self.running = {}
@@ -38,7 +40,8 @@ class World:
         return [self.running[key] for key in wanted]
 
     def make(self, side, name, **how):
-        return Agent(self.software[side], name, self.out, self.receiver, **how)
+        kind = CredoPeer if side == "credo" else Agent
+        return kind(self.software[side], name, self.out, self.receiver, **how)
 
     def adopt(self, agent):
         """Takes an agent of a scenario's own along, so that its log is watched and its process ended."""
