@@ -22,7 +22,7 @@ impl Clock for SystemClock {
 }
 
 /// The operating system's randomness, asked each time. What is kept in the process (a seed, a buffer) is there twice once a
-/// machine was cloned, and both go on with the same keys and nonces; a system call is 2 % of what packing a message takes.
+/// machine was cloned, and both go on with the same keys and nonces.
 #[derive(Debug)]
 pub struct SystemEntropy;
 

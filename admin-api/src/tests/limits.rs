@@ -62,9 +62,11 @@ async fn a_body_that_names_a_member_twice_is_refused_and_the_member_named() {
     for path in ["/vc/credentials/verify", "/issue-credential-2.0/send-offer"] {
         let answer = ask(post(path, &body)).await;
         assert_eq!(answer.status, 400, "{path}");
-        assert!(answer.body.contains(r#"the member "issuer" is named twice"#), "{path}: {}", answer.body);
-        let problem = ask(post(path, &body).header("accept", "application/problem+json")).await;
-        assert_eq!(problem.json()["code"], "ambiguous-json", "{path}");
+        assert!(answer.body.contains("issuer"), "{path}: {}", answer.body);
+        let problem = ask(post(path, &body).header("accept", "application/problem+json")).await.json();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(r#"the member "issuer" is named twice"#), "{path}: {detail}");
+        assert_eq!(problem["code"], "ambiguous-json", "{path}");
     }
 }
 
