@@ -214,8 +214,8 @@ async fn an_invitation_by_a_did_is_answered_at_what_the_did_says() {
     // The same DID goes on, signed by its own key; an attachment on top changes nothing.
     let extra = peer.key();
     let mut response = me.response(asked.thid(), asked.pthid());
-    response["did_doc~attach"] = signed_json(&extended(&me.did, &peer, &extra), &[key.clone()]);
-    response["did_rotate~attach"] = signed_text(&me.did, &[key.clone()]);
+    response["did_doc~attach"] = signed_json(&extended(&me.did, &peer, &extra), std::slice::from_ref(&key));
+    response["did_rotate~attach"] = signed_text(&me.did, std::slice::from_ref(&key));
     peer.send(&Address::of_handshake(&asked.request), Some(&key), &response).await;
     let link = peer.confirmed(&agent, &asked, &me).await;
     assert_eq!(heard(&agent, &peer, &link.to, &extra).await, None);
