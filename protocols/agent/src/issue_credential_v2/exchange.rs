@@ -18,9 +18,6 @@ pub(super) const ABANDONED: &str = "issuance-abandoned";
 /// How a tombstone calls an exchange that ended well.
 pub(super) const DONE: &str = "done";
 
-/// Codes of failures that end the exchange when they happen in an automatic answer.
-const FATAL: [&str; 2] = ["no-supported-format", "exchange-state"];
-
 pub(super) fn refused(refusal: &Refusal, cred_ex_id: &str) -> AgentError {
     AgentError::bad_request("exchange-state", refusal.text(cred_ex_id))
 }
@@ -354,8 +351,9 @@ pub(super) async fn tombstone(
     Ok(value.and_then(|value| String::from_utf8(value).ok()))
 }
 
-/// Gives the answers that policy prescribes, one after the other, within the same unit. A failure leaves the earlier
-/// steps as they are and becomes the record's `error_msg`; what needs the network is queued.
+/// Gives the answers that policy prescribes, one after the other, within the same unit. A failure ends the
+/// exchange on both sides: nobody called who could be told otherwise, and a peer that was told gives up too. What needs the
+/// network is queued; what is only out of reach is tried again with the message.
 pub(super) async fn go_on(
     unit: &mut Unit<'_>,
     mut record: Exchange,
@@ -390,15 +388,26 @@ pub(super) async fn go_on(
     }
 }
 
-/// Records a failure that no command is there to hear of.
-pub(super) async fn fail(
+/// Ends an exchange whose automatic answer failed: the controller and the other side are told.
+async fn fail(unit: &mut Unit<'_>, record: Exchange, error: &AgentError) -> Result<Exchange, AgentError> {
+    tracing::warn!(cred_ex_id = %record.cred_ex_id, code = error.code, "an automatic answer failed");
+    let input = Input::Fail { error: error.message.clone() };
+    not_taken(unit, record, input).await
+}
+
+/// Tells the controller of a message that did not pass its checks; the exchange stays where it is.
+pub(super) async fn refuse_message(
     unit: &mut Unit<'_>,
     record: Exchange,
     error: &AgentError,
 ) -> Result<Exchange, AgentError> {
-    tracing::warn!(cred_ex_id = %record.cred_ex_id, code = error.code, "an automatic answer failed");
+    tracing::warn!(cred_ex_id = %record.cred_ex_id, code = error.code, "a message did not pass its checks");
+    let input = Input::Refused { error: error.message.clone() };
+    not_taken(unit, record, input).await
+}
+
+async fn not_taken(unit: &mut Unit<'_>, record: Exchange, input: Input) -> Result<Exchange, AgentError> {
     let id = record.cred_ex_id.clone();
-    let input = Input::Fail { error: error.message.clone(), abandon: FATAL.contains(&error.code) };
     let step = state::step(record, input).map_err(|r| refused(&r, &id))?;
     apply(unit, step, false, ABANDONED).await
 }

@@ -5,7 +5,7 @@ use chancery_credentials::format;
 use chancery_didcomm::message::Message;
 use serde_json::Map;
 
-use super::exchange::{self, ABANDONED, DONE, fail, go_on, tombstone};
+use super::exchange::{self, ABANDONED, DONE, go_on, refuse_message, tombstone};
 use super::messages::{self, Body, Kind, PROTOCOL};
 use super::record::{Exchange, Initiator, Role, State};
 use super::state::{self, Input};
@@ -38,6 +38,8 @@ pub struct Handler;
 /// Who speaks, and about what.
 struct Context<'r> {
     connection_id: Option<&'r str>,
+    /// Whether out-of-band let the message in: it answers an invitation's attachment.
+    let_in: bool,
     thread_id: &'r str,
     message: &'r Message,
 }
@@ -98,7 +100,7 @@ impl Protocol for Handler {
             Kind::Offer | Kind::Issue => Role::Issuer,
         };
         let connection_id = sent.connection_id.as_deref();
-        let context = Context { connection_id, thread_id: &sent.thread_id, message: &message };
+        let context = Context { connection_id, let_in: false, thread_id: &sent.thread_id, message: &message };
         match find(unit, &context, Some(role)).await? {
             // What was queued after the record last moved answers a repeat of the other side's.
             Some(record) => Ok(record.updated_at > since.to_text() && state::answered(&record, kind)),
@@ -132,7 +134,8 @@ fn context(received: &Received) -> Result<Context<'_>, HandlerError> {
         .message
         .thread_id()
         .ok_or_else(|| HandlerError::Malformed("the message has neither @id nor a thread".into()))?;
-    Ok(Context { connection_id: received.connection_id(), thread_id, message: &received.message })
+    let let_in = received.oob_id.is_some();
+    Ok(Context { connection_id: received.connection_id(), let_in, thread_id, message: &received.message })
 }
 
 fn read(kind: Kind, message: &Message) -> Result<Body, HandlerError> {
@@ -266,7 +269,10 @@ async fn offer(unit: &mut Unit<'_>, context: &Context<'_>, received: &Received) 
         None if tombstone(unit, Role::Holder, context.connection_id, context.thread_id).await?.is_some() => {
             return Ok(());
         }
-        None => fresh(unit, context, Role::Holder).await?,
+        None => {
+            let parent_thread_id = context.message.parent_thread_id().map(str::to_owned);
+            Exchange { parent_thread_id, ..fresh(unit, context, Role::Holder).await? }
+        }
     };
     supersedes(unit, context, received, &record, Kind::Offer).await?;
     take(unit, record, Input::OfferReceived(context.message.as_json().clone())).await
@@ -287,11 +293,12 @@ async fn request(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Handl
             let offered = offer.as_ref().and_then(|offer| offer.content(family));
             let Some(format) = format(family) else { continue };
             if let Err(error) = format.check_request(offered, content) {
-                fail(unit, record, &refusal(error)).await?;
+                refuse_message(unit, record, &refusal(error)).await?;
                 return Ok(());
             }
         }
     }
+    // A connectionless offer is taken only now: a refused request leaves it to whom it was made for.
     if record.connection_id.is_none() {
         record.connection_id = context.connection_id.map(str::to_owned);
     }
@@ -305,11 +312,16 @@ async fn unknown_request(
     context: &Context<'_>,
     body: &Body,
 ) -> Result<Option<Exchange>, HandlerError> {
-    let connectionless = Context { connection_id: None, ..*context };
-    if context.connection_id.is_some()
-        && let Some(record) = find(unit, &connectionless, Some(Role::Issuer)).await?
-    {
-        return Ok(Some(record));
+    if context.connection_id.is_some() {
+        let connectionless = Context { connection_id: None, ..*context };
+        let offered = find(unit, &connectionless, Some(Role::Issuer)).await?;
+        let gone = tombstone(unit, Role::Issuer, None, context.thread_id).await?.is_some();
+        match offered {
+            Some(record) if context.let_in && record.state == State::OfferSent => return Ok(Some(record)),
+            None if context.let_in || !gone => {}
+            // Who merely knows the thread is not told whether there is anything.
+            _ => return Err(HandlerError::dropped("not-a-party", context.thread_id)),
+        }
     }
     match tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await?.as_deref() {
         Some("deleted") | None => {}
@@ -346,7 +358,7 @@ async fn credential(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Ha
     if record.state == State::RequestSent
         && let Err(error) = check_credential(&record, &body)
     {
-        fail(unit, record, &error).await?;
+        refuse_message(unit, record, &error).await?;
         return Ok(());
     }
     take(unit, record, Input::CredentialReceived(context.message.as_json().clone())).await

@@ -64,7 +64,7 @@ fn received_by_an_issuer() {
         [
             "proposal-received Save+Notify",
             "=",
-            "= Save",
+            "abandoned SendReport+Save+Notify",
             "proposal-received Save+Notify",
             "=",
             "=",
@@ -127,7 +127,7 @@ fn received_by_a_holder() {
             "offer-received Save+Notify",
             "=",
             "=",
-            "= Save",
+            "abandoned SendReport+Save+Notify",
             "=",
             "=",
             "=",
@@ -167,25 +167,35 @@ fn problem_reports() {
         row(
             role,
             || Input::ReportReceived { error: "e".into() },
-            ["refused", gone, gone, gone, gone, gone, gone, gone, gone, "=", "= Save", "="],
+            ["refused", gone, gone, gone, gone, gone, gone, gone, gone, "=", "= Save+Notify", "="],
         );
         let told = "abandoned SendReport+Save+Notify";
         row(
             role,
             || Input::Report { error: "e".into() },
-            ["refused", told, told, told, told, told, told, told, told, told, "= SendReport+Save", told],
-        );
-        row(
-            role,
-            || Input::Fail { error: "e".into(), abandon: false },
             [
-                "refused", "= Save", "= Save", "= Save", "= Save", "= Save", "= Save", "= Save", "= Save",
-                "= Save", "= Save", "= Save",
+                "refused",
+                told,
+                told,
+                told,
+                told,
+                told,
+                told,
+                told,
+                told,
+                told,
+                "= SendReport+Save+Notify",
+                told,
             ],
         );
         row(
             role,
-            || Input::Fail { error: "e".into(), abandon: true },
+            || Input::Refused { error: "e".into() },
+            STATES.map(|state| if state == State::Start { "refused" } else { "= Save+Notify" }),
+        );
+        row(
+            role,
+            || Input::Fail { error: "e".into() },
             [
                 "refused",
                 told,
