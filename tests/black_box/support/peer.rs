@@ -28,7 +28,7 @@ pub use site::Site;
 use super::Agent;
 
 /// What came to the peer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Letter {
     /// Null where no key of the peer's opens the envelope.
     pub message: Value,
@@ -53,6 +53,12 @@ impl Letter {
     /// The thread that the message belongs to.
     pub fn thread(&self) -> &str {
         thread_of(&self.message)
+    }
+}
+
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} on {} for {:?}", self.kind(), self.thread(), self.packed_for)
     }
 }
 

@@ -117,27 +117,33 @@ async fn a_connectionless_offer_is_taken_once() {
 
 #[tokio::test]
 async fn a_connected_peer_takes_a_connectionless_offer_only_with_the_invitations_id() {
-    let agent = Agent::start("agent", &issuer()).await;
+    let agent = Agent::start("agent", &["--preserve-exchange-records"]).await;
     let (peer, invited) = (Peer::start(), Peer::start());
     let link = peer.connect(&agent).await;
     let (invitation, offer) = offered(&agent).await;
     let thread = offer["@id"].as_str().unwrap();
+    let id = exchange(&agent, thread).await.unwrap()["cred_ex_id"].as_str().unwrap().to_owned();
+    let path = format!("/issue-credential-2.0/records/{id}");
+    let record = async || agent.get(&path).await["cred_ex_record"].clone();
     peer.say(&link, &credential_request(&offer)).await;
     at_rest(&agent).await;
-    assert_eq!(issued(&peer), 0);
-    assert_eq!(exchange(&agent, thread).await.unwrap()["state"], "offer-sent");
+    assert_eq!(record().await["state"], "offer-sent");
     // Who was let in by the invitation is served over its connection.
     let invited_link = invited.connect(&agent).await;
     let request = with_parent(credential_request(&offer), invitation["@id"].as_str().unwrap());
     invited.say(&invited_link, &request).await;
-    invited.answer_on("issue-credential", thread).await;
     at_rest(&agent).await;
-    assert_eq!(exchange(&agent, thread).await.unwrap()["connection_id"], json!(invited_link.connection_id));
+    assert_eq!(record().await["state"], "request-received");
     // Once taken it is nobody else's, with the id or without.
+    ask_over(&peer, &link, &invitation, &offer).await;
+    take(&peer, &invitation, &offer).await;
+    agent.post(&format!("{path}/issue"), json!({})).await;
+    invited.answer_on("issue-credential", thread).await;
     ask_over(&peer, &link, &invitation, &offer).await;
     take(&peer, &invitation, &offer).await;
     at_rest(&agent).await;
     assert_eq!(issued(&peer), 0);
+    assert_eq!(record().await["connection_id"], json!(invited_link.connection_id));
     peer.is_served(&agent, &link).await;
 }
 
@@ -170,13 +176,22 @@ async fn a_strangers_report_ends_no_connectionless_exchange() {
     let credential = holder.answer_on("issue-credential", thread).await;
     assert_eq!(credential.packed_for, [key.as_public().base58()]);
     reports("credential-issued").await;
-    // The party's own counts.
-    let report =
-        with_service(with_parent(credential_report(thread), pthid), key.as_public(), &holder.endpoint);
+    attacker.is_served(&agent, &link).await;
+}
+
+#[tokio::test]
+async fn the_party_of_a_connectionless_exchange_may_end_it() {
+    let agent = Agent::start("agent", &issuer()).await;
+    let holder = Peer::start();
+    let (invitation, offer) = offered(&agent).await;
+    let thread = offer["@id"].as_str().unwrap();
+    let (key, _) = take(&holder, &invitation, &offer).await;
+    holder.answer_on("issue-credential", thread).await;
+    let report = with_parent(credential_report(thread), invitation["@id"].as_str().unwrap());
+    let report = with_service(report, key.as_public(), &holder.endpoint);
     holder.send(&Address::of_invitation(&invitation), Some(&key), &report).await;
     at_rest(&agent).await;
     assert_eq!(exchange(&agent, thread).await.unwrap()["state"], "abandoned");
-    attacker.is_served(&agent, &link).await;
 }
 
 #[tokio::test]
