@@ -69,7 +69,7 @@ class AdminApi:
         except (OSError, http.client.HTTPException):
             return False
 
-    def poll(self, path, is_reached, deadline=15, **query):
+    def poll(self, path, is_reached, deadline=CALL_DEADLINE, **query):
         """Reads `path` until `is_reached(json)`. For the few facts that no webhook announces."""
         end = time.monotonic() + deadline
         while True:

@@ -33,8 +33,6 @@ AUTOMATIC = [
 TROUBLE = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback \(most recent|panicked at|Unclosed ")
 # ACA-Py calls an ordinary close frame an error, between two ACA-Pys too.
 HARMLESS = re.compile(r"Unexpected Websocket message type received: 8: 1000")
-# What it says to a message that comes a second time, with its traceback.
-REPEATED = re.compile(r"ERROR Error receiving RFC 23 connection request\nTraceback (?:.*\n)+?.*Cannot accept connection response for .* active\n")
 
 
 def find_acapy():
@@ -219,13 +217,12 @@ class Agent:
     def log_size(self):
         return self.log_path.stat().st_size
 
-    def trouble_since(self, offset, with_repeats=False):
-        """Error lines and tracebacks that the agent has logged after `offset`. `with_repeats`: its peer was killed."""
+    def trouble_since(self, offset):
+        """Error lines and tracebacks that the agent has logged after `offset`."""
         log = bytearray(self.log_path.read_bytes())
         for begun, ended in self.endings:
             log[begun:ended] = b"\n" * (ended - begun)
-        said = log[offset:].decode("utf-8", "replace")
-        lines = (REPEATED.sub("", said) if with_repeats else said).splitlines()
+        lines = log[offset:].decode("utf-8", "replace").splitlines()
         return [line for line in lines if TROUBLE.search(line) and not HARMLESS.search(line)]
 
     def tail(self, lines=12):

@@ -98,7 +98,7 @@ def check_sequence(agent, topic, wanted, mark, **members):
     ACA-Py sends webhooks from independent tasks, so their order says nothing; ours must come in order.
     """
     agent.receiver.wait_until(
-        lambda _: len(agent.states_of(topic, mark, **members)) >= len(wanted), deadline=10
+        lambda _: len(agent.states_of(topic, mark, **members)) >= len(wanted)
     )
     seen = agent.states_of(topic, mark, **members)
     if agent.software.kind == "acapy":

@@ -69,6 +69,28 @@ def credo_responds(ours, credo, method, **invitation):
     return connection
 
 
+def refused(**invitation):
+    """Credo answers with a did:peer:1 that the invitation's key has not signed: nothing says that the inviter sent it."""
+
+    def flow(ours, credo):
+        mark = ours.receiver.mark()
+        made = credo.post("/invitations", {**invitation, "answer": 1})
+        received = ours.post(
+            "/out-of-band/receive-invitation", made["invitation"], auto_accept="true", use_existing_connection="false"
+        )
+        our_id = received["connection_id"]
+        requested = credo.await_event("connections", mark, outOfBandId=made["id"], state="request-received")
+        # Credo tells of it once it has our answer to the POST, and we answer when the message has had its effect.
+        credo.await_event("sent", mark, connectionId=requested["id"], status="SentToTransport")
+        expect("did_doc~attach" in credo.message_sent(mark, "/didexchange/1.1/response"), f"{credo.name}: no document was attached")
+        expect_equal(ours.states_of("connections", mark, connection_id=our_id, state="active"), [], f"{ours.name}: webhooks")
+        record = ours.get(f"/connections/{our_id}")
+        expect(record["rfc23_state"] not in ("response-received", "completed"), f"{ours.name}: the response was taken: {record}")
+        expect("their_did" not in record, f"{ours.name}: a DID of the response is kept: {record}")
+
+    return flow
+
+
 def talk(ours, credo, connection):
     """A ping and its answer, and a basic message, each way."""
     mark = ours.receiver.mark()
@@ -189,6 +211,8 @@ FLOWS = {
     **{f"credo-responds/did-peer-{method}": handshake(credo_responds, method) for method in (1, 2, 4)},
     **{f"credo-responds/did-peer-{method}/multi-use": handshake(credo_responds, method, multiUse=True) for method in (2, 4)},
     **{f"credo-responds/did-peer-{method}/invitation-by-did": handshake(credo_responds, method, byDid=2) for method in (2, 4)},
+    "credo-responds/did-peer-1/multi-use-is-refused": refused(multiUse=True),
+    "credo-responds/did-peer-1/invitation-by-did-is-refused": refused(byDid=2),
     "chancery-issues/negotiated-in-three-rounds": credo_negotiates,
     "credo-issues/negotiated": credo_counters,
 }

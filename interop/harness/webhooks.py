@@ -7,6 +7,9 @@ import time
 
 from .errors import Mismatch
 
+# After a kill Chancery may hold a message back for 15 s; an answer that met nobody is sent again by ACA-Py after 10 s.
+DEADLINE = 40
+
 
 class Event:
     """One webhook: who sent it, on which topic, its payload, its place in the order of arrival."""
@@ -82,7 +85,7 @@ class Receiver:
         with self.arrived:
             return [e for e in self.events[since:] if is_match(e, agent, topic, members)]
 
-    def wait(self, agent, topic, since=0, deadline=15, **members):
+    def wait(self, agent, topic, since=0, deadline=DEADLINE, **members):
         """The first such event, arrived already or within the deadline (seconds)."""
         end = time.monotonic() + deadline
         with self.arrived:
@@ -101,7 +104,7 @@ class Receiver:
                         f"{agent}: no webhook {topic} {members} within {deadline} s; it sent {came[-12:]}"
                     )
 
-    def wait_until(self, is_reached, deadline):
+    def wait_until(self, is_reached, deadline=DEADLINE):
         """Waits until `is_reached(events)`, woken at each arrival; False when it did not happen."""
         with self.arrived:
             return self.arrived.wait_for(lambda: is_reached(self.events), timeout=deadline)

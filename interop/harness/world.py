@@ -73,14 +73,8 @@ def restarter(agent, how=signal.SIGTERM):
     """
 
     def again(arrived):
-        if agent.software.kind == "acapy":
-            if arrived:
-                agent.restart(how)
+        if agent.software.kind == "acapy" and not arrived:
             return
-        if arrived:
-            # A message that was delivered, but not yet noted as delivered, goes out again after a kill. Straight after the
-            # call that does no harm; later ACA-Py, which does not know repeats, falls back to an earlier state.
-            agent.api.poll("/chancery/outbox", lambda listed: not listed["results"])
         agent.restart(how)
 
     return again

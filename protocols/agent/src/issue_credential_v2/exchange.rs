@@ -3,6 +3,7 @@
 use chancery_credentials::{CredentialFormat, Family, Stored as StoredCredential, format};
 use chancery_didcomm::message::{Message, Thread};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::messages::{self, Body, Kind, Words};
 use super::record::{Exchange, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
@@ -17,9 +18,6 @@ pub(super) const ABANDONED: &str = "issuance-abandoned";
 
 /// How a tombstone calls an exchange that ended well.
 pub(super) const DONE: &str = "done";
-
-/// Codes of failures that end the exchange when they happen in an automatic answer.
-const FATAL: [&str; 2] = ["no-supported-format", "exchange-state"];
 
 pub(super) fn refused(refusal: &Refusal, cred_ex_id: &str) -> AgentError {
     AgentError::bad_request("exchange-state", refusal.text(cred_ex_id))
@@ -141,6 +139,9 @@ pub(super) async fn offer(
     let words = Words { preview, ..Words::default() };
     let thread = Thread::new(&*record.thread_id);
     let offer = messages::build(Kind::Offer, &unit.new_id(), Some(&thread), words, &contents);
+    if let (Some(_), Some(theirs)) = (&counter, &record.cred_proposal) {
+        remember_replaced(unit, &record, theirs);
+    }
     advance(unit, record, Input::Offer { counter: counter.map(members), offer: members(offer) }).await
 }
 
@@ -339,6 +340,28 @@ pub(super) async fn remove(unit: &mut Unit<'_>, record: &Exchange, outcome: &str
     Ok(())
 }
 
+/// The mark of a message that was replaced in an exchange.
+fn replaced_id(record: &Exchange, message: &Map<String, Value>) -> String {
+    let text = chancery_didcomm::to_python_json(&Value::Object(message.clone()));
+    let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{} {} {digest}", messages::PROTOCOL, record.cred_ex_id)
+}
+
+/// A proposal or offer of the other side is about to be replaced: a late copy of it is none.
+pub(super) fn remember_replaced(unit: &mut Unit<'_>, record: &Exchange, message: &Map<String, Value>) {
+    let seconds = unit.settings().tombstone_seconds;
+    unit.remember(Space::Seen, &replaced_id(record, message), Vec::new(), Some(seconds));
+}
+
+/// Whether a message is a late copy of one that was replaced.
+pub(super) async fn was_replaced(
+    unit: &mut Unit<'_>,
+    record: &Exchange,
+    message: &Map<String, Value>,
+) -> Result<bool, AgentError> {
+    Ok(unit.recall(Space::Seen, &replaced_id(record, message)).await?.is_some())
+}
+
 fn tombstone_id(role: Role, connection_id: Option<&str>, thread_id: &str) -> String {
     format!("{} {} {} {thread_id}", messages::PROTOCOL, role.as_str(), connection_id.unwrap_or("-"))
 }
@@ -354,8 +377,9 @@ pub(super) async fn tombstone(
     Ok(value.and_then(|value| String::from_utf8(value).ok()))
 }
 
-/// Gives the answers that policy prescribes, one after the other, within the same unit. A failure leaves the earlier
-/// steps as they are and becomes the record's `error_msg`; what needs the network is queued.
+/// Gives the answers that policy prescribes, one after the other, within the same unit. A failure ends the
+/// exchange on both sides: nobody called who could be told otherwise, and a peer that was told gives up too. What needs the
+/// network is queued; what is only out of reach is tried again with the message.
 pub(super) async fn go_on(
     unit: &mut Unit<'_>,
     mut record: Exchange,
@@ -390,15 +414,26 @@ pub(super) async fn go_on(
     }
 }
 
-/// Records a failure that no command is there to hear of.
-pub(super) async fn fail(
+/// Ends an exchange whose automatic answer failed: the controller and the other side are told.
+async fn fail(unit: &mut Unit<'_>, record: Exchange, error: &AgentError) -> Result<Exchange, AgentError> {
+    tracing::warn!(cred_ex_id = %record.cred_ex_id, code = error.code, "an automatic answer failed");
+    let input = Input::Fail { error: error.message.clone() };
+    not_taken(unit, record, input).await
+}
+
+/// Tells the controller of a message that did not pass its checks; the exchange stays where it is.
+pub(super) async fn refuse_message(
     unit: &mut Unit<'_>,
     record: Exchange,
     error: &AgentError,
 ) -> Result<Exchange, AgentError> {
-    tracing::warn!(cred_ex_id = %record.cred_ex_id, code = error.code, "an automatic answer failed");
+    tracing::warn!(cred_ex_id = %record.cred_ex_id, code = error.code, "a message did not pass its checks");
+    let input = Input::Refused { error: error.message.clone() };
+    not_taken(unit, record, input).await
+}
+
+async fn not_taken(unit: &mut Unit<'_>, record: Exchange, input: Input) -> Result<Exchange, AgentError> {
     let id = record.cred_ex_id.clone();
-    let input = Input::Fail { error: error.message.clone(), abandon: FATAL.contains(&error.code) };
     let step = state::step(record, input).map_err(|r| refused(&r, &id))?;
     apply(unit, step, false, ABANDONED).await
 }

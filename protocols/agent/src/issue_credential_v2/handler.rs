@@ -5,7 +5,7 @@ use chancery_credentials::format;
 use chancery_didcomm::message::Message;
 use serde_json::Map;
 
-use super::exchange::{self, ABANDONED, DONE, fail, go_on, tombstone};
+use super::exchange::{self, ABANDONED, DONE, go_on, refuse_message, tombstone};
 use super::messages::{self, Body, Kind, PROTOCOL};
 use super::record::{Exchange, Initiator, Role, State};
 use super::state::{self, Input};
@@ -38,6 +38,8 @@ pub struct Handler;
 /// Who speaks, and about what.
 struct Context<'r> {
     connection_id: Option<&'r str>,
+    /// Whether out-of-band let the message in: it answers an invitation's attachment.
+    let_in: bool,
     thread_id: &'r str,
     message: &'r Message,
 }
@@ -55,8 +57,8 @@ impl Protocol for Handler {
     async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
         let context = context(received)?;
         match received.message.message_type().name() {
-            "propose-credential" => proposal(unit, &context, received).await,
-            "offer-credential" => offer(unit, &context, received).await,
+            "propose-credential" => proposal(unit, &context).await,
+            "offer-credential" => offer(unit, &context).await,
             "request-credential" => request(unit, &context).await,
             "issue-credential" => credential(unit, &context).await,
             "ack" => ack(unit, &context).await,
@@ -98,7 +100,7 @@ impl Protocol for Handler {
             Kind::Offer | Kind::Issue => Role::Issuer,
         };
         let connection_id = sent.connection_id.as_deref();
-        let context = Context { connection_id, thread_id: &sent.thread_id, message: &message };
+        let context = Context { connection_id, let_in: false, thread_id: &sent.thread_id, message: &message };
         match find(unit, &context, Some(role)).await? {
             // What was queued after the record last moved answers a repeat of the other side's.
             Some(record) => Ok(record.updated_at > since.to_text() && state::answered(&record, kind)),
@@ -148,7 +150,8 @@ fn context(received: &Received) -> Result<Context<'_>, HandlerError> {
         .message
         .thread_id()
         .ok_or_else(|| HandlerError::Malformed("the message has neither @id nor a thread".into()))?;
-    Ok(Context { connection_id: received.connection_id(), thread_id, message: &received.message })
+    let let_in = received.oob_id.is_some();
+    Ok(Context { connection_id: received.connection_id(), let_in, thread_id, message: &received.message })
 }
 
 fn read(kind: Kind, message: &Message) -> Result<Body, HandlerError> {
@@ -223,34 +226,28 @@ async fn take(unit: &mut Unit<'_>, record: Exchange, input: Input) -> Result<(),
     Ok(())
 }
 
-/// Proposals and offers may replace earlier ones, so a late copy of an earlier one must not be taken for a new one. The
-/// first message of a thread bears the thread's id; others are taken once, unless they are the stored one: the state
-/// machine knows how to answer that.
+/// Proposals and offers may replace earlier ones, so a late copy of an earlier one must not be taken for a new one: what was
+/// replaced is remembered. Not by its `@id` alone, since Credo gives every proposal of a thread the thread's id.
 async fn supersedes(
     unit: &mut Unit<'_>,
     context: &Context<'_>,
-    received: &Received,
     record: &Exchange,
     kind: Kind,
 ) -> Result<(), HandlerError> {
-    let id = context.message.id();
-    if record.message(kind).is_some_and(|stored| stored.get("@id").and_then(|stored| stored.as_str()) == id) {
+    let Some(stored) = record.message(kind) else { return Ok(()) };
+    if stored == context.message.as_json() {
         return Ok(());
     }
-    if id != Some(context.thread_id) {
-        return unit.take_once(received).await;
+    if exchange::was_replaced(unit, record, context.message.as_json()).await? {
+        return Err(HandlerError::dropped("repeated-message", context.thread_id));
     }
-    if record.state == State::Start {
-        return Ok(());
+    if matches!(record.state, State::OfferSent | State::ProposalSent) {
+        exchange::remember_replaced(unit, record, stored);
     }
-    Err(HandlerError::dropped("repeated-message", context.thread_id))
+    Ok(())
 }
 
-async fn proposal(
-    unit: &mut Unit<'_>,
-    context: &Context<'_>,
-    received: &Received,
-) -> Result<(), HandlerError> {
+async fn proposal(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
     let body = read(Kind::Proposal, context.message)?;
     if context.connection_id.is_none() {
         return Err(HandlerError::dropped("no-connection", "a proposal needs a connection"));
@@ -271,20 +268,25 @@ async fn proposal(
             record
         }
     };
-    supersedes(unit, context, received, &record, Kind::Proposal).await?;
+    supersedes(unit, context, &record, Kind::Proposal).await?;
     take(unit, record, Input::ProposalReceived(context.message.as_json().clone())).await
 }
 
-async fn offer(unit: &mut Unit<'_>, context: &Context<'_>, received: &Received) -> Result<(), HandlerError> {
+async fn offer(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
     read(Kind::Offer, context.message)?;
     let record = match find(unit, context, Some(Role::Holder)).await? {
         Some(record) => record,
         None if tombstone(unit, Role::Holder, context.connection_id, context.thread_id).await?.is_some() => {
             return Ok(());
         }
-        None => fresh(unit, context, Role::Holder).await?,
+        None => {
+            // Only what came with an invitation may name one.
+            let parent_thread_id = context.message.parent_thread_id().filter(|_| context.let_in);
+            let parent_thread_id = parent_thread_id.map(str::to_owned);
+            Exchange { parent_thread_id, ..fresh(unit, context, Role::Holder).await? }
+        }
     };
-    supersedes(unit, context, received, &record, Kind::Offer).await?;
+    supersedes(unit, context, &record, Kind::Offer).await?;
     take(unit, record, Input::OfferReceived(context.message.as_json().clone())).await
 }
 
@@ -303,11 +305,12 @@ async fn request(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Handl
             let offered = offer.as_ref().and_then(|offer| offer.content(family));
             let Some(format) = format(family) else { continue };
             if let Err(error) = format.check_request(offered, content) {
-                fail(unit, record, &refusal(error)).await?;
+                refuse_message(unit, record, &refusal(error)).await?;
                 return Ok(());
             }
         }
     }
+    // A connectionless offer is taken only now: a refused request leaves it to whom it was made for.
     if record.connection_id.is_none() {
         record.connection_id = context.connection_id.map(str::to_owned);
     }
@@ -321,11 +324,16 @@ async fn unknown_request(
     context: &Context<'_>,
     body: &Body,
 ) -> Result<Option<Exchange>, HandlerError> {
-    let connectionless = Context { connection_id: None, ..*context };
-    if context.connection_id.is_some()
-        && let Some(record) = find(unit, &connectionless, Some(Role::Issuer)).await?
-    {
-        return Ok(Some(record));
+    if context.connection_id.is_some() {
+        let connectionless = Context { connection_id: None, ..*context };
+        let offered = find(unit, &connectionless, Some(Role::Issuer)).await?;
+        let gone = tombstone(unit, Role::Issuer, None, context.thread_id).await?.is_some();
+        match offered {
+            Some(record) if context.let_in && record.state == State::OfferSent => return Ok(Some(record)),
+            None if context.let_in || !gone => {}
+            // Who merely knows the thread is not told whether there is anything.
+            _ => return Err(HandlerError::dropped("not-a-party", context.thread_id)),
+        }
     }
     match tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await?.as_deref() {
         Some("deleted") | None => {}
@@ -362,7 +370,7 @@ async fn credential(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Ha
     if record.state == State::RequestSent
         && let Err(error) = check_credential(&record, &body)
     {
-        fail(unit, record, &error).await?;
+        refuse_message(unit, record, &error).await?;
         return Ok(());
     }
     take(unit, record, Input::CredentialReceived(context.message.as_json().clone())).await

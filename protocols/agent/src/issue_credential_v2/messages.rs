@@ -217,6 +217,37 @@ impl Body {
     }
 }
 
+/// Whether two messages of a kind offer, propose, … the same: formats with what is attached in them, preview and
+/// `replacement_id`. Ids and the comment for humans don't count.
+pub fn same_content(kind: Kind, one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    if one == other {
+        return true;
+    }
+    match (substance(kind, one), substance(kind, other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+type Substance = (Vec<(String, Value)>, Option<Value>, Option<String>);
+
+fn substance(kind: Kind, members: &Map<String, Value>) -> Result<Substance, String> {
+    let body = Body::unchecked(kind, members)?;
+    let attached = members.get(&format!("{}~attach", kind.attached())).and_then(Value::as_array);
+    let mut contents = Vec::with_capacity(body.contents.len());
+    for (entry, _, content) in body.contents {
+        // Of a format that we don't know the attachment's data counts as it stands.
+        let content = content.or_else(|| {
+            let mut list = attached?.iter();
+            let attachment = list.find(|a| a.get("@id").and_then(Value::as_str) == Some(&entry.attach_id))?;
+            attachment.get("data").cloned()
+        });
+        contents.push((entry.format, content.unwrap_or(Value::Null)));
+    }
+    let shown = body.credential_preview.map(|value| preview(&value)).transpose()?;
+    Ok((contents, shown, body.replacement_id))
+}
+
 /// What a message says besides its attachments.
 #[derive(Clone, Debug, Default)]
 pub struct Words {

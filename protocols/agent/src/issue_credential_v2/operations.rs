@@ -10,7 +10,7 @@ use super::commands::{
 use super::exchange::{self, advance, families, members, offered, proposed, requested};
 use super::messages::{self, Kind, Words};
 use super::record::{Exchange, LdProofDetail, Role, State};
-use super::state::{self, Input};
+use super::state::{self, Input, OWN_REPORT};
 use crate::connection::Connection;
 use crate::credential::{Failure, Reach};
 use crate::engine::{Agent, AgentError, Record, Unit};
@@ -419,7 +419,7 @@ pub async fn problem_report(
 async fn problem_report_in(unit: &mut Unit<'_>, command: &ProblemReport) -> Result<Value, AgentError> {
     let record: Exchange = unit.require(&command.cred_ex_id).await?;
     let id = record.cred_ex_id.clone();
-    let input = Input::Report { error: format!("created problem report: {}", command.description) };
+    let input = Input::Report { error: format!("{OWN_REPORT}{}", command.description) };
     let step = state::step(record, input).map_err(|r| exchange::refused(&r, &id))?;
     exchange::apply(unit, step, false, &command.description).await?;
     Ok(json!({}))

@@ -144,7 +144,7 @@ pub struct Exchange {
     /// Taken by `send`; not used when signing.
     #[serde(default)]
     pub verification_method: Option<String>,
-    /// Declared by ACA-Py, never set.
+    /// Id of the invitation that the offer came with. Declared by ACA-Py, which never sets it.
     #[serde(default)]
     pub parent_thread_id: Option<String>,
     /// Who began.

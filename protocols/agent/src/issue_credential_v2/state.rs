@@ -2,11 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::messages::Kind;
+use super::messages::{Kind, same_content};
 use super::record::{Exchange, Role, State};
 
 /// A message with attachments as stored.
 pub type Stored = Map<String, Value>;
+
+/// How `error_msg` of an exchange begins that our controller ended (ACA-Py's words, so that its records say it too).
+pub const OWN_REPORT: &str = "created problem report: ";
 
 /// What happens to an exchange.
 #[derive(Clone, Debug)]
@@ -50,12 +53,15 @@ pub enum Input {
         /// `error_msg`.
         error: String,
     },
-    /// An automatic answer failed, or a message did not pass its checks.
+    /// An automatic answer failed: there is no command that could be told, so both sides end the exchange.
     Fail {
         /// `error_msg`.
         error: String,
-        /// Whether that ends the exchange.
-        abandon: bool,
+    },
+    /// A message did not pass its checks and is not taken; a right one may follow.
+    Refused {
+        /// `error_msg`.
+        error: String,
     },
     /// A proposal arrived.
     ProposalReceived(Stored),
@@ -231,7 +237,8 @@ pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
             removing(vec![Effect::SendAck, Effect::Save, Effect::Notify], record.auto_remove)
         }
         Input::Report { error } => report(&mut record, error)?,
-        Input::Fail { error, abandon } => fail(&mut record, error, abandon)?,
+        Input::Fail { error } => fail(&mut record, error)?,
+        Input::Refused { error } => refused(&mut record, error)?,
         Input::ProposalReceived(proposal) => proposal_received(&mut record, proposal)?,
         Input::OfferReceived(offer) => offer_received(&mut record, offer)?,
         Input::RequestReceived(request) => request_received(&mut record, request)?,
@@ -276,21 +283,33 @@ fn report(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
         State::Start => Err(unexpected(record)),
         State::Abandoned => {
             record.error_msg = Some(error);
-            Ok(vec![Effect::SendReport, Effect::Save])
+            Ok(vec![Effect::SendReport, Effect::Save, Effect::Notify])
         }
         _ => Ok(abandon(record, error)),
     }
 }
 
-fn fail(record: &mut Exchange, error: String, ends: bool) -> Result<Effects, Refusal> {
+fn fail(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
     match record.state {
         State::Start => Err(unexpected(record)),
-        _ if ends => Ok(abandon(record, error)),
-        _ => {
-            record.error_msg = Some(error);
-            Ok(vec![Effect::Save])
-        }
+        _ => Ok(abandon(record, error)),
     }
+}
+
+fn refused(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
+    match record.state {
+        State::Start => Err(unexpected(record)),
+        _ => Ok(blame(record, error)),
+    }
+}
+
+/// `error_msg` alone changes: an event like any other change, and none where it says so already.
+fn blame(record: &mut Exchange, error: String) -> Effects {
+    if record.error_msg.as_ref() == Some(&error) {
+        return Vec::new();
+    }
+    record.error_msg = Some(error);
+    vec![Effect::Save, Effect::Notify]
 }
 
 fn abandon(record: &mut Exchange, error: String) -> Effects {
@@ -301,14 +320,12 @@ fn abandon(record: &mut Exchange, error: String) -> Effects {
 
 /// Issuer.
 fn proposal_received(record: &mut Exchange, proposal: Stored) -> Result<Effects, Refusal> {
-    let repeat = same(&record.cred_proposal, &proposal);
+    // Credo gives every proposal of a thread the same id.
+    let repeat = same(&record.cred_proposal, &proposal) && says_the_same(record, Kind::Proposal, &proposal);
     match (record.role, record.state) {
-        (Role::Issuer, State::ProposalReceived) if repeat => Ok(Vec::new()),
+        // Somebody is looking at the stored one, and what is looked at may not change under the eyes.
+        (Role::Issuer, State::ProposalReceived) => Ok(reviewed(record, Kind::Proposal, &proposal)),
         (Role::Issuer, State::OfferSent) if repeat => Ok(vec![Effect::Send(Kind::Offer)]),
-        (Role::Issuer, State::ProposalReceived) => {
-            record.cred_proposal = Some(proposal);
-            Ok(vec![Effect::Save])
-        }
         (Role::Issuer, State::Start | State::OfferSent) => {
             record.cred_proposal = Some(proposal);
             Ok(go(record, State::ProposalReceived))
@@ -320,14 +337,10 @@ fn proposal_received(record: &mut Exchange, proposal: Stored) -> Result<Effects,
 
 /// Holder.
 fn offer_received(record: &mut Exchange, offer: Stored) -> Result<Effects, Refusal> {
-    let repeat = same(&record.cred_offer, &offer);
+    let repeat = same(&record.cred_offer, &offer) || says_the_same(record, Kind::Offer, &offer);
     match (record.role, record.state) {
-        (Role::Holder, State::OfferReceived) if repeat => Ok(Vec::new()),
+        (Role::Holder, State::OfferReceived) => Ok(reviewed(record, Kind::Offer, &offer)),
         (Role::Holder, State::RequestSent) if repeat => Ok(vec![Effect::Send(Kind::Request)]),
-        (Role::Holder, State::OfferReceived) => {
-            record.cred_offer = Some(offer);
-            Ok(vec![Effect::Save])
-        }
         (Role::Holder, State::Start | State::ProposalSent) => {
             record.cred_offer = Some(offer);
             Ok(go(record, State::OfferReceived))
@@ -367,6 +380,11 @@ fn credential_received(record: &mut Exchange, credential: Stored) -> Result<Effe
 fn ack_received(record: &mut Exchange) -> Result<Effects, Refusal> {
     match (record.role, record.state) {
         (Role::Issuer, State::CredentialIssued) => Ok(removing(go(record, State::Done), record.auto_remove)),
+        // A report of theirs has ended it, and now they have the credential after all.
+        (Role::Issuer, State::Abandoned) if record.cred_issue.is_some() && !ended_by_us(record) => {
+            record.error_msg = None;
+            Ok(removing(go(record, State::Done), record.auto_remove))
+        }
         (Role::Issuer, State::Done | State::CredentialRevoked) => Ok(Vec::new()),
         _ => Err(unexpected(record)),
     }
@@ -377,10 +395,9 @@ fn report_received(record: &mut Exchange, error: String) -> Result<Effects, Refu
     match record.state {
         State::Start => Err(unexpected(record)),
         State::Done | State::CredentialRevoked => Ok(Vec::new()),
-        State::Abandoned => {
-            record.error_msg = Some(error);
-            Ok(vec![Effect::Save])
-        }
+        // What we said ourselves stays: an acknowledgement may undo their report, not ours.
+        State::Abandoned if ended_by_us(record) => Ok(Vec::new()),
+        State::Abandoned => Ok(blame(record, error)),
         _ => {
             record.error_msg = Some(error);
             Ok(removing(go(record, State::Abandoned), record.auto_remove_on_failure))
@@ -393,6 +410,25 @@ fn removing(mut effects: Vec<Effect>, remove: Option<bool>) -> Vec<Effect> {
         effects.push(Effect::Remove);
     }
     effects
+}
+
+/// Whether the controller ended it. Once a credential was issued nothing else of ours ends an exchange, so any other
+/// `error_msg` of an abandoned one is what their report said. A member of our own would say it more plainly, but ACA-Py
+/// can't load a record with a member that it does not know.
+fn ended_by_us(record: &Exchange) -> bool {
+    record.error_msg.as_ref().is_some_and(|error| error.starts_with(OWN_REPORT))
+}
+
+/// What becomes of an exchange whose proposal or offer waits for an answer when another message of its kind arrives.
+fn reviewed(record: &mut Exchange, kind: Kind, message: &Stored) -> Effects {
+    if says_the_same(record, kind, message) {
+        return Vec::new();
+    }
+    abandon(record, format!("another {} arrived before this one was answered", kind.name()))
+}
+
+fn says_the_same(record: &Exchange, kind: Kind, message: &Stored) -> bool {
+    record.message(kind).is_some_and(|stored| same_content(kind, stored, message))
 }
 
 /// Whether a message is a repeat of the stored one.

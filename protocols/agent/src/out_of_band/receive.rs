@@ -279,7 +279,7 @@ impl Invited {
             recipient: target.as_ref().and_then(|t| t.sender_key.as_deref()).and_then(key),
             connection: Some(connection),
             return_route: ReturnRoute::None,
-            oob_id: None,
+            oob_id: Some(record.oob_id.clone()),
         };
         dispatch(unit, &received).await
     }

@@ -101,6 +101,7 @@ fn an_attached_offer_runs_over_the_new_connection() {
     assert_eq!((&ours["state"], &theirs["state"]), (&json!("done"), &json!("done")));
     assert_eq!(theirs["connection_id"], answer["connection_id"]);
     assert_eq!(ours["connection_id"].as_str().map(str::len), Some(36));
+    assert_eq!(theirs["parent_thread_id"], invitation["@id"], "the record names the invitation");
     assert_eq!(ours["thread_id"], offer["thread_id"]);
     let log = world.take_log();
     assert!(log.iter().all(|(_, message)| message.get("~service").is_none()));

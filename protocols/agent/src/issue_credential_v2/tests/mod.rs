@@ -3,6 +3,7 @@
 mod flows;
 mod invitations;
 mod repeats;
+mod reviewed;
 mod table;
 mod vectors;
 mod world;

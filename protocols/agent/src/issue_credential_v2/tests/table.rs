@@ -64,7 +64,7 @@ fn received_by_an_issuer() {
         [
             "proposal-received Save+Notify",
             "=",
-            "= Save",
+            "abandoned SendReport+Save+Notify",
             "proposal-received Save+Notify",
             "=",
             "=",
@@ -127,7 +127,7 @@ fn received_by_a_holder() {
             "offer-received Save+Notify",
             "=",
             "=",
-            "= Save",
+            "abandoned SendReport+Save+Notify",
             "=",
             "=",
             "=",
@@ -167,25 +167,35 @@ fn problem_reports() {
         row(
             role,
             || Input::ReportReceived { error: "e".into() },
-            ["refused", gone, gone, gone, gone, gone, gone, gone, gone, "=", "= Save", "="],
+            ["refused", gone, gone, gone, gone, gone, gone, gone, gone, "=", "= Save+Notify", "="],
         );
         let told = "abandoned SendReport+Save+Notify";
         row(
             role,
             || Input::Report { error: "e".into() },
-            ["refused", told, told, told, told, told, told, told, told, told, "= SendReport+Save", told],
-        );
-        row(
-            role,
-            || Input::Fail { error: "e".into(), abandon: false },
             [
-                "refused", "= Save", "= Save", "= Save", "= Save", "= Save", "= Save", "= Save", "= Save",
-                "= Save", "= Save", "= Save",
+                "refused",
+                told,
+                told,
+                told,
+                told,
+                told,
+                told,
+                told,
+                told,
+                told,
+                "= SendReport+Save+Notify",
+                told,
             ],
         );
         row(
             role,
-            || Input::Fail { error: "e".into(), abandon: true },
+            || Input::Refused { error: "e".into() },
+            STATES.map(|state| if state == State::Start { "refused" } else { "= Save+Notify" }),
+        );
+        row(
+            role,
+            || Input::Fail { error: "e".into() },
             [
                 "refused",
                 told,
@@ -251,17 +261,90 @@ fn repeats_are_known_by_their_id() {
     let mut issuer = record(Role::Issuer, State::ProposalReceived);
     issuer.cred_proposal = Some(message("p"));
     assert_eq!(outcome(issuer.clone(), Input::ProposalReceived(message("p"))), "=");
-    assert_eq!(outcome(issuer.clone(), Input::ProposalReceived(message("q"))), "= Save");
+    assert_eq!(
+        outcome(issuer.clone(), Input::ProposalReceived(message("q"))),
+        "abandoned SendReport+Save+Notify"
+    );
     issuer.state = State::OfferSent;
     assert_eq!(outcome(issuer, Input::ProposalReceived(message("p"))), "= Send(Offer)");
 
     let mut holder = record(Role::Holder, State::OfferReceived);
     holder.cred_offer = Some(message("o"));
     assert_eq!(outcome(holder.clone(), Input::OfferReceived(message("o"))), "=");
-    assert_eq!(outcome(holder.clone(), Input::OfferReceived(message("q"))), "= Save");
+    assert_eq!(
+        outcome(holder.clone(), Input::OfferReceived(message("q"))),
+        "abandoned SendReport+Save+Notify"
+    );
     holder.state = State::RequestSent;
     assert_eq!(outcome(holder.clone(), Input::OfferReceived(message("o"))), "= Send(Request)");
     assert_eq!(outcome(holder, Input::OfferReceived(message("q"))), "=");
+}
+
+/// All that a peer or a policy does, in every state, on records that hold every message.
+#[test]
+fn whatever_changes_a_record_is_an_event() {
+    let inputs: [fn() -> Input; 8] = [
+        || Input::Fail { error: "e".into() },
+        || Input::Refused { error: "e".into() },
+        || Input::ProposalReceived(message("n")),
+        || Input::OfferReceived(message("n")),
+        || Input::RequestReceived(message("n")),
+        || Input::CredentialReceived(message("n")),
+        || Input::AckReceived,
+        || Input::ReportReceived { error: "e".into() },
+    ];
+    for role in [Role::Issuer, Role::Holder] {
+        for state in STATES {
+            for (input, held) in inputs.iter().flat_map(|input| [(input, false), (input, true)]) {
+                let mut before = record(role, state);
+                if held {
+                    let stored = Some(message("s"));
+                    (before.cred_proposal, before.cred_offer) = (stored.clone(), stored.clone());
+                    (before.cred_request, before.cred_issue) = (stored.clone(), stored);
+                }
+                let Ok(step) = step(before.clone(), input()) else { continue };
+                let changed =
+                    serde_json::to_value(&step.record).unwrap() != serde_json::to_value(&before).unwrap();
+                let has = |effect| step.effects.contains(&effect);
+                assert_eq!(
+                    (has(Effect::Save), has(Effect::Notify)),
+                    (changed, changed),
+                    "{role:?} {state:?} {:?}",
+                    input()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_acknowledgement_undoes_their_report_not_ours() {
+    let issued = || {
+        let mut issuer = record(Role::Issuer, State::CredentialIssued);
+        issuer.cred_issue = Some(message("c"));
+        issuer
+    };
+    let their = || Input::ReportReceived { error: "code: text".into() };
+    let our = || Input::Report { error: "created problem report: x".into() };
+    let reported = step(issued(), their()).unwrap().record;
+    assert_eq!(outcome(reported.clone(), Input::AckReceived), "done Save+Notify");
+    assert_eq!(step(reported.clone(), Input::AckReceived).unwrap().record.error_msg, None);
+    assert_eq!(outcome(step(reported, our()).unwrap().record, Input::AckReceived), "refused");
+
+    let given_up = step(issued(), our()).unwrap().record;
+    assert_eq!(outcome(given_up.clone(), their()), "=");
+    assert_eq!(outcome(step(given_up, their()).unwrap().record, Input::AckReceived), "refused");
+
+    let early = step(record(Role::Issuer, State::OfferSent), their()).unwrap().record;
+    assert_eq!(outcome(early, Input::AckReceived), "refused", "nothing was issued");
+}
+
+#[test]
+fn the_same_report_again_is_no_event() {
+    let report = || Input::ReportReceived { error: "code: text".into() };
+    let once = step(record(Role::Holder, State::RequestSent), report()).unwrap().record;
+    assert_eq!(outcome(once.clone(), report()), "=");
+    assert_eq!(outcome(once, Input::ReportReceived { error: "other".into() }), "= Save+Notify");
 }
 
 #[test]
