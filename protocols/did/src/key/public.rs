@@ -204,7 +204,12 @@ impl PublicKey {
         match &self.0.material {
             Material::Ed25519(bytes) => {
                 match (self.verifying(bytes), ed25519_dalek::Signature::from_slice(sig)) {
-                    (Some(key), Ok(signature)) => key.verify_strict(msg, &signature).is_ok(),
+                    // What `verify_strict` demands beyond `verify`: no key and no R of small order. Keys are checked when they
+                    // are made, and R is compared in its canonical encoding, so the table tells; decompressing it would
+                    // take a fifteenth more.
+                    (Some(key), Ok(signature)) => {
+                        !weak::is_weak_ed25519(signature.r_bytes()) && key.verify(msg, &signature).is_ok()
+                    }
                     _ => false,
                 }
             }
