@@ -12,6 +12,7 @@ mod peers;
 mod proofs;
 mod reports;
 mod response;
+mod reviewed;
 mod rotation;
 mod web;
 

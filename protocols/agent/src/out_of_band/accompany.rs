@@ -85,13 +85,23 @@ fn connectionless(
     let message = &received.message;
     let refuse = |text: &str| Err(HandlerError::dropped("no-connectionless-exchange", text));
     let kind = message.message_type();
-    if matches!(kind.name(), "propose-credential" | "propose-presentation" | "problem-report") {
-        return Ok(());
+    let thread = message.thread_id().unwrap_or_default();
+    match kind.name() {
+        "propose-credential" | "propose-presentation" => return Ok(()),
+        // Whom the exchange is with may end it; nobody begins one so.
+        "problem-report" => {
+            let keys = record.their_service().map(|their| their.recipient_keys).unwrap_or_default();
+            if record.is_attached_thread(thread) && received.sender.as_ref().is_some_and(|s| keys.contains(s))
+            {
+                received.oob_id = Some(record.oob_id);
+            }
+            return Ok(());
+        }
+        _ => {}
     }
     if !record.takes(OobInput::Message) {
         return refuse("the invitation does not await a message");
     }
-    let thread = message.thread_id().unwrap_or_default();
     if !record.is_attached_thread(thread) {
         return refuse("the thread is not that of a message of the invitation");
     }
