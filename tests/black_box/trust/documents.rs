@@ -4,6 +4,7 @@ use chancery_did::methods::{peer, sov};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
+use super::keys::{Listing, listing_for_agreement};
 use super::{connection, count, heard};
 use crate::support::Agent;
 use crate::support::peer::{
@@ -106,18 +107,16 @@ async fn a_did_of_our_own_wallet_is_not_taken_for_a_peers() {
     victim.is_served(&agent, &link).await;
 }
 
-#[tokio::test]
-async fn a_key_of_our_own_wallet_is_not_taken_for_a_peers() {
+/// Nobody connects with a document that lists the agent's key beside its own.
+async fn our_key_is_not_taken(lists: &[Listing]) {
     let agent = Agent::start("agent", &[]).await;
     let (victim, attacker) = (Peer::start(), Peer::start());
     let link = victim.connect(&agent).await;
     let ours = link.to.keys[0].clone();
     let key = attacker.key();
     let keys = [key.public(), ours];
-    for me in [
-        Identity::nym_listing(&key, &keys, &attacker.endpoint),
-        Identity::peer4_listing(&key, &keys, &attacker.endpoint),
-    ] {
+    for list in lists {
+        let me = list(&key, &keys, &attacker.endpoint);
         let invitation = invite(&agent, me.minor(), json!({})).await;
         attacker.ask(&invitation, &me).await;
         at_rest(&agent).await;
@@ -125,6 +124,16 @@ async fn a_key_of_our_own_wallet_is_not_taken_for_a_peers() {
     assert!(!attacker.heard("response"));
     assert_eq!(count(&agent, "active").await, 1);
     victim.is_served(&agent, &link).await;
+}
+
+#[tokio::test]
+async fn a_key_of_our_own_wallet_is_not_taken_for_a_peers() {
+    our_key_is_not_taken(&[Identity::nym_listing, Identity::peer4_listing]).await;
+}
+
+#[tokio::test]
+async fn the_other_form_of_a_key_of_our_own_wallet_is_not_taken_for_a_peers() {
+    our_key_is_not_taken(&[listing_for_agreement]).await;
 }
 
 /// `did:peer:1` of a document's bytes.

@@ -254,3 +254,33 @@ async fn a_request_with_the_thread_of_anothers_handshake_gets_none_of_its_answer
     let others = events.iter().filter(mine).any(|e| e.body["connection_id"] != link.connection_id.as_str());
     assert!(!others);
 }
+
+#[tokio::test]
+async fn a_reuse_takes_no_offer_that_was_attached_for_somebody_else() {
+    let agent = Agent::start("agent", &["--preserve-exchange-records"]).await;
+    let (alice, bob) = (Peer::start(), Peer::start());
+    let first = invite(&agent, 1, json!({"use_did_method": "did:peer:4"})).await;
+    let to_alice = alice.join(&agent, &first, &Identity::peer4(&alice.key(), &alice.endpoint)).await;
+    let did = agent.did("ed25519").await;
+    let mut body = crate::support::offer("unused", &did, "Ed25519Signature2020");
+    body.as_object_mut().unwrap().remove("connection_id");
+    let made = agent.post("/issue-credential-2.0/create-offer", body).await;
+    let attachments = json!([{"id": made["cred_ex_id"], "type": "credential-offer"}]);
+    let more = json!({"use_did_method": "did:peer:4", "attachments": attachments});
+    let second = invite(&agent, 1, more).await;
+    let pthid = second["@id"].as_str().unwrap();
+    alice.say(&to_alice, &handshake_reuse(pthid)).await;
+    at_rest(&agent).await;
+    // Whom the offer was made for connects and has it.
+    let to_bob = bob.join(&agent, &second, &Identity::peer4(&bob.key(), &bob.endpoint)).await;
+    let offer = second["requests~attach"][0]["data"]["json"].clone();
+    let request = crate::support::peer::credential_request(&offer);
+    bob.say(&to_bob, &crate::support::peer::with_parent(request, pthid)).await;
+    at_rest(&agent).await;
+    let records = super::exchanges(&agent, &to_bob.connection_id).await;
+    assert_eq!(records[0]["state"], "request-received");
+    assert!(super::exchanges(&agent, &to_alice.connection_id).await.is_empty());
+    for (peer, link) in [(&alice, &to_alice), (&bob, &to_bob)] {
+        peer.is_served(&agent, link).await;
+    }
+}

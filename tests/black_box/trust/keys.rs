@@ -19,7 +19,7 @@ struct Scene {
     to_attacker: Link,
 }
 
-type Listing = fn(&chancery_did::SecretKey, &[PublicKey], &str) -> Identity;
+pub type Listing = fn(&chancery_did::SecretKey, &[PublicKey], &str) -> Identity;
 
 async fn scene(list: Listing, attacker_first: bool, own_key_first: bool) -> Scene {
     let agent = Agent::start("agent", &[]).await;
@@ -83,7 +83,7 @@ async fn whose_did_peer_lists_another_peers_key_gets_none_of_its_messages() {
 }
 
 /// With the keys' other form among the document's methods.
-fn listing_for_agreement(key: &chancery_did::SecretKey, keys: &[PublicKey], endpoint: &str) -> Identity {
+pub fn listing_for_agreement(key: &chancery_did::SecretKey, keys: &[PublicKey], endpoint: &str) -> Identity {
     let mut me = Identity::peer4_listing(key, &[key.public()], endpoint);
     let mut document = Value::Object(chancery_did::methods::peer::four::decode(&me.did).unwrap());
     for (at, key) in keys.iter().enumerate() {
@@ -276,4 +276,32 @@ async fn a_stranger_with_the_right_thread_and_invitation_speaks_on_no_connection
     }
     assert!(stranger.letters().is_empty());
     victim.is_served(&agent, &link).await;
+}
+
+#[tokio::test]
+async fn nothing_is_packed_for_a_key_that_only_another_peer_has_used() {
+    let agent = Agent::start("agent", &[]).await;
+    let (victim, attacker) = (Peer::start(), Peer::start());
+    let shared = own_did(&agent, "did:peer:2").await;
+    let (key, their) = (attacker.key(), victim.key());
+    let honest = Identity::nym(&their, &victim.endpoint);
+    let to_victim = victim.host_to(&agent, &honest, Some(&shared)).await;
+    // The attacker sends with its own key and would have everything packed for the victim's: what comes to its endpoint it
+    // could hand to the victim, who has to take it for the agent's word on its own connection.
+    let mut me = Identity::peer4_listing(&key, &[key.public(), their.public()], &attacker.endpoint);
+    let mut document = Value::Object(chancery_did::methods::peer::four::decode(&me.did).unwrap());
+    document["service"][0]["recipientKeys"] = json!(["#key-1"]);
+    me.did = chancery_did::methods::peer::four::build(&document).unwrap();
+    let inviter = attacker.key();
+    let offered = invitation(1, inviter.as_public(), &attacker.endpoint);
+    let asked = attacker.invite_to(&agent, offered, Some(&shared)).await;
+    attacker.answer(&asked, &me.clone().signed_by(&[&inviter])).await;
+    at_rest(&agent).await;
+    let path = format!("/connections/{}/send-message", asked.connection_id);
+    agent.try_post(&path, json!({"content": "for the attacker"})).await;
+    at_rest(&agent).await;
+    for letter in attacker.letters() {
+        assert!(!letter.packed_for.contains(&their.as_public().base58()), "{letter:?}");
+    }
+    victim.is_served(&agent, &to_victim).await;
 }
