@@ -37,6 +37,8 @@ struct Services {
 #[derive(Debug, Default)]
 struct Routes {
     found: HashMap<(Tenant, String, String), Found>,
+    /// The keys that messages to a DID are packed for, where they count.
+    recipients: HashMap<(Tenant, String), Vec<String>>,
     /// Counts [`Directory::forget`]: what was looked up before is not kept after it.
     changes: u64,
 }
@@ -120,6 +122,7 @@ impl Directory {
         }
         let mut routes = lock(&self.routes);
         routes.changes += 1;
+        routes.recipients.retain(|(whose, _), _| whose != tenant);
         routes
             .found
             .retain(|(whose, from, to), _| whose != tenant || !(keys.contains(from) || keys.contains(to)));
@@ -138,13 +141,59 @@ impl Directory {
         let services = services_of(unit, their_did, true).await?;
         let Some(sender_key) = self.verkey(unit, my_did).await? else { return Ok(None) };
         let Some(service) = chosen(&services) else { return Ok(None) };
-        let recipients = recipients(unit, their_did, service).await?;
+        let recipients = self.recipients(unit, their_did, service).await?;
+        if recipients.is_empty() {
+            return Ok(None);
+        }
         Ok(Some(Target { sender_key: Some(sender_key), recipient_keys: recipients, ..target_at(service) }))
     }
 
-    /// Whether a DID of the other side has a service.
+    /// Whether a DID of the other side has a service that messages can be packed for.
     pub async fn has_service(&self, unit: &mut Unit<'_>, their_did: &str) -> Result<bool, AgentError> {
-        Ok(!services_of(unit, their_did, true).await?.is_empty())
+        let services = services_of(unit, their_did, true).await?;
+        let Some(service) = chosen(&services) else { return Ok(false) };
+        Ok(!self.recipients(unit, their_did, service).await?.is_empty())
+    }
+
+    /// The keys of a service that messages to its DID are packed for: those that count, else the first, unless it is one that
+    /// only somebody else has used.
+    async fn recipients(
+        &self,
+        unit: &mut Unit<'_>,
+        did: &str,
+        service: &DidCommService,
+    ) -> Result<Vec<String>, AgentError> {
+        let at = (unit.tenant().clone(), did.to_owned());
+        let changes = {
+            let routes = lock(&self.routes);
+            if let Some(kept) = routes.recipients.get(&at) {
+                return Ok(kept.clone());
+            }
+            routes.changes
+        };
+        let mut counted = Vec::new();
+        for key in &service.recipient_keys {
+            if keys::counts(unit, did, key).await? {
+                counted.push(key.base58());
+            }
+        }
+        if !counted.is_empty() {
+            // What this unit has only just learnt may never be committed.
+            if !unit.reroutes() {
+                let mut routes = lock(&self.routes);
+                if routes.changes == changes {
+                    bound(&mut routes.recipients);
+                    routes.recipients.insert(at, counted.clone());
+                }
+            }
+            return Ok(counted);
+        }
+        for key in service.recipient_keys.iter().take(1) {
+            if !keys::counts_elsewhere(unit, did, key).await? {
+                counted.push(key.base58());
+            }
+        }
+        Ok(counted)
     }
 
     /// Whether a key of ours belongs to a connection that isn't ready yet. The connection is guarded: what the caller
@@ -248,26 +297,6 @@ fn target_at(service: &DidCommService) -> Target {
 /// one with it knows the content key of all.
 pub fn target_of(services: &[DidCommService], sender_key: Option<String>) -> Option<Target> {
     chosen(services).map(|service| Target { sender_key, ..target_at(service) })
-}
-
-/// The keys of a service that messages to its DID are packed for: those that count, else the first.
-async fn recipients(
-    unit: &mut Unit<'_>,
-    did: &str,
-    service: &DidCommService,
-) -> Result<Vec<String>, AgentError> {
-    let mut counted = Vec::new();
-    if service.recipient_keys.len() > 1 {
-        for key in &service.recipient_keys {
-            if keys::counts(unit, did, key).await? {
-                counted.push(key.base58());
-            }
-        }
-    }
-    if counted.is_empty() {
-        counted.extend(service.recipient_keys.first().map(PublicKey::base58));
-    }
-    Ok(counted)
 }
 
 /// Whether we have a transport for the endpoint's scheme.

@@ -107,15 +107,36 @@ async fn replacements_of(unit: &mut Unit<'_>, name: &str) -> Result<Vec<Replacem
     Ok(all.into_iter().filter(|r| Timestamp(r.at).plus_millis(window) > now).collect())
 }
 
+/// Whether the key counts for another DID than this.
+pub(super) async fn counts_elsewhere(
+    unit: &mut Unit<'_>,
+    did: &str,
+    key: &PublicKey,
+) -> Result<bool, AgentError> {
+    for row in listings(unit, key).await? {
+        if let Some(other) = listed_did(&row).filter(|other| bare(other) != bare(did))
+            && counts(unit, other, key).await?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The DID lists the key no more: it authenticates nothing new.
 pub(super) async fn replace(unit: &mut Unit<'_>, did: &str, row: Row) -> Result<(), AgentError> {
-    let names = listed_names(&row);
+    let mut counted = Vec::new();
+    for name in listed_names(&row) {
+        if unit.recall(Space::Used, &format!("{} {name}", bare(did))).await?.is_some() {
+            counted.push(name);
+        }
+    }
     drop_row(unit, did, row);
     let seconds = unit.settings().replaced_key_seconds;
     if seconds == 0 {
         return Ok(());
     }
-    for name in names {
+    for name in counted {
         let mut all = replacements_of(unit, &name).await?;
         all.push(Replacement { did: bare(did).to_owned(), at: unit.now().0 });
         let value = serde_json::to_vec(&all)

@@ -304,8 +304,10 @@ async fn not_ours(unit: &mut Unit<'_>, did: &str, listed: &[PublicKey]) -> Resul
         }
     }
     for key in listed {
-        if unit.secret(key.as_base58()).await?.is_some() {
-            return refused(format!("the key {key} is one of our own"));
+        for form in std::iter::once(key.clone()).chain(key.ed25519_forms()) {
+            if unit.secret(form.as_base58()).await?.is_some() {
+                return refused(format!("the key {key} is one of our own"));
+            }
         }
     }
     Ok(())

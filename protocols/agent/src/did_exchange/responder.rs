@@ -31,9 +31,9 @@ pub struct Options {
 /// What a request asks for.
 enum Asked {
     /// An invitation of ours: the record that waits for it.
-    Invited(Connection),
+    Invited(Box<Connection>),
     /// A connection to our public DID, unasked.
-    PublicDid(OwnDid),
+    PublicDid(Box<OwnDid>),
 }
 
 /// Takes a `request`.
@@ -154,7 +154,7 @@ async fn asked(unit: &mut Unit<'_>, received: &Received) -> Result<Asked, Handle
                 "invitations with the public DID are not enabled",
             ));
         }
-        return Ok(Asked::Invited(connection));
+        return Ok(Asked::Invited(Box::new(connection)));
     }
     let Some(public) = public.filter(|own| Some(&*own.verkey) == recipient) else {
         return Err(none("the request belongs to no invitation, or to one that is used up"));
@@ -168,7 +168,7 @@ async fn asked(unit: &mut Unit<'_>, received: &Received) -> Result<Asked, Handle
             "unsolicited connection requests to the public DID are not enabled",
         ));
     }
-    Ok(Asked::PublicDid(public))
+    Ok(Asked::PublicDid(Box::new(public)))
 }
 
 /// Whether a text is a DID of ours, or the id of a service of it.
@@ -192,7 +192,7 @@ async fn begin(
             unit.insert(&connection)?;
             return Ok((connection, None));
         }
-        Asked::Invited(connection) => connection,
+        Asked::Invited(connection) => *connection,
     };
     let id = invited.invitation_msg_id.clone();
     if !invited.is_multi_use() {

@@ -317,6 +317,11 @@ impl<'a> Unit<'a> {
         self.unroute.push(key.to_owned());
     }
 
+    /// Whether the unit has changed what keys count for.
+    pub(crate) fn reroutes(&self) -> bool {
+        !self.unroute.is_empty()
+    }
+
     /// Queues a message to a target. `scope`: what it is ordered with.
     pub fn send(&mut self, message: &Message, target: Target, connection_id: Option<&str>, scope: Scope) {
         self.sends.push(Outbound {

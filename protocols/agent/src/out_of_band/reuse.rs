@@ -103,7 +103,7 @@ pub async fn receive_reuse(unit: &mut Unit<'_>, received: &Received) -> Result<(
 }
 
 /// Ties the invitation to the connection; false: no such invitation, or one that names another DID than the connection was
-/// made with. What was made for somebody (an alias, metadata) goes on waiting for them.
+/// made with. What was made for somebody (an alias, metadata, an attached message) goes on waiting for them.
 async fn accept(
     unit: &mut Unit<'_>,
     known: &Connection,
@@ -122,10 +122,12 @@ async fn accept(
         Some(waits) => unit.load::<Connection>(&waits).await?.filter(|c| c.state == "invitation"),
         None => None,
     };
-    let for_somebody = match &waits {
-        Some(waits) => waits.is_for_somebody(unit).await?,
-        None => false,
-    };
+    // What is attached is taken by its own message.
+    let for_somebody = record.has_attachments()
+        || match &waits {
+            Some(waits) => waits.is_for_somebody(unit).await?,
+            None => false,
+        };
     if !for_somebody {
         record.finish(unit, id, OobInput::ReuseAsked)?;
         if let Some(stale) = waits {

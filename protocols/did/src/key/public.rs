@@ -238,6 +238,20 @@ impl PublicKey {
         }
     }
 
+    /// The Ed25519 keys whose X25519 form this key is: two, since that form lacks the sign. An Ed25519 key is its own; none for
+    /// the other types, and for a u without a point on the curve.
+    pub fn ed25519_forms(&self) -> Vec<PublicKey> {
+        match &self.0.material {
+            Material::Ed25519(_) => vec![self.clone()],
+            Material::X25519(bytes) => [0, 1]
+                .into_iter()
+                .filter_map(|sign| MontgomeryPoint(*bytes).to_edwards(sign))
+                .filter_map(|point| Self::new(KeyType::Ed25519, point.compress().as_bytes()).ok())
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// X25519 of a secret (clamped here) and this key; the u coordinate, zero for keys of small order.
     ///
     /// Multiplying on the Edwards form is half again as fast as the Montgomery ladder and gives the same u. A u on the
