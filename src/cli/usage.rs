@@ -42,7 +42,7 @@ impl Usage {
     /// The same as a number or another parsed value.
     pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| Failure::Usage(format!("{name}: `{text}` won't do")))
+        text.parse().map(Some).map_err(|_| Failure::Usage(format!("{name}: that value won't do, see --help")))
     }
 
     /// The same, of an option that must be given.

@@ -45,7 +45,13 @@ impl Telemetry {
 pub fn start(logging: &Logging, label: &str) -> std::io::Result<Telemetry> {
     let (writer, colours) = match &logging.file {
         Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
+                let what = format!(
+                    "{}: {error}; name a file that this user may write with --log-file",
+                    path.display()
+                );
+                std::io::Error::new(error.kind(), what)
+            })?;
             (BoxMakeWriter::new(Arc::new(file)), false)
         }
         None => (BoxMakeWriter::new(std::io::stderr), std::io::IsTerminal::is_terminal(&std::io::stderr())),
