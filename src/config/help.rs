@@ -58,6 +58,23 @@ pub fn write_options(out: &mut impl Write, options: &[OptionSpec]) -> fmt::Resul
     Ok(())
 }
 
+/// Text with its lines broken to the width of a terminal.
+pub fn wrapped(text: &str) -> String {
+    let mut wrapped = String::new();
+    let mut width = 0;
+    for word in text.split_inclusive([' ', '\n']) {
+        let length = word.trim_end().chars().count();
+        if width > 0 && width + length > WIDTH {
+            wrapped.truncate(wrapped.trim_end_matches(' ').len());
+            wrapped.push('\n');
+            width = 0;
+        }
+        wrapped.push_str(word);
+        width = if word.ends_with('\n') { 0 } else { width + word.chars().count() };
+    }
+    wrapped
+}
+
 fn write_columns(out: &mut impl Write, names: &str, about: &str) -> fmt::Result {
     let mut line = format!("  {names}");
     if line.len() + 2 > COLUMN {

@@ -32,7 +32,7 @@ pub use agent::{Agent, StartupInvitation};
 pub use arguments::parse as parse_arguments;
 pub use error::ConfigError;
 pub use given::Sources;
-pub use help::{help, write_options};
+pub use help::{help, wrapped, write_options};
 pub use limits::{Contexts, Limits, Retention};
 pub use logging::{LogFormat, LogLevel, Logging, Traces};
 pub use protocol::{Automation, Protocol};

@@ -248,7 +248,7 @@ mod tests {
         let (text, json) = (Lines::default(), Lines::default());
         let withheld: Arc<Withheld> = Arc::default();
         let bounds = Bounds { form: Text::default(), withheld: withheld.clone() };
-        let log = tracing_subscriber::fmt().fmt_fields(Fields).event_format(bounds).with_ansi(true);
+        let log = tracing_subscriber::fmt().fmt_fields(Fields).event_format(bounds);
         tracing::subscriber::with_default(log.with_writer(text.clone()).finish(), &say);
         let bounds = Bounds { form: Json, withheld: Arc::default() };
         let fields = tracing_subscriber::fmt::format::JsonFields::new();

@@ -73,16 +73,16 @@ pub fn start(logging: &Logging, label: &str) -> std::io::Result<Telemetry> {
             telling.tell();
         }
     });
-    let lines = lines(logging.format, &withheld, writer, colours);
     let Some(traces) = &logging.traces else {
         // One filter for everything: spans that only traces need are not even made.
-        let log = Registry::default().with(filter(logging)).with(lines);
+        let log =
+            Registry::default().with(filter(logging)).with(lines(logging.format, &withheld, writer, colours));
         // A second start in one process (tests) keeps the first log.
         let _ = log.try_init();
         return Ok(Telemetry { trace: Arc::new(NoTrace), provider: None, withheld });
     };
     let provider = otlp::provider(traces, label).map_err(std::io::Error::other)?;
-    let lines = lines.with_filter(filter(logging));
+    let lines = lines(logging.format, &withheld, writer, colours).with_filter(filter(logging));
     let _ = Registry::default().with(lines).with(otlp::layer(&provider)).try_init();
     Ok(Telemetry { trace: Arc::new(otlp::Traces), provider: Some(provider), withheld })
 }

@@ -1,9 +1,11 @@
 //! What strangers can't do: forge lines of the log, fill it, take others' places, guess keys, drive an agent through a browser. Beside them
 //! honest parties get what they came for.
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -421,4 +423,42 @@ async fn the_test_harness_of_owl_starts_the_agent_with_its_own_options() {
     assert_eq!(made["state"], "initial");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Takes what an agent exports.
+async fn collected(
+    kept: actix_web::web::Data<Mutex<Vec<String>>>,
+    body: actix_web::web::Bytes,
+) -> actix_web::HttpResponse {
+    kept.lock().unwrap().push(String::from_utf8_lossy(&body).into_owned());
+    actix_web::HttpResponse::Ok().json(json!({}))
+}
+
+#[tokio::test]
+async fn what_a_stranger_writes_is_short_in_traces_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let kept = actix_web::web::Data::new(Mutex::new(Vec::new()));
+    let data = kept.clone();
+    let server = actix_web::HttpServer::new(move || {
+        let app = actix_web::App::new().app_data(data.clone());
+        app.app_data(actix_web::web::PayloadConfig::new(64 << 20))
+            .route("/v1/traces", actix_web::web::post().to(collected))
+    });
+    let server = server.workers(1).disable_signals().shutdown_timeout(0).listen(listener).unwrap().run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    let mut agent = Agent::start("traced", &["--otlp-endpoint", &url]).await;
+    let long = format!("t\n{}", "y".repeat(20_000));
+    let kind = format!("https://didcomm.org/trust_ping/1.0/{long}");
+    let message = json!({"@type": kind, "@id": long, "~thread": {"thid": long}}).to_string();
+    assert_eq!(agent.http.post(&agent.endpoint).body(message).send().await.unwrap().status(), 200);
+    let path = format!("{}/{}", agent.admin, "y".repeat(20_000));
+    assert_eq!(agent.http.get(path).send().await.unwrap().status(), 404);
+    // The last spans are sent at the end.
+    assert!(agent.stop().await.success());
+    let sent = kept.lock().unwrap().join("\n");
+    assert!(sent.contains("message_type") && sent.contains(&"y".repeat(100)), "{sent}");
+    assert!(!sent.contains(&"y".repeat(201)), "more than 200 characters of a stranger's");
+    handle.stop(false).await;
 }
