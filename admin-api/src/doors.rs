@@ -134,7 +134,8 @@ mod tests {
     fn which_pages_may_call_an_api_without_a_key() {
         let here = Names { loopback: true, named: vec!["agent.test".to_owned()] };
         let anywhere = Names { loopback: false, named: vec!["agent.test".to_owned()] };
-        let cases: &[(&[(&str, &str)], bool, bool)] = &[
+        type Headers = &'static [(&'static str, &'static str)];
+        let cases: &[(Headers, bool, bool)] = &[
             (&[], true, true),
             (&[("host", "127.0.0.1:8031")], true, true),
             (&[("host", "[::1]:8031")], true, true),

@@ -115,7 +115,7 @@ fn resolves(text: &[u8]) -> bool {
         [b'0', b'b', binary @ ..] => all(binary, b""),
         [b'.', word @ ..] if [&b"inf"[..], b"nan"].iter().any(|w| word.eq_ignore_ascii_case(w)) => true,
         // Times: `2026-01-02 03:04:05.6 +01:00`, with a letter for the space too.
-        [year @ ..] if year.len() > 10 && year[..4].iter().all(u8::is_ascii_digit) && year[4] == b'-' => {
+        year if year.len() > 10 && year[..4].iter().all(u8::is_ascii_digit) && year[4] == b'-' => {
             all(year, b"-:.+ \tTtZ") && year.contains(&b':')
         }
         // Whole numbers, numbers to the base of 60, fractions with or without an exponent.

@@ -438,7 +438,7 @@ async fn collected(
 async fn what_a_stranger_writes_is_short_in_traces_too() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let kept = actix_web::web::Data::new(Mutex::new(Vec::new()));
+    let kept = actix_web::web::Data::new(Mutex::new(Vec::<String>::new()));
     let data = kept.clone();
     let server = actix_web::HttpServer::new(move || {
         let app = actix_web::App::new().app_data(data.clone());
@@ -450,7 +450,7 @@ async fn what_a_stranger_writes_is_short_in_traces_too() {
     tokio::spawn(server);
     let mut agent = Agent::start("traced", &["--otlp-endpoint", &url]).await;
     let long = format!("t\n{}", "y".repeat(20_000));
-    let kind = format!("https://didcomm.org/trust_ping/1.0/{long}");
+    let kind = format!("https://didcomm.org/trust_ping/1.0/{}", "y".repeat(20_000));
     let message = json!({"@type": kind, "@id": long, "~thread": {"thid": long}}).to_string();
     assert_eq!(agent.http.post(&agent.endpoint).body(message).send().await.unwrap().status(), 200);
     let path = format!("{}/{}", agent.admin, "y".repeat(20_000));
