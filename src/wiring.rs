@@ -92,7 +92,15 @@ pub async fn provision(config: Config) -> Result<(), StartError> {
         .map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
     let clock = Arc::new(SystemClock::default());
     let entropy = Arc::new(SystemEntropy);
-    let Opened { store, .. } = open_store(&config, CreateMode::IfMissing, &clock, &entropy).await?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let Opened { store, made, .. } = open_store(&config, CreateMode::IfMissing, &clock, &entropy).await?;
+    // Whatever the log is set to: it is what was asked for.
+    match &made {
+        Some(place) => println!("wallet made at {place}"),
+        None => println!("the wallet {} is there already", config.wallet.name),
+    }
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) = build_agent(&config, &[], store.clone(), clock, entropy, &crew).await?;
     let outcome = furnish(&config, &agent, &tenant).await;
@@ -168,7 +176,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     let clock = Arc::new(SystemClock::default());
     let entropy = Arc::new(SystemEntropy);
     let create = if config.wallet.auto_provision { CreateMode::IfMissing } else { CreateMode::Never };
-    let Opened { store, commits, died } = open_store(&config, create, &clock, &entropy).await?;
+    let Opened { store, commits, died, .. } = open_store(&config, create, &clock, &entropy).await?;
     let targets: Vec<webhooks::Target> = config.webhooks.targets.iter().map(webhooks::Target::new).collect();
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) =

@@ -10,6 +10,7 @@ use chancery_agent::engine::{Kind, Work};
 use chancery_agent::ports::store::{Item, Op, Queue, StoreError};
 use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store};
+use chancery_agent::quoted::Quoted;
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
 use crate::telemetry::metrics::Steps;
@@ -84,10 +85,10 @@ impl Courier for Worker {
             Settled::Again { attempts, pause, reason } => {
                 let work = serde_json::from_slice::<Work>(&item.value).ok();
                 let trace_id = work.as_ref().and_then(|work| trace_id(work.trace.as_deref()?));
-                tracing::info!(tenant = %item.tenant, protocol = %item.lane, trace_id, attempts, ?pause, reason, "work will be tried again");
+                tracing::info!(tenant = %item.tenant, protocol = %item.lane, trace_id, attempts, ?pause, reason = %Quoted(reason), "work will be tried again");
             }
             Settled::Dead { attempts, reason } => {
-                tracing::warn!(tenant = %item.tenant, protocol = %item.lane, attempts, reason, "work given up, now a dead letter");
+                tracing::warn!(tenant = %item.tenant, protocol = %item.lane, attempts, reason = %Quoted(&reason), "work given up, now a dead letter");
                 let Ok(work) = serde_json::from_slice(&item.value) else {
                     let op =
                         Op::Requeue { seq: item.seq, queue: Queue::Dead, due: self.clock.now(), attempts };

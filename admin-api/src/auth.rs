@@ -60,6 +60,11 @@ impl Auth {
         }
     }
 
+    /// Whether the header holds a key, and a wrong one.
+    pub(crate) fn guesses(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key("x-api-key") && !self.allows(headers)
+    }
+
     /// Lets a request through or not.
     pub(crate) fn check(&self, access: Access, headers: &HeaderMap) -> Result<(), Failure> {
         match access {

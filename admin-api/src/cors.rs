@@ -1,4 +1,4 @@
-//! Cross-origin calls: any origin may, as with ACA-Py.
+//! Cross-origin calls: with a key any origin may, as with ACA-Py; without one, those that `doors` lets in.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

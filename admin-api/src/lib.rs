@@ -6,6 +6,7 @@
 
 mod auth;
 mod cors;
+mod doors;
 mod failure;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

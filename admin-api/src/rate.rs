@@ -1,5 +1,6 @@
 //! How many requests of one caller in a time.
 
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use chancery_agent::edge::Client;
 
@@ -18,7 +19,7 @@ pub(crate) fn check(state: &State, request: &ServiceRequest) -> Result<(), Failu
         return Ok(());
     }
     let now = state.api.agent.clock().now();
-    if let (Some(limiter), Some(address)) = (&limits.rate_per_address, address(state, request)) {
+    if let (Some(limiter), Some(address)) = (&limits.rate_per_address, address(state, request.request())) {
         limiter.admit(&address, now).map_err(|wait| {
             Failure::too_many("Too many requests from this address (--max-admin-rate-per-address)", wait)
         })?;
@@ -34,7 +35,8 @@ pub(crate) fn check(state: &State, request: &ServiceRequest) -> Result<(), Failu
     Ok(())
 }
 
-fn address(state: &State, request: &ServiceRequest) -> Option<Client> {
+/// Who calls, as the operator's proxy says, if there is one.
+pub(crate) fn address(state: &State, request: &HttpRequest) -> Option<Client> {
     let header = state.api.limits.address_header.as_deref();
     let forwarded = header.and_then(|name| request.headers().get_all(name).last()?.to_str().ok());
     Client::of(forwarded, request.peer_addr().map(|peer| peer.ip()))

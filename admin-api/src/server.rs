@@ -12,12 +12,14 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpServer, guard};
 use chancery_agent::ports::trace::TARGET;
+use chancery_agent::quoted::Quoted;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use crate::auth::Access;
+use crate::doors::Price;
 use crate::failure::Failure;
 use crate::groups::{self, Entry, Paths};
 use crate::input::{gather, read_body};
@@ -46,7 +48,9 @@ struct RequestId(String);
 /// # Errors
 /// When the listener can't be used.
 pub fn serve(api: AdminApi, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
-    let state = Arc::new(State::new(api));
+    let mut state = State::new(api);
+    state.names.loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let state = Arc::new(state);
     let limits = &state.api.limits;
     let (connections, header_time, idle_time) = (limits.connections, limits.header_time, limits.idle_time);
     let factory = move || {
@@ -246,7 +250,10 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
     let counted = !rate::PROBES.contains(&request.path()) && request.path() != "/metrics";
     let origin = request.headers().get(actix_web::http::header::ORIGIN).cloned();
     let (server, span) = spans(&state, &request, &id);
-    let mut response = match rate::check(&state, &request) {
+    let admitted = state.names.check(&state.api.auth, request.headers());
+    let origin = origin.filter(|_| admitted.is_ok());
+    let guess = state.api.auth.guesses(request.headers()).then(|| rate::address(&state, request.request()));
+    let mut response = match admitted.and_then(|()| rate::check(&state, &request)) {
         Ok(()) => next
             .call(request)
             .instrument(span.clone())
@@ -258,10 +265,24 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
             request.into_response(answer)
         }
     };
-    if let Some(Refused(code)) = response.response().extensions().get() {
-        state.api.operations.rejected(code);
+    let refused = response.response().extensions().get::<Refused>().map(|refused| refused.0);
+    let mut closes = state.api.operations.stopping();
+    match (refused, guess) {
+        (Some("no-key"), Some(address)) => {
+            state.api.operations.rejected("wrong-key");
+            let price = state.guesses.price(address.as_ref(), state.api.agent.clock());
+            if let Price::Connection(wait) = &price {
+                let failure = Failure::too_many("Too many wrong keys from this address", *wait);
+                let answer =
+                    refuse(response.request(), &failure.hint("send the right key: it is never slowed down"));
+                response = response.into_response(answer);
+            }
+            closes |= !price.pay(state.api.agent.watch()).await;
+        }
+        (Some(code), _) => state.api.operations.rejected(code),
+        (None, _) => {}
     }
-    if state.api.operations.stopping() {
+    if closes {
         // What is asked now is still answered; the next call shall meet a closed port, not a broken connection.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -288,9 +309,10 @@ pub(crate) async fn edge<B: MessageBody + 'static>(
 
 /// The span of the request for traces, and within it that for the log.
 fn spans(state: &State, request: &ServiceRequest, id: &str) -> (Span, Span) {
-    let name = || format!("{} {}", request.method(), request.match_pattern().as_deref().unwrap_or("?"));
+    let name =
+        || format!("{} {}", Quoted(request.method()), request.match_pattern().as_deref().unwrap_or("?"));
     let server = tracing::trace_span!(
-        target: TARGET, "request", otel.kind = "server", otel.name = name(), path = request.path(), status = Empty
+        target: TARGET, "request", otel.kind = "server", otel.name = name(), path = %Quoted(request.path()), status = Empty
     );
     let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     let trace = state.api.agent.trace();
@@ -299,8 +321,8 @@ fn spans(state: &State, request: &ServiceRequest, id: &str) -> (Span, Span) {
         tracing::error_span!(
             "admin",
             request_id = %id,
-            method = %request.method(),
-            path = request.path(),
+            method = %Quoted(request.method()),
+            path = %Quoted(request.path()),
             tenant = Empty,
             connection = Empty,
             thread = Empty,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_ws::{CloseReason, Message, MessageStream, Session};
+use chancery_agent::edge::{self, Client};
 use chancery_agent::ports::watch::Subscription;
 use futures_util::{FutureExt, Stream, StreamExt, pin_mut, select, stream};
 use serde_json::{Value, json};
@@ -14,8 +15,10 @@ use crate::auth::Auth;
 use crate::failure::Failure;
 use crate::server::refuse;
 use crate::state::{Place, State};
-use crate::texts;
+use crate::{rate, texts};
 
+/// Who has no key in the request has so long to send it.
+const TIME_FOR_A_KEY: Duration = Duration::from_secs(10);
 /// A ping goes out after so much silence.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -24,13 +27,21 @@ pub(crate) async fn open(state: Arc<State>, request: HttpRequest, payload: Paylo
     if state.api.operations.stopping() {
         return refuse(&request, &Failure::busy(texts::STOPPING));
     }
-    let Some(place) = state.socket_place() else {
+    let authenticated = state.api.auth.allows(request.headers());
+    let address = rate::address(&state, &request);
+    if state.api.auth.guesses(request.headers()) {
+        state.api.operations.rejected("wrong-key");
+    }
+    let place = match authenticated {
+        true => state.socket_place().map(Seat::Known),
+        false => state.stranger_place(address.as_ref()).map(Seat::Stranger),
+    };
+    let Some(seat) = place else {
         return refuse(&request, &Failure::busy("Too many WebSockets at once"));
     };
-    let authenticated = state.api.auth.allows(request.headers());
     match actix_ws::handle(&request, payload) {
         Ok((response, session, frames)) => {
-            let socket = Socket { state, session, authenticated, _place: place };
+            let socket = Socket { state, session, address, seat };
             actix_web::rt::spawn(socket.serve(frames));
             response
         }
@@ -42,11 +53,19 @@ pub(crate) async fn open(state: Arc<State>, request: HttpRequest, payload: Paylo
     }
 }
 
+/// Where somebody sits; given back when dropped.
+enum Seat {
+    /// Has shown the key.
+    Known(#[expect(dead_code, reason = "held")] Place),
+    /// Has not, and has only so long to do so.
+    Stranger(#[expect(dead_code, reason = "held")] (Place, edge::Place)),
+}
+
 struct Socket {
     state: Arc<State>,
     session: Session,
-    authenticated: bool,
-    _place: Place,
+    address: Option<Client>,
+    seat: Seat,
 }
 
 /// The events as a stream: unlike a bare `next()`, an item is not lost when something else comes first.
@@ -63,6 +82,8 @@ impl Socket {
         let frames = frames.fuse();
         pin_mut!(events, frames);
         let mut message = self.greeting();
+        let late = agent.watch().sleep(TIME_FOR_A_KEY).fuse();
+        pin_mut!(late);
         // One turn per message that goes out; the silence is counted from there.
         while !self.state.api.operations.stopping() && self.send(&message).await {
             let silence = agent.watch().sleep(SILENCE).fuse();
@@ -76,16 +97,25 @@ impl Socket {
                         }
                     }
                     event = events.next() => match event {
-                        Some((topic, payload)) if self.authenticated => {
+                        Some((topic, payload)) if self.authenticated() => {
                             break json!({ "topic": topic, "payload": payload });
                         }
                         Some(_) => {}
                         None => return self.close().await,
                     },
-                    () = silence => break json!({ "topic": "ping", "authenticated": self.authenticated }),
+                    () = silence => break json!({ "topic": "ping", "authenticated": self.authenticated() }),
+                    () = late => {
+                        if !self.authenticated() {
+                            return self.close().await;
+                        }
+                    }
                 }
             };
         }
+    }
+
+    fn authenticated(&self) -> bool {
+        matches!(self.seat, Seat::Known(_))
     }
 
     async fn close(self) {
@@ -96,7 +126,7 @@ impl Socket {
         let agent = &self.state.api.agent;
         let settings = agent.settings(agent.default_tenant());
         json!({ "topic": "settings", "payload": {
-            "authenticated": self.authenticated,
+            "authenticated": self.authenticated(),
             "label": settings.label,
             "endpoint": settings.endpoints.first(),
             "no_receive_invites": settings.no_receive_invites,
@@ -108,27 +138,37 @@ impl Socket {
         match frame {
             Message::Ping(bytes) => self.session.pong(&bytes).await.is_ok(),
             Message::Close(_) => false,
-            Message::Text(text) => {
-                self.authenticate(text.as_bytes());
-                true
-            }
-            Message::Binary(bytes) => {
-                self.authenticate(&bytes);
-                true
-            }
+            Message::Text(text) => self.authenticate(text.as_bytes()).await,
+            Message::Binary(bytes) => self.authenticate(&bytes).await,
             _ => true,
         }
     }
 
-    /// A frame may bring the key later on. Everything else is ignored.
-    fn authenticate(&mut self, frame: &[u8]) {
+    /// A frame may bring the key later on. Everything else is ignored. Whether the socket may go on.
+    async fn authenticate(&mut self, frame: &[u8]) -> bool {
         let Ok(frame) = serde_json::from_slice::<Value>(frame) else {
             tracing::debug!("a WebSocket frame that is not JSON");
-            return;
+            return true;
         };
         let given = frame.get("x-api-key").and_then(Value::as_str);
-        if let (Auth::Key(key), Some(given)) = (&self.state.api.auth, given) {
-            self.authenticated = key.is(given.as_bytes());
+        let (Auth::Key(key), Some(given)) = (&self.state.api.auth, given) else { return true };
+        let right = key.is(given.as_bytes());
+        match (right, self.authenticated()) {
+            (true, true) => true,
+            (true, false) => match self.state.socket_place() {
+                Some(place) => {
+                    self.seat = Seat::Known(place);
+                    true
+                }
+                None => false,
+            },
+            (false, authenticated) => {
+                self.state.api.operations.rejected("wrong-key");
+                let agent = &self.state.api.agent;
+                let price = self.state.guesses.price(self.address.as_ref(), agent.clock());
+                // Who had shown the right one takes it back.
+                price.pay(agent.watch()).await && !authenticated
+            }
         }
     }
 

@@ -5,12 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chancery_agent::Agent;
-use chancery_agent::edge::{Limiter, Shape};
+use chancery_agent::edge::{self, Client, Limiter, Places, Shape};
 use chancery_agent::idempotency::InFlight;
 use chancery_agent::ports::Operations;
 
 use crate::auth::Auth;
+use crate::doors::{Guesses, Names};
 use crate::page::Assets;
+
+/// WebSockets open at once that have not shown a key yet.
+const STRANGERS: usize = 64;
+/// The same of one address.
+const STRANGERS_OF_ONE: usize = 16;
 
 /// What is taken from outside.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pub struct AdminApi {
     pub auth: Auth,
     /// What is taken from outside. The status probes are never held up.
     pub limits: Limits,
+    /// Names under which browsers may call an API without a key, beside IP addresses and `localhost`; in lower case.
+    pub hosts: Vec<String>,
     /// What `GET /status` and the API description say.
     pub version: String,
 }
@@ -57,8 +65,14 @@ pub(crate) struct State {
     pub(crate) assets: Assets,
     /// Calls with an `Idempotency-Key`.
     pub(crate) keyed: InFlight,
+    /// Under which names it may be called from browsers.
+    pub(crate) names: Names,
+    /// Who tries keys.
+    pub(crate) guesses: Guesses,
     requests: Arc<AtomicUsize>,
     sockets: Arc<AtomicUsize>,
+    strangers: Arc<AtomicUsize>,
+    strangers_of_one: Places,
 }
 
 /// A place among the requests or sockets; given back when dropped.
@@ -78,23 +92,39 @@ impl State {
 
     /// With assets that are made already: they take longer than most requests.
     pub(crate) fn with(api: AdminApi, assets: Assets) -> Self {
-        Self { api, assets, keyed: InFlight::default(), requests: Arc::default(), sockets: Arc::default() }
+        Self {
+            names: Names { loopback: false, named: api.hosts.clone() },
+            api,
+            assets,
+            keyed: InFlight::default(),
+            guesses: Guesses::default(),
+            requests: Arc::default(),
+            sockets: Arc::default(),
+            strangers: Arc::default(),
+            strangers_of_one: Places::new(STRANGERS_OF_ONE),
+        }
     }
 
     /// A place for a request; `None` when all are taken.
     pub(crate) fn request_place(&self) -> Option<Place> {
-        self.take(&self.requests)
+        take(&self.requests, self.api.limits.max_concurrent)
     }
 
-    /// A place for a WebSocket; `None` when all are taken.
+    /// A place for a WebSocket or a stream of somebody who may; `None` when all are taken.
     pub(crate) fn socket_place(&self) -> Option<Place> {
-        self.take(&self.sockets)
+        take(&self.sockets, self.api.limits.max_concurrent)
     }
 
-    fn take(&self, counter: &Arc<AtomicUsize>) -> Option<Place> {
-        let place = Place(counter.clone());
-        // The place counts itself; when it is one too many, dropping it takes it off again.
-        let taken = counter.fetch_add(1, Ordering::Relaxed);
-        (taken < self.api.limits.max_concurrent).then_some(place)
+    /// A place for a WebSocket without a key so far: none of those that others need, and few for one address.
+    pub(crate) fn stranger_place(&self, address: Option<&Client>) -> Option<(Place, edge::Place)> {
+        let of_one = self.strangers_of_one.take(&address)?;
+        Some((take(&self.strangers, STRANGERS)?, of_one))
     }
+}
+
+fn take(counter: &Arc<AtomicUsize>, most: usize) -> Option<Place> {
+    let place = Place(counter.clone());
+    // The place counts itself; when it is one too many, dropping it takes it off again.
+    let taken = counter.fetch_add(1, Ordering::Relaxed);
+    (taken < most).then_some(place)
 }

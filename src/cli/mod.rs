@@ -16,16 +16,19 @@ use crate::config::{self, Config, ConfigError, Purpose};
 use crate::wiring;
 
 const SHORT_HELP: &str = "\
-Chancery: a DIDComm agent that issues, holds and verifies credentials, with ACA-Py's options and admin API.
+Chancery: a DIDComm agent that issues, holds and verifies credentials, with
+ACA-Py's options and admin API.
 
 Usage: chancery COMMAND [OPTIONS]
 
   start       run the agent; takes ACA-Py's options
   provision   create the wallet, then end
   demo        two agents on this machine, and a credential from one to the other
-  bench       measure: exchanges of any ACA-Py-shaped agents; memory, start, big wallets of ours
+  bench       measure: exchanges of any ACA-Py-shaped agents; memory, start, big
+              wallets of ours
 
-`chancery COMMAND --help` shows a command's options, `chancery --version` the version.
+`chancery COMMAND --help` or `chancery help COMMAND` shows a command's options,
+`chancery --version` the version.
 Try `chancery demo`.
 ";
 
@@ -48,13 +51,14 @@ enum Failure {
 
 /// Runs the process's command line.
 pub fn main() -> ExitCode {
-    let arguments: Vec<String> = match std::env::args_os().skip(1).map(|word| word.into_string()).collect() {
-        Ok(arguments) => arguments,
-        Err(word) => {
-            eprintln!("chancery: {} is not UTF-8", word.to_string_lossy());
+    let mut arguments = Vec::new();
+    for (at, word) in std::env::args_os().skip(1).enumerate() {
+        let Ok(word) = word.into_string() else {
+            eprintln!("chancery: word {} of the command line is not UTF-8", at + 1);
             return ExitCode::from(2);
-        }
-    };
+        };
+        arguments.push(word);
+    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -73,6 +77,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         return Ok(());
     };
     match command.as_str() {
+        "help" if !rest.is_empty() => run(&[rest[0].clone(), "--help".to_owned()])?,
         "--help" | "-h" | "help" => print!("{SHORT_HELP}"),
         "--version" | "-V" => println!("chancery {}", env!("CARGO_PKG_VERSION")),
         "start" | "provision" if asks_for_help(rest) => print!("{}", config::help(command)),
@@ -83,6 +88,11 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         }
         "demo" => demo::run(rest)?,
         "bench" => bench::run(rest)?,
+        option if option.starts_with('-') => {
+            return Err(Failure::Usage(
+                "options come behind the command, such as `chancery start --label NAME`; `chancery --help` lists the commands".into(),
+            ));
+        }
         other => {
             return Err(Failure::Usage(format!(
                 "there is no command `{other}`; `chancery --help` lists them"
@@ -157,8 +167,15 @@ mod tests {
 
     #[test]
     fn help_and_version_are_no_failures() {
-        for words in [&[][..], &["--help"], &["--version"], &["start", "--help"], &["demo", "-h"], &["bench"]]
-        {
+        for words in [
+            &[][..],
+            &["--help"],
+            &["--version"],
+            &["start", "--help"],
+            &["demo", "-h"],
+            &["bench"],
+            &["help", "start"],
+        ] {
             assert!(run_words(words).is_ok(), "{words:?}");
         }
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::{Failure, asks_for_help};
 use crate::config::options::OptionSpec;
-use crate::config::{parse_arguments, write_options};
+use crate::config::{parse_arguments, wrapped, write_options};
 
 /// The options given to one command.
 pub(super) struct Usage {
@@ -19,7 +19,7 @@ impl Usage {
         arguments: &[String],
     ) -> Result<Option<Self>, Failure> {
         if asks_for_help(arguments) {
-            let mut text = format!("{title}\n\n");
+            let mut text = format!("{}\n\n", wrapped(title));
             // Writing to a String does not fail.
             let _ = write_options(&mut text, table);
             print!("{text}");
@@ -42,7 +42,7 @@ impl Usage {
     /// The same as a number or another parsed value.
     pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>, Failure> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| Failure::Usage(format!("{name}: `{text}` won't do")))
+        text.parse().map(Some).map_err(|_| Failure::Usage(format!("{name}: that value won't do, see --help")))
     }
 
     /// The same, of an option that must be given.

@@ -22,6 +22,8 @@ pub struct Admin {
     pub no_receive_invites: bool,
     /// Help page reported to controllers.
     pub help_link: Option<String>,
+    /// Names under which browsers may call an open API, in lower case (`--admin-host`).
+    pub hosts: Vec<String>,
 }
 
 /// Who may call the admin API.
@@ -60,12 +62,18 @@ impl Admin {
             max_request_bytes: megabytes * 1024 * 1024,
             no_receive_invites: given.flag("--no-receive-invites"),
             help_link: given.string("--help-link"),
+            hosts: given
+                .occurrences("--admin-host")
+                .iter()
+                .flatten()
+                .map(|name| name.to_ascii_lowercase())
+                .collect(),
         }))
     }
 }
 
 pub(super) fn parse_port(given: &Given, option: &str, text: &str) -> Result<u16, ConfigError> {
-    text.parse().map_err(|_| given.invalid(option, format!("`{text}` is no port: a number from 0 to 65535")))
+    text.parse().map_err(|_| given.invalid(option, "that is no port: a number from 0 to 65535"))
 }
 
 /// Where events are sent.

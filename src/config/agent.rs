@@ -3,6 +3,7 @@
 use super::Purpose;
 use super::error::ConfigError;
 use super::given::Given;
+use super::secret::without_passwords;
 
 /// The agent as peers see it.
 #[derive(Debug, Clone)]
@@ -34,11 +35,20 @@ impl Agent {
         })
     }
 
-    pub(super) fn notices(&self) -> Vec<String> {
-        let known = ["http://", "https://", "ws://", "wss://"];
-        let strange = self.endpoints.iter().filter(|e| !known.iter().any(|scheme| e.starts_with(scheme)));
+    /// Endpoints that peers can't use as they are.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let known = ["http", "https", "ws", "wss"];
+        let usable = |endpoint: &str| {
+            endpoint
+                .split_once("://")
+                .is_some_and(|(scheme, _)| known.iter().any(|k| k.eq_ignore_ascii_case(scheme)))
+        };
+        let strange = self.endpoints.iter().filter(|endpoint| !usable(endpoint));
         strange
-            .map(|e| format!("--endpoint {e} is no http or ws URL: peers may not know how to reach it"))
+            .map(|endpoint| {
+                let shown = without_passwords(endpoint);
+                format!("--endpoint {shown} is no http or ws URL: peers can't reach the agent there; write http://HOST:PORT")
+            })
             .collect()
     }
 }
@@ -67,11 +77,8 @@ impl StartupInvitation {
         }
         let metadata = match given.text("--invite-metadata-json") {
             None => None,
-            Some(text) => Some(serde_json::from_str(text).map_err(|e| {
-                given.invalid(
-                    "--invite-metadata-json",
-                    format!("must be a JSON object such as {{\"key\":\"value\"}}: {e}"),
-                )
+            Some(text) => Some(serde_json::from_str(text).map_err(|_| {
+                given.invalid("--invite-metadata-json", "must be a JSON object such as {\"key\":\"value\"}")
             })?),
         };
         Ok(Some(Self {

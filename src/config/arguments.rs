@@ -1,5 +1,5 @@
 //! The command line, read as Python's argparse reads it: `-it http HOST PORT`, `-e URL URL`, `--name=value`,
-//! unique abbreviations, `-lNAME`.
+//! unique abbreviations, `-lNAME`. No error repeats a value: it may be a secret.
 
 use super::error::ConfigError;
 use super::options::{Arity, OptionSpec};
@@ -18,15 +18,15 @@ pub fn parse(
     let mut found = Vec::new();
     let mut rest = arguments;
     while let Some((word, after)) = rest.split_first() {
-        if !is_option_like(word) {
+        let Some((spec, attached)) = recognise(word, table.clone())? else {
             let last: Option<&(&'static OptionSpec, Vec<String>)> = found.last();
-            return Err(match last {
-                Some((spec, _)) if spec.secret => ConfigError::StraySecret(spec.name),
-                _ => ConfigError::Stray(word.clone()),
+            return Err(match name_of(word) {
+                Some(name) => unknown(name, table),
+                None => ConfigError::Stray(last.map(|(spec, _)| spec.name)),
             });
-        }
-        let (spec, attached) = recognise(word, table.clone())?;
-        let available = after.iter().take_while(|next| !is_option_like(next)).count();
+        };
+        let is_value = |next: &&String| matches!(recognise(next, table.clone()), Ok(None));
+        let available = after.iter().take_while(is_value).count();
         let (values, used) = take_values(spec, attached, &after[..available])?;
         found.push((spec, values));
         rest = &after[used..];
@@ -34,40 +34,65 @@ pub fn parse(
     Ok(found)
 }
 
-/// argparse's rule: a dash in front makes an option, unless it is a negative number or holds a space.
-fn is_option_like(word: &str) -> bool {
-    word.len() > 1 && word.starts_with('-') && !word.contains(' ') && word.parse::<f64>().is_err()
+/// What a word that belongs nowhere was perhaps meant to be: `--name`, without its value.
+fn name_of(word: &str) -> Option<&str> {
+    let name = word.split(['=', ' ']).next()?;
+    (name.len() > 2 && name.starts_with("--")).then_some(name)
 }
 
+fn unknown(name: &str, table: impl Iterator<Item = &'static OptionSpec>) -> ConfigError {
+    ConfigError::UnknownOption { given: name.to_owned(), nearest: nearest(name, table) }
+}
+
+/// argparse's order: a word that names an option, with its value or without; an abbreviation; a negative number or a word with a
+/// space is a value (`None`), every other word with a dash in front an option that does not exist.
 fn recognise(
     word: &str,
     table: impl Iterator<Item = &'static OptionSpec> + Clone,
-) -> Result<(&'static OptionSpec, Option<&str>), ConfigError> {
+) -> Result<Option<(&'static OptionSpec, Option<&str>)>, ConfigError> {
+    if word.len() < 2 || !word.starts_with('-') {
+        return Ok(None);
+    }
+    let exactly = |name: &str| table.clone().find(|s| s.name == name || s.short == Some(name));
+    if let Some(spec) = exactly(word) {
+        return Ok(Some((spec, None)));
+    }
     let (name, attached) = match word.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (word, None),
     };
-    if let Some(spec) = table.clone().find(|s| s.name == name || s.short == Some(name)) {
-        return Ok((spec, attached));
+    if let Some(spec) = exactly(name) {
+        return Ok(Some((spec, attached)));
     }
-    if !name.starts_with("--") {
-        let one_letter = |s: &&'static OptionSpec| {
-            s.short.is_some_and(|short| short.len() == 2 && word.starts_with(short))
-        };
-        return match table.clone().find(one_letter) {
-            Some(spec) => Ok((spec, word.get(2..))),
-            None => Err(ConfigError::UnknownOption { given: name.to_owned(), nearest: nearest(name, table) }),
-        };
+    let is_long = word.starts_with("--");
+    let mut candidates = Vec::new();
+    for spec in table.clone() {
+        if is_long && name.len() > 2 && spec.name.starts_with(name) {
+            candidates.push((spec, attached));
+        }
+        match spec.short {
+            Some(short) if !is_long && short.len() == 2 && word.starts_with(short) => {
+                candidates.push((spec, word.get(2..)));
+            }
+            Some(short) if !is_long && short.starts_with(word) => candidates.push((spec, None)),
+            _ => {}
+        }
     }
-    let candidates: Vec<_> = table.clone().filter(|s| name.len() > 2 && s.name.starts_with(name)).collect();
     match candidates[..] {
-        [spec] => Ok((spec, attached)),
-        [] => Err(ConfigError::UnknownOption { given: name.to_owned(), nearest: nearest(name, table) }),
+        [found] => Ok(Some(found)),
+        [] if is_negative_number(word) || word.contains(' ') => Ok(None),
+        [] if is_long => Err(unknown(name, table)),
+        // What stands behind the letter may be a value.
+        [] => Err(unknown(word.get(..2).unwrap_or("-"), table)),
         _ => Err(ConfigError::Ambiguous {
-            given: name.to_owned(),
-            candidates: candidates.iter().map(|s| s.name).collect(),
+            given: if is_long { name.to_owned() } else { word.get(..2).unwrap_or("-").to_owned() },
+            candidates: candidates.iter().map(|(spec, _)| spec.name).collect(),
         }),
     }
+}
+
+fn is_negative_number(word: &str) -> bool {
+    word.starts_with(['-']) && word.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 fn take_values(

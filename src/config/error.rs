@@ -21,12 +21,12 @@ pub enum ConfigError {
         /// The options that it fits.
         candidates: Vec<&'static str>,
     },
-    /// A word that belongs to no option.
-    #[error("`{0}` belongs to no option: options start with `--`, see `chancery start --help`")]
-    Stray(String),
-    /// A word too many behind a secret; it may be a part of it.
-    #[error("a word after {0} belongs to no option: put a value with spaces in quotes, or in a file")]
-    StraySecret(&'static str),
+    /// A word that belongs to no option, and behind which it stands; it may be a part of a secret.
+    #[error(
+        "{} belongs to no option: options start with `--`, a value with spaces wants quotes, see `chancery start --help`",
+        .0.map_or("the first word".to_owned(), |name| format!("a word after {name}"))
+    )]
+    Stray(Option<&'static str>),
     /// Too many or too few values.
     #[error("{origin} takes {expected}{hint}")]
     Values {
@@ -42,17 +42,12 @@ pub enum ConfigError {
     Invalid {
         /// Where the value comes from.
         origin: String,
-        /// What is wrong and what would be right. Never the value of a secret.
+        /// What is wrong and what would be right. Never the value: it may be a secret.
         problem: String,
     },
-    /// An option that this version does not have yet.
-    #[error("{origin} is not supported yet: {advice}")]
-    NotYet {
-        /// Where it was given.
-        origin: String,
-        /// What to do instead.
-        advice: &'static str,
-    },
+    /// Options that this version does not have yet, all that were given.
+    #[error("{}", list(.0))]
+    NotYet(Vec<NotYet>),
     /// Options that do not go together, or one that is missing.
     #[error("{0}")]
     Combination(String),
@@ -74,4 +69,22 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+/// An option that this version does not have yet.
+#[derive(Debug)]
+pub struct NotYet {
+    /// Where it was given.
+    pub origin: String,
+    /// What to do instead.
+    pub advice: &'static str,
+}
+
+fn list(options: &[NotYet]) -> String {
+    match options {
+        [NotYet { origin, advice }] => format!("{origin} is not supported yet: {advice}"),
+        several => several.iter().fold("these options are not supported yet:".to_owned(), |text, option| {
+            format!("{text}\n  {}: {}", option.origin, option.advice)
+        }),
+    }
 }

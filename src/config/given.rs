@@ -1,15 +1,15 @@
 //! What was given for each option, wherever it came from: command line, then environment, then `--arg-file`,
 //! then the default. A higher source replaces a lower one wholly, repeatable options included.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::arg_file::{self, Node};
+use super::arg_file::{self, Node, truth};
 use super::arguments::{self, check_count, nearest};
-use super::error::ConfigError;
+use super::error::{ConfigError, NotYet};
 use super::options::{self, Arity, OptionSpec, Status};
 use super::secret::Secret;
 
@@ -66,15 +66,18 @@ impl Given {
     fn add_arg_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let shown = path.to_string_lossy();
         if shown.starts_with("http://") || shown.starts_with("https://") {
-            return Err(ConfigError::NotYet {
-                origin: "--arg-file with a URL".to_owned(),
-                advice: "download it first and name the file",
-            });
+            let origin = "--arg-file with a URL".to_owned();
+            let advice = "download it first and name the file";
+            return Err(ConfigError::NotYet(vec![NotYet { origin, advice }]));
         }
         let text = read("--arg-file", path)?;
         let fault = |problem| ConfigError::ArgFile { path: path.to_owned(), problem };
+        let mut seen = HashSet::new();
         for (key, node) in arg_file::parse(&text).map_err(fault)? {
             let bare = key.strip_prefix("--").unwrap_or(&key);
+            if !seen.insert(bare.to_owned()) {
+                return Err(fault(format!("`{bare}` stands there twice: keep one")));
+            }
             let spec = options::all().find(|s| s.key() == bare).ok_or_else(|| {
                 ConfigError::UnknownOption { given: key.clone(), nearest: nearest(bare, options::all()) }
             })?;
@@ -82,6 +85,10 @@ impl Given {
                 continue;
             }
             let origin = format!("`{bare}` in the --arg-file");
+            // What ACA-Py does not have, it reads in no other way.
+            if spec.env.is_none_or(|env| env.starts_with("ACAPY_")) && !is_clear(spec, &node) {
+                return Err(ConfigError::Invalid { origin, problem: UNCLEAR.to_owned() });
+            }
             if let Some(occurrences) = from_node(spec, &origin, &node)? {
                 self.values.insert(spec.name, Value { origin, on_command_line: false, occurrences });
             }
@@ -90,16 +97,45 @@ impl Given {
     }
 
     fn refuse_missing_features(&self) -> Result<(), ConfigError> {
+        let strict = self.flag("--strict-options");
+        let mut missing = Vec::new();
         for spec in options::all() {
-            if let Status::NotYet(advice) = spec.status
-                && let Some(value) = self.values.get(spec.name)
+            let advice = match spec.status {
+                Status::NotYet(advice) => advice,
+                Status::Absent(because) if strict => because,
+                _ => continue,
+            };
+            if let Some(origin) = self.asked_for(spec)
                 && !spec.moot_with.is_some_and(|flag| self.flag(flag))
-                && !value.occurrences.iter().all(|values| asks_for_nothing(spec, values))
             {
-                return Err(ConfigError::NotYet { origin: value.origin.clone(), advice });
+                missing.push(NotYet { origin: origin.to_owned(), advice });
             }
         }
-        Ok(())
+        if missing.is_empty() { Ok(()) } else { Err(ConfigError::NotYet(missing)) }
+    }
+
+    /// Where the option is given, unless it asks for nothing there.
+    fn asked_for(&self, spec: &OptionSpec) -> Option<&str> {
+        let value = self.values.get(spec.name)?;
+        let asks = !value.occurrences.iter().all(|values| asks_for_nothing(spec, values));
+        asks.then_some(value.origin.as_str())
+    }
+
+    /// One sentence about all options that stay without their effect because a feature is missing.
+    pub(super) fn absent(&self) -> Option<String> {
+        let mut named: Vec<(&str, Vec<&str>)> = Vec::new();
+        for spec in options::all() {
+            let Status::Absent(because) = spec.status else { continue };
+            let Some(origin) = self.asked_for(spec) else { continue };
+            match named.iter_mut().find(|(reason, _)| *reason == because) {
+                Some((_, origins)) => origins.push(origin),
+                None => named.push((because, vec![origin])),
+            }
+        }
+        let reasons: Vec<_> =
+            named.iter().map(|(because, origins)| format!("{} ({because})", origins.join(", "))).collect();
+        (!reasons.is_empty())
+            .then(|| format!("options without effect: {}; --strict-options refuses them", reasons.join("; ")))
     }
 
     /// Whether a flag is set.
@@ -158,7 +194,7 @@ impl Given {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => Err(self.invalid(
                 name,
-                format!("`{text}` is no whole number between {} and {}", range.start(), range.end()),
+                format!("that is no whole number between {} and {}", range.start(), range.end()),
             )),
         }
     }
@@ -173,7 +209,7 @@ impl Given {
         let found = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
         found.map(|(_, value)| Some(*value)).ok_or_else(|| {
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-            self.invalid(name, format!("`{text}` is none of {}", words.join(", ")))
+            self.invalid(name, format!("that is none of {}", words.join(", ")))
         })
     }
 
@@ -199,6 +235,25 @@ impl Given {
             }
         }
         notices
+    }
+}
+
+/// Why a text in an `--arg-file` is not taken.
+const UNCLEAR: &str = "ACA-Py would read a number, a truth value, a list or a time there and write it in another way: put it in quotes";
+
+/// Whether a value of an `--arg-file` is the same text here and to ACA-Py.
+fn is_clear(spec: &OptionSpec, node: &Node) -> bool {
+    let takes_lists = spec.repeatable || matches!(spec.arity, Arity::Exactly(_) | Arity::OneOrMore);
+    match node {
+        Node::Unclear(_) => false,
+        Node::Truth(_) => spec.arity == Arity::Flag,
+        Node::Null | Node::Scalar(_) => true,
+        Node::List(items) => {
+            (takes_lists || spec.placeholder == "JSON")
+                && items.iter().all(|item| !matches!(item, Node::Null) && is_clear(spec, item))
+        }
+        // ACA-Py can't take one at all; it stands for JSON.
+        Node::Map(_) => spec.placeholder == "JSON",
     }
 }
 
@@ -267,19 +322,23 @@ fn bracketed(text: &str) -> Node {
 /// The occurrences that a variable or a YAML value stands for; none if it switches a flag off or is empty.
 fn from_node(spec: &OptionSpec, origin: &str, node: &Node) -> Result<Option<Vec<Vec<String>>>, ConfigError> {
     let scalar = |node: &Node| match node {
-        Node::Scalar(text) => text.clone(),
+        Node::Scalar(text) | Node::Truth(text) | Node::Unclear(text) => text.clone(),
         other => other.to_json().to_string(),
     };
     let occurrences = match (node, spec.arity) {
         (Node::Null, _) => return Ok(None),
-        (Node::Scalar(text), Arity::Flag) => {
-            if !truth(origin, text)? {
+        (Node::Scalar(text) | Node::Truth(text), Arity::Flag) => {
+            let is_set = truth(text).ok_or_else(|| ConfigError::Invalid {
+                origin: origin.to_owned(),
+                problem: "that is neither true nor false".to_owned(),
+            })?;
+            if !is_set {
                 return Ok(None);
             }
             vec![Vec::new()]
         }
         (Node::List(items), _) if spec.repeatable => match spec.arity {
-            Arity::Exactly(count) if items.iter().all(|item| matches!(item, Node::Scalar(_))) => {
+            Arity::Exactly(count) if !items.iter().any(|item| matches!(item, Node::List(_))) => {
                 items.chunks(count).map(|chunk| chunk.iter().map(scalar).collect()).collect()
             }
             _ => items
@@ -297,17 +356,6 @@ fn from_node(spec: &OptionSpec, origin: &str, node: &Node) -> Result<Option<Vec<
         check_count(spec, origin, values)?;
     }
     Ok(Some(occurrences))
-}
-
-fn truth(origin: &str, text: &str) -> Result<bool, ConfigError> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Ok(true),
-        "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(ConfigError::Invalid {
-            origin: origin.to_owned(),
-            problem: format!("`{text}` is neither true nor false"),
-        }),
-    }
 }
 
 fn read(origin: &str, path: &Path) -> Result<String, ConfigError> {

@@ -4,15 +4,16 @@ use std::fmt::{self, Write};
 
 use super::options::{Arity, GROUPS, OptionSpec, Status};
 
-const COLUMN: usize = 44;
-const WIDTH: usize = 110;
+const COLUMN: usize = 28;
+const WIDTH: usize = 80;
 
 /// The help of `chancery start` and `chancery provision`.
 pub fn help(command: &str) -> String {
     let mut text = format!(
         "Usage: chancery {command} [OPTIONS]\n\n\
-         ACA-Py's options and variables, and a few of ours. The command line wins over the environment, that over\n\
-         the --arg-file. A secret is also read from the file that VARIABLE_FILE names, such as\n\
+         ACA-Py's options and variables, and a few of ours. The command line wins over\n\
+         the environment, that over the --arg-file. A secret is also read from the file\n\
+         that VARIABLE_FILE names, such as\n\
          ACAPY_WALLET_KEY_FILE=/run/secrets/wallet-key.\n"
     );
     for group in GROUPS {
@@ -40,6 +41,7 @@ pub fn write_options(out: &mut impl Write, options: &[OptionSpec]) -> fmt::Resul
         match spec.status {
             Status::Acts => {}
             Status::NoEffect(because) => about.push_str(&format!(" (no effect: {because})")),
+            Status::Absent(because) => about.push_str(&format!(" (without effect: {because})")),
             Status::NotYet(_) => about.push_str(" (not supported yet)"),
         }
         if spec.repeatable {
@@ -56,6 +58,23 @@ pub fn write_options(out: &mut impl Write, options: &[OptionSpec]) -> fmt::Resul
     Ok(())
 }
 
+/// Text with its lines broken to the width of a terminal.
+pub fn wrapped(text: &str) -> String {
+    let mut wrapped = String::new();
+    let mut width = 0;
+    for word in text.split_inclusive([' ', '\n']) {
+        let length = word.trim_end().chars().count();
+        if width > 0 && width + length > WIDTH {
+            wrapped.truncate(wrapped.trim_end_matches(' ').len());
+            wrapped.push('\n');
+            width = 0;
+        }
+        wrapped.push_str(word);
+        width = if word.ends_with('\n') { 0 } else { width + word.chars().count() };
+    }
+    wrapped
+}
+
 fn write_columns(out: &mut impl Write, names: &str, about: &str) -> fmt::Result {
     let mut line = format!("  {names}");
     if line.len() + 2 > COLUMN {
@@ -64,7 +83,7 @@ fn write_columns(out: &mut impl Write, names: &str, about: &str) -> fmt::Result 
     }
     let mut line = format!("{line:COLUMN$}");
     for word in about.split(' ') {
-        if line.len() + word.len() > WIDTH {
+        if line.chars().count() + word.chars().count() > WIDTH {
             writeln!(out, "{}", line.trim_end())?;
             line = " ".repeat(COLUMN);
         }

@@ -159,7 +159,7 @@ fn read_rate(given: &Given, option: &str) -> Result<Option<Rate>, ConfigError> {
     let count = count.parse::<u32>().ok().filter(|count| (1..=1_000_000).contains(count));
     match (count, per) {
         (Some(count), Some(per)) => Ok(Some(Rate { count, per: Duration::from_secs(per) })),
-        _ => Err(given.invalid(option, format!("`{text}` is no rate, such as 20/s, 600/m, 9000/h or off"))),
+        _ => Err(given.invalid(option, "that is no rate, such as 20/s, 600/m, 9000/h or off")),
     }
 }
 
@@ -174,7 +174,7 @@ pub(super) fn read_duration(given: &Given, option: &str) -> Result<Duration, Con
         _ => (text, 1),
     };
     let seconds = digits.parse::<u32>().ok().filter(|n| *n > 0).and_then(|n| u64::from(n).checked_mul(unit));
-    seconds.map(Duration::from_secs).ok_or_else(|| {
-        given.invalid(option, format!("`{text}` is no length of time, such as 90s, 10m, 24h or 7d"))
-    })
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| given.invalid(option, "that is no length of time, such as 90s, 10m, 24h or 7d"))
 }

@@ -115,10 +115,12 @@ impl Logging {
         let level = match word.filter(|word| !word.is_empty()) {
             None => LogLevel::Info,
             Some(word) => LogLevel::parse(word).ok_or_else(|| {
-                let problem = format!("`{word}` is none of debug, info, warning, error, critical");
+                let problem = "that is none of debug, info, warning, error, critical";
                 match given.is_given("--log-level") {
                     true => given.invalid("--log-level", problem),
-                    false => ConfigError::Invalid { origin: "LOG_LEVEL".to_owned(), problem },
+                    false => {
+                        ConfigError::Invalid { origin: "LOG_LEVEL".to_owned(), problem: problem.to_owned() }
+                    }
                 }
             })?,
         };

@@ -32,7 +32,7 @@ pub use agent::{Agent, StartupInvitation};
 pub use arguments::parse as parse_arguments;
 pub use error::ConfigError;
 pub use given::Sources;
-pub use help::{help, write_options};
+pub use help::{help, wrapped, write_options};
 pub use limits::{Contexts, Limits, Retention};
 pub use logging::{LogFormat, LogLevel, Logging, Traces};
 pub use protocol::{Automation, Protocol};
@@ -82,6 +82,8 @@ pub struct Config {
     pub limits: Limits,
     /// Sentences for the log, once it is open: options without effect, secrets in sight.
     pub notices: Vec<String>,
+    /// What an operator should look at: for the log, and for `/status/ready`.
+    pub warnings: Vec<String>,
     status: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -109,16 +111,25 @@ impl Config {
         let transport = Transport::read(&given, purpose)?;
         let status = status::build(&given, &webhooks, &transport);
         let mut notices = given.notices();
-        notices.extend(agent.notices());
         if !given.flag("--no-ledger") {
             notices.push("no ledger is configured: starting without one, as with --no-ledger".to_owned());
         }
+        let admin = Admin::read(&given)?;
+        if purpose == Purpose::Start && admin.is_none() && given.flag("--no-transport") {
+            return Err(ConfigError::Combination(
+                "--no-transport without --admin leaves an agent that nobody can reach: give --admin HOST PORT, or \
+                 transports instead of --no-transport"
+                    .into(),
+            ));
+        }
+        let wallet = Wallet::read(&given, &home)?;
+        let warnings = agent.warnings().into_iter().chain(given.absent()).chain(wallet.warning()).collect();
         Ok(Self {
-            admin: Admin::read(&given)?,
+            admin,
             webhooks,
             transport,
             delivery: Delivery::read(&given)?,
-            wallet: Wallet::read(&given, &home)?,
+            wallet,
             automation: Automation::read(&given),
             protocol: Protocol::read(&given)?,
             invitation: StartupInvitation::read(&given)?,
@@ -128,6 +139,7 @@ impl Config {
             limits: Limits::read(&given)?,
             agent,
             notices,
+            warnings,
             status,
         })
     }

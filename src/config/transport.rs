@@ -89,7 +89,7 @@ fn parse_scheme(given: &Given, option: &str, text: &str) -> Result<Scheme, Confi
     match text {
         "http" => Ok(Scheme::Http),
         "ws" => Ok(Scheme::Ws),
-        _ => Err(given.invalid(option, format!("`{text}` is no transport: http and ws exist"))),
+        _ => Err(given.invalid(option, "that is no transport: http and ws exist")),
     }
 }
 
@@ -108,9 +108,9 @@ fn byte_size(given: &Given, option: &str) -> Result<usize, ConfigError> {
         _ => (number, 0),
     };
     let bytes = digits.parse::<usize>().ok().and_then(|n| n.checked_mul(1 << shift));
-    bytes.filter(|bytes| *bytes >= 1024).ok_or_else(|| {
-        given.invalid(option, format!("`{text}` is no size of at least 1024 bytes, such as 2097152 or 2m"))
-    })
+    bytes
+        .filter(|bytes| *bytes >= 1024)
+        .ok_or_else(|| given.invalid(option, "that is no size of at least 1024 bytes, such as 2097152 or 2m"))
 }
 
 /// How outbound messages are tried.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, NotYet};
 use super::given::Given;
 use super::secret::Secret;
 use crate::store::postgres::SslMode;
@@ -97,8 +97,9 @@ impl Database {
         let config = given
             .text(CONFIG)
             .ok_or_else(|| given.invalid(CONFIG, "postgres_storage needs it: {\"url\":\"host:port\"}"))?;
-        let config: DatabaseConfig =
-            serde_json::from_str(config).map_err(|error| given.invalid(CONFIG, error.to_string()))?;
+        let config: DatabaseConfig = serde_json::from_str(config).map_err(|_| {
+            given.invalid(CONFIG, "must be JSON such as {\"url\":\"host:port\"}; see --help for its members")
+        })?;
         let (host, port) = crate::store::Server::parse_address(&config.url)
             .map_err(|problem| given.invalid(CONFIG, problem))?;
         let credentials = given.secret(CREDENTIALS).ok_or_else(|| {
@@ -231,6 +232,25 @@ impl fmt::Debug for Seed {
 }
 
 impl Wallet {
+    /// That the way to the database is open to others.
+    pub(super) fn warning(&self) -> Option<String> {
+        let Storage::Postgres(database) = &self.storage else { return None };
+        // `require` with a root certificate checks as `verify-ca` does.
+        let verified = match database.sslmode {
+            SslMode::VerifyCa | SslMode::VerifyFull => true,
+            SslMode::Require => database.sslrootcert.is_some(),
+            SslMode::Disable | SslMode::Prefer => false,
+        };
+        (!verified && !is_loopback(&database.host)).then(|| {
+            format!(
+                "the way to PostgreSQL on {} can be read or taken over: its certificate is not checked (sslmode {}); set \
+                 \"sslmode\":\"verify-full\" in --wallet-storage-config",
+                database.host,
+                database.sslmode.as_str()
+            )
+        })
+    }
+
     pub(super) fn read(given: &Given, home: &Path) -> Result<Self, ConfigError> {
         let wallet_type = read_type(given)?;
         let on_server = is_postgres(given)?;
@@ -245,7 +265,7 @@ impl Wallet {
             return Err(incomplete());
         }
         if name.contains(['/', '\\', '\0']) || name == "." || name == ".." {
-            return Err(given.invalid("--wallet-name", format!("`{name}` is no name for a folder")));
+            return Err(given.invalid("--wallet-name", "that is no name for a folder"));
         }
         let storage = match (in_memory, on_server) {
             (true, _) => Storage::Memory,
@@ -270,6 +290,12 @@ impl Wallet {
     }
 }
 
+/// Whether what goes to this host stays on the machine: a socket of its own, or a loopback address.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host.starts_with('/') || host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 fn incomplete() -> ConfigError {
     ConfigError::Combination(
         "--wallet-name and --wallet-key are required (or --wallet-test for a wallet in memory); \
@@ -284,9 +310,9 @@ fn read_type(given: &Given) -> Result<WalletType, ConfigError> {
         ("askar-anoncreds", Some(WalletType::AskarAnoncreds)),
         ("kanon-anoncreds", None),
     ];
-    given.choice("--wallet-type", &choices)?.flatten().ok_or_else(|| ConfigError::NotYet {
-        origin: "--wallet-type kanon-anoncreds".to_owned(),
-        advice: "use askar or askar-anoncreds",
+    given.choice("--wallet-type", &choices)?.flatten().ok_or_else(|| {
+        let origin = "--wallet-type kanon-anoncreds".to_owned();
+        ConfigError::NotYet(vec![NotYet { origin, advice: "use askar or askar-anoncreds" }])
     })
 }
 

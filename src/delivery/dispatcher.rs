@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::ports::Entropy;
+use chancery_agent::quoted::Quoted;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -71,7 +72,7 @@ impl Outcome {
     pub fn tell(&self, span: &tracing::Span) {
         if let Self::EndpointDown(reason) | Self::Failed(reason) | Self::Hopeless(reason) = self {
             span.record("otel.status_code", "ERROR");
-            span.record("otel.status_description", reason.as_str());
+            span.record("otel.status_description", tracing::field::display(Quoted(reason)));
         }
     }
 }

@@ -7,6 +7,7 @@ use chancery_agent::delivery::{Content, GivenUp, Letter};
 use chancery_agent::engine::Outbound;
 use chancery_agent::ports::Timestamp;
 use chancery_agent::ports::store::Item;
+use chancery_agent::quoted::Quoted;
 
 use super::Carrier;
 
@@ -40,7 +41,7 @@ impl Carrier {
     pub(super) fn unfetched(&self, item: &Item, outbound: Outbound) {
         let message_type = outbound.message.heading().message_type;
         tracing::warn!(
-            tenant = %item.tenant, message_type, thread = %outbound.thread_id, connection = outbound.connection_id,
+            tenant = %item.tenant, message_type, thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
             "its recipient has no endpoint and did not poll for it, now a dead letter"
         );
         let letter = Letter {

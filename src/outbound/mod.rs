@@ -17,6 +17,7 @@ use chancery_agent::engine::{Outbound, Scope};
 use chancery_agent::ports::store::{Item, Op, Queue};
 use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Timestamp};
+use chancery_agent::quoted::Quoted;
 pub use http::{ENVELOPE_TYPE, root_cause};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -196,8 +197,8 @@ impl Courier for Carrier {
         let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
         let Letter { item, outbound, .. } = &*job.content;
         let span = tracing::trace_span!(
-            target: TARGET, "deliver", otel.kind = "producer", tenant = %item.tenant, thread = outbound.thread_id,
-            connection = outbound.connection_id, endpoint = %job.endpoint, attempts = job.attempts,
+            target: TARGET, "deliver", otel.kind = "producer", tenant = %item.tenant, thread = %Quoted(&outbound.thread_id),
+            connection = outbound.connection_id, endpoint = %Quoted(&job.endpoint), attempts = job.attempts,
             otel.status_code = Empty, otel.status_description = Empty
         );
         agent.trace().adopt(&span, outbound.trace.as_deref());
@@ -225,20 +226,20 @@ impl Courier for Carrier {
         match settled {
             Settled::Delivered => {
                 tracing::debug!(
-                    tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
+                    tenant = %item.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
                     trace_id, "delivered"
                 );
             }
             Settled::Held => {
                 tracing::debug!(
-                    tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
+                    tenant = %item.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
                     trace_id, "kept until its recipient polls"
                 )
             }
             Settled::Again { attempts, pause, reason } => {
                 tracing::info!(
-                    tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
-                    trace_id, endpoint = %job.endpoint, attempts, ?pause, reason, "not delivered, will be tried again"
+                    tenant = %item.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
+                    trace_id, endpoint = %Quoted(&job.endpoint), attempts, ?pause, reason = %Quoted(reason), "not delivered, will be tried again"
                 );
                 let due = Timestamp(self.clock.now().0)
                     .plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
@@ -247,8 +248,8 @@ impl Courier for Carrier {
             }
             Settled::Dead { attempts, reason } => {
                 tracing::warn!(
-                    tenant = %item.tenant, message_type = message_type(), thread = %outbound.thread_id, connection = outbound.connection_id,
-                    trace_id, endpoint = %job.endpoint, attempts, reason, "given up, now a dead letter"
+                    tenant = %item.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
+                    trace_id, endpoint = %Quoted(&job.endpoint), attempts, reason = %Quoted(&reason), "given up, now a dead letter"
                 );
                 let letter = DeadLetter {
                     content: Content::Message(outbound.clone()),

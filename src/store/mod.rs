@@ -125,7 +125,10 @@ pub enum OpenError {
     #[error("there is no wallet at {}: start with --auto-provision, or run `chancery provision` first", .0.display())]
     Missing(PathBuf),
     /// The file is there, but it is no Askar wallet.
-    #[error("{} is not an Askar wallet ({reason})", path.display())]
+    #[error(
+        "{} is not an Askar wallet ({reason}): move it away, or name another wallet with --wallet-name",
+        path.display()
+    )]
     NotAWallet {
         /// The file.
         path: PathBuf,

@@ -5,11 +5,13 @@ use std::fmt::{self, Debug};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::bounds::{bounded, most};
 
 /// The form of a line.
 pub struct Json;
@@ -34,7 +36,7 @@ where
         {
             line.insert(name.to_owned(), value.into());
         }
-        event.record(&mut Fields(&mut line));
+        event.record(&mut Fields { line: &mut line, about: Some(about) });
         // From the innermost outwards: what is nearer counts.
         for span in context.event_scope().into_iter().flatten() {
             line.entry("span").or_insert_with(|| span.name().into());
@@ -42,6 +44,10 @@ where
             let Some(fields) = extensions.get::<FormattedFields<JsonFields>>() else { continue };
             let Ok(Value::Object(fields)) = serde_json::from_str(&fields.fields) else { continue };
             for (name, value) in fields {
+                let value = match value {
+                    Value::String(text) => bounded(&format_args!("{text}"), most(None, &name)).into(),
+                    other => other,
+                };
                 line.entry(name).or_insert(value);
             }
         }
@@ -49,15 +55,18 @@ where
     }
 }
 
-struct Fields<'a>(&'a mut Map<String, Value>);
+struct Fields<'a> {
+    line: &'a mut Map<String, Value>,
+    about: Option<&'a Metadata<'a>>,
+}
 
 impl Fields<'_> {
     fn set(&mut self, field: &Field, value: Value) {
         let name = field.name();
         let name = name.strip_prefix("r#").unwrap_or(name);
         // A field must not pass for the time or the level of its line.
-        let name = if self.0.contains_key(name) { format!("field.{name}") } else { name.to_owned() };
-        self.0.insert(name, value);
+        let name = if self.line.contains_key(name) { format!("field.{name}") } else { name.to_owned() };
+        self.line.insert(name, value);
     }
 }
 
@@ -75,10 +84,11 @@ impl Visit for Fields<'_> {
         self.set(field, value.into());
     }
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, value.into());
+        self.record_debug(field, &format_args!("{value}"));
     }
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.set(field, format!("{value:?}").into());
+        let shown = bounded(value, most(self.about, field.name()));
+        self.set(field, shown.into());
     }
 }
 

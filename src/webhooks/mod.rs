@@ -11,6 +11,7 @@ use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook, waiting_since}
 use chancery_agent::ports::store::{Event, Op, StoreError};
 use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp, Trace};
+use chancery_agent::quoted::Quoted;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use tracing::Instrument as _;
@@ -233,15 +234,15 @@ impl Courier for Notifier {
             Settled::Again { attempts, pause, reason } => {
                 let About { connection_id, thread_id } = About::of(event);
                 tracing::info!(
-                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id, trace_id,
-                    url = %job.endpoint, attempts, ?pause, reason, "webhook not delivered, will be tried again"
+                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id.map(|id| tracing::field::display(Quoted(id))), trace_id,
+                    url = %job.endpoint, attempts, ?pause, reason = %Quoted(reason), "webhook not delivered, will be tried again"
                 );
             }
             Settled::Dead { attempts, reason } => {
                 let About { connection_id, thread_id } = About::of(event);
                 tracing::warn!(
-                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id, trace_id,
-                    url = %job.endpoint, attempts, reason,
+                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id.map(|id| tracing::field::display(Quoted(id))), trace_id,
+                    url = %job.endpoint, attempts, reason = %Quoted(&reason),
                     "webhook given up, now a dead letter"
                 );
                 let webhook = Webhook {

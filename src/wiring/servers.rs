@@ -46,6 +46,7 @@ pub(super) fn start_servers(
             agent: agent.clone(),
             operations: process.clone(),
             auth,
+            hosts: admin.hosts.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             limits: limits::admin(config),
         };

@@ -18,6 +18,8 @@ use crate::world::{SystemClock, SystemEntropy};
 /// A wallet that is open.
 pub(super) struct Opened {
     pub store: Arc<dyn Store>,
+    /// Where it lies, when it was made just now and stays.
+    pub made: Option<String>,
     pub commits: Arc<telemetry::metrics::Commits>,
     /// Ends when nothing can be written any more.
     pub died: Pin<Box<dyn Future<Output = String> + Send>>,
@@ -75,12 +77,22 @@ pub(super) async fn open_store(
         delivered_events: seconds(config.retention.events).saturating_mul(1000),
         dead_letters: seconds(config.retention.dead_letters).saturating_mul(1000),
     };
-    if let Place::Server(server) = options.place.clone() {
+    let opened = if let Place::Server(server) = options.place.clone() {
+        let shown = server.to_string();
         let store = Arc::new(PostgresStore::open(server, options, keep).await?);
+        let made = store.was_made().then_some(shown);
         // It gets its connection back by itself.
-        return Ok(Opened { commits: store.commits(), store, died: Box::pin(std::future::pending()) });
+        Opened { commits: store.commits(), made, store, died: Box::pin(std::future::pending()) }
+    } else {
+        let stays = matches!(options.place, Place::File(_));
+        let store = Arc::new(SqliteStore::open_keeping(options, keep).await?);
+        let made = (stays && store.was_made()).then(|| store.path().display().to_string());
+        let watched = store.clone();
+        let died = Box::pin(async move { watched.died().await });
+        Opened { commits: store.commits(), made, store, died }
+    };
+    if let Some(place) = &opened.made {
+        tracing::info!("wallet made at {place}");
     }
-    let store = Arc::new(SqliteStore::open_keeping(options, keep).await?);
-    let watched = store.clone();
-    Ok(Opened { commits: store.commits(), store, died: Box::pin(async move { watched.died().await }) })
+    Ok(opened)
 }

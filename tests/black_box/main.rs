@@ -16,6 +16,7 @@ mod races;
 mod restart;
 mod secrets;
 mod small_protocols;
+mod strangers;
 mod support;
 mod traces;
 mod trust;

@@ -153,14 +153,23 @@ async fn problem_details_for_those_who_ask() {
 
 #[actix_web::test]
 async fn other_origins_see_the_headers() {
-    let answer = ask(get("/status").header("origin", "http://x.example")).await;
+    let keyed = || api(&Arc::new(Process::default()), with_key());
+    let request = get("/status").header("origin", "http://x.example").header("x-api-key", KEY);
+    let answer = ask_all(keyed(), vec![request]).await.remove(0);
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://x.example"));
     assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
     let shown = answer.header("access-control-expose-headers").unwrap();
     assert!(shown.contains("x-request-id") && !shown.contains("content-type"), "{shown}");
-    let preflight = get("/status").method("OPTIONS").header("origin", "http://x.example");
-    assert_eq!(ask(preflight).await.status, 403, "no method asked for");
-    assert_eq!(ask(get("/no/such").method("OPTIONS").header("origin", "http://x.example")).await.status, 404);
+    let preflight = |path| get(path).method("OPTIONS").header("origin", "http://x.example");
+    let answers = ask_all(keyed(), vec![preflight("/status"), preflight("/no/such")]).await;
+    assert_eq!(answers[0].status, 403, "no method asked for");
+    assert_eq!(answers[1].status, 404);
+    // Without a key a page of others gets nothing, and may read nothing.
+    for path in ["/status", "/shutdown", "/status/live", "/api/doc"] {
+        let refused = ask(get(path).header("origin", "http://x.example")).await;
+        assert_eq!(refused.status, 403, "{path}");
+        assert_eq!(refused.header("access-control-allow-origin"), None, "{path}");
+    }
 }
 
 #[actix_web::test]

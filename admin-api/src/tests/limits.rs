@@ -30,7 +30,7 @@ async fn who_sends_too_much_sees_the_answer() {
     for framing in ["content-length: 5242880", "transfer-encoding: chunked"] {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let head = format!(
-            "POST /issue-credential-2.0/send-offer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+            "POST /issue-credential-2.0/send-offer HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
              content-type: application/json\r\n{framing}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -95,7 +95,7 @@ fn start(process: &Arc<Process>) -> (u16, actix_web::dev::ServerHandle) {
 /// Sends a request on a connection of its own.
 async fn begin(port: u16, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
 }
@@ -199,7 +199,7 @@ async fn slow_callers_are_cut_off_and_hold_up_nobody() {
     // More than may be carried out at once.
     for _ in 0..8 {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let head = "POST /wallet/did/create HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+        let head = "POST /wallet/did/create HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
                     content-type: application/json\r\ncontent-length: 100\r\n\r\n{\"";
         stream.write_all(head.as_bytes()).await.unwrap();
         slow.push(stream);
@@ -210,7 +210,48 @@ async fn slow_callers_are_cut_off_and_hold_up_nobody() {
     }
     // A header that never ends.
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    stream.write_all(b"GET /settings HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    stream.write_all(b"GET /settings HTTP/1.1\r\nhost: localhost\r\n").await.unwrap();
     assert!(finish(stream).await.starts_with("HTTP/1.1 408"));
     handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn wrong_keys_are_counted_and_slowed_but_never_a_right_one() {
+    let process = Arc::new(Process::default());
+    let mut api = api(&process, with_key());
+    api.limits.address_header = Some("x-forwarded-for".to_owned());
+    let state = Arc::new(crate::state::State::new(api));
+    let of_edge = state.clone();
+    let app = actix_web::App::new()
+        .wrap(actix_web::middleware::from_fn(move |request, next: actix_web::middleware::Next<_>| {
+            crate::server::edge(of_edge.clone(), request, next)
+        }))
+        .configure(|config| crate::server::routes(&state, config));
+    let app = actix_web::test::init_service(app).await;
+    let ask = |key: &'static str, from: &'static str| {
+        let request = actix_web::test::TestRequest::get().uri("/status");
+        let request = request.insert_header(("x-api-key", key)).insert_header(("x-forwarded-for", from));
+        actix_web::test::call_service(&app, request.to_request())
+    };
+    for _ in 0..10 {
+        assert_eq!(ask("wrong", "192.0.2.1").await.status(), 401);
+    }
+    // From now on each waits, until told; and so many at once.
+    let mut waiting: Vec<_> = (0..64).map(|_| Box::pin(ask("wrong", "192.0.2.1"))).collect();
+    for answer in &mut waiting {
+        assert!(futures_util::poll!(answer.as_mut()).is_pending());
+    }
+    let turned_away = ask("wrong", "192.0.2.1").await;
+    assert_eq!(turned_away.status(), 429);
+    assert_eq!(turned_away.response().head().connection_type(), actix_web::http::ConnectionType::Close);
+    assert_eq!(ask(KEY, "192.0.2.1").await.status(), 200, "the right key is not slowed for the wrong ones");
+    assert_eq!(ask("wrong", "192.0.2.2").await.status(), 401, "another address has not guessed yet");
+    process.silence.notify_waiters();
+    for answer in waiting {
+        let answer = answer.await;
+        assert_eq!(answer.status(), 401);
+        assert_eq!(answer.response().head().connection_type(), actix_web::http::ConnectionType::Close);
+    }
+    let wrong = process.rejections.lock().unwrap().iter().filter(|code| **code == "wrong-key").count();
+    assert_eq!(wrong, 10 + 64 + 1 + 1);
 }

@@ -33,6 +33,7 @@ fn api(process: &Arc<Process>, auth: Auth) -> AdminApi {
         operations: process.clone(),
         auth,
         limits: limits(),
+        hosts: Vec::new(),
         version: "1.7.0".to_owned(),
     }
 }

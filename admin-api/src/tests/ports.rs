@@ -34,6 +34,8 @@ pub(super) struct Process {
     pub(super) live: Live,
     /// Told when so much time has passed that a socket should send a ping.
     pub(super) silence: Arc<Notify>,
+    /// Told when a socket without a key has had its time.
+    pub(super) late: Arc<Notify>,
     /// Codes of refused requests.
     pub(super) rejections: Mutex<Vec<&'static str>>,
     /// When set, reading the store takes until told.
@@ -49,6 +51,7 @@ impl Default for Process {
             resets: AtomicU64::default(),
             live: broadcast::channel(16).0,
             silence: Arc::default(),
+            late: Arc::default(),
             rejections: Mutex::default(),
             slow: Arc::default(),
         }
@@ -70,7 +73,11 @@ impl Process {
             entropy: Arc::new(Counting(AtomicU64::new(1))),
             fetch: Arc::new(Offline),
             workers: Arc::new(Idle),
-            watch: Arc::new(Watching { live: self.live.clone(), silence: self.silence.clone() }),
+            watch: Arc::new(Watching {
+                live: self.live.clone(),
+                silence: self.silence.clone(),
+                late: self.late.clone(),
+            }),
             jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
             edge: Default::default(),
             trace: Arc::new(chancery_agent::ports::NoTrace),
@@ -232,6 +239,7 @@ impl Workers for Idle {
 struct Watching {
     live: Live,
     silence: Arc<Notify>,
+    late: Arc<Notify>,
 }
 
 struct Subscribed(broadcast::Receiver<(String, Value)>);
@@ -249,7 +257,9 @@ impl Watch for Watching {
         Box::new(Subscribed(self.live.subscribe()))
     }
 
-    async fn sleep(&self, _: Duration) {
-        self.silence.notified().await;
+    async fn sleep(&self, duration: Duration) {
+        // What is longer than a silence is the time to show a key.
+        let told = if duration > Duration::from_secs(5) { &self.late } else { &self.silence };
+        told.notified().await;
     }
 }

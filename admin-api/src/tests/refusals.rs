@@ -29,7 +29,10 @@ async fn recorded_refusals_come_out_again() {
         let uris: Vec<_> =
             chosen.iter().map(|r| format!("{}{}", r["path"].as_str().unwrap(), query(r))).collect();
         let asks = chosen.iter().zip(&uris).map(|(recorded, uri)| as_ask(recorded, uri)).collect();
-        for (recorded, asked) in chosen.iter().zip(ask_all(api(&process, auth), asks).await) {
+        let mut api = api(&process, auth);
+        // The page that the recorder stood for: without being named it would get nothing from an API without a key.
+        api.hosts.push("x.example".to_owned());
+        for (recorded, asked) in chosen.iter().zip(ask_all(api, asks).await) {
             let line = format!("{} line {}", recorded["from"], recorded["line"]);
             assert_eq!(asked.status, recorded["status"], "{line}: {}", asked.body);
             match &recorded["answer"] {

@@ -85,6 +85,53 @@ async fn events_go_to_those_with_the_key() {
     handle.stop(false).await;
 }
 
+#[actix_web::test]
+async fn who_shows_no_key_takes_no_place_of_others_and_has_to_leave() {
+    let process = Arc::new(Process::default());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = serve(api(&process, with_key()), listener, 1).unwrap();
+    let handle = server.handle();
+    rt::spawn(server);
+
+    let mut strangers = Vec::new();
+    let mut late = connect(port, None).await;
+    // More than there are places for those with a key, until the address has no more.
+    let refused = loop {
+        match connect_async(format!("ws://127.0.0.1:{port}/ws")).await {
+            Ok((socket, _)) => strangers.push(socket),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(refused.contains("503"), "{refused}");
+    assert!(strangers.len() > 4, "{}", strangers.len());
+    let mut known = connect(port, Some(KEY)).await;
+    assert_eq!(hear(&mut known).await, settings(true));
+    // One of the strangers shows the key in time; the time of all is over.
+    assert_eq!(hear(&mut late).await, settings(false));
+    late.send(Message::text(json!({ "x-api-key": KEY }).to_string())).await.unwrap();
+    loop {
+        ping(&process).await;
+        if hear(&mut late).await["authenticated"] == true {
+            break;
+        }
+    }
+    process.late.notify_waiters();
+    for mut socket in strangers {
+        while let Some(frame) = timeout(LONG, socket.next()).await.unwrap() {
+            if matches!(frame, Ok(Message::Close(_)) | Err(_)) {
+                break;
+            }
+        }
+    }
+    process.live.send(("connections".to_owned(), json!({"n": 1}))).unwrap();
+    for socket in [&mut known, &mut late] {
+        while hear(socket).await["topic"] != "connections" {}
+    }
+    assert_eq!(process.rejections.lock().unwrap().iter().filter(|code| **code == "busy").count(), 1);
+    handle.stop(false).await;
+}
+
 /// Five seconds pass for the sockets that wait.
 async fn ping(process: &Process) {
     rt::task::yield_now().await;

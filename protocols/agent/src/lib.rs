@@ -14,6 +14,7 @@ pub mod introduction;
 pub mod issue_credential_v2;
 pub mod out_of_band;
 pub mod ports;
+pub mod quoted;
 pub mod resolver;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

@@ -39,22 +39,29 @@ use chancery_agent::ports::store::{CommitError, StoreError};
 const HELP: &str = "\
 Usage: chancery bench NAME [OPTIONS]
 
-Whole agents; each starts an issuer and a holder of its own, in wallets that are removed afterwards:
-  exchange     credential exchanges, from the offer until both sides are done: rate, latency, processor time, memory.
-               Also between agents that run already, ours or ACA-Py's
+Whole agents; each starts an issuer and a holder of its own, in wallets that are
+removed afterwards:
+  exchange     credential exchanges, from the offer until both sides are done:
+               rate, latency, processor time, memory. Also between agents that
+               run already, ours or ACA-Py's
   latency      one exchange at a time, and the disk's fsync in the same run
-  cpu          processor time and instructions (where `perf` is) of one exchange: issuer, holder, driver
-  memory       resident memory when idle and after 10,000 exchanges, 32 at a time
+  cpu          processor time and instructions (where `perf` is) of one
+               exchange: issuer, holder, driver
+  memory       resident memory when idle and after 10,000 exchanges, 32 at a
+               time
   start        from starting the process until it is ready; a new connection
-  big-wallet   exchanges and invitations with 100,000 connections and 200,000 exchange records, against an empty wallet
-  lists        100 of 200,000 exchange records, unfiltered and by each filter, first page and page 1,000
+  big-wallet   exchanges and invitations with 100,000 connections and 200,000
+               exchange records, against an empty wallet
+  lists        100 of 200,000 exchange records, unfiltered and by each filter,
+               first page and page 1,000
 
 Without network and storage:
   sign         sign and verify one credential
   pack         pack and unpack one message
 
-`chancery bench NAME --help` shows the options. Figures come as one JSON object on the output; --json FILE writes them into a
-file, too. What they were on which machine: docs/performance.md.
+`chancery bench NAME --help` shows the options. Figures come as one JSON object
+on the output; --json FILE writes them into a file, too. What they were on which
+machine: docs/performance.md.
 ";
 
 /// Why there are no figures.

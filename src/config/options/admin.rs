@@ -2,6 +2,9 @@
 
 use super::{OptionSpec, flag, option};
 
+/// Why nothing happens to presentations.
+const NO_PROOFS: &str = "the present-proof protocol does not exist here yet";
+
 pub(super) const ADMIN: &[OptionSpec] = &[
     option(
         "--admin",
@@ -156,18 +159,18 @@ pub(super) const DEBUG: &[OptionSpec] = &[
         Some("ACAPY_AUTO_RESPOND_PRESENTATION_PROPOSAL"),
         "Verifier: proposal -> request",
     )
-    .not_yet("the present-proof protocol does not exist here; leave it out"),
+    .absent(NO_PROOFS),
     flag(
         "--auto-respond-presentation-request",
         Some("ACAPY_AUTO_RESPOND_PRESENTATION_REQUEST"),
         "Prover: request -> presentation",
     )
-    .not_yet("the present-proof protocol does not exist here; leave it out"),
+    .absent(NO_PROOFS),
     flag(
         "--auto-store-credential",
         Some("ACAPY_AUTO_STORE_CREDENTIAL"),
         "Holder: store on receipt (sends the ack)",
     ),
     flag("--auto-verify-presentation", Some("ACAPY_AUTO_VERIFY_PRESENTATION"), "Verifier: verify on receipt")
-        .not_yet("the present-proof protocol does not exist here; leave it out"),
+        .absent(NO_PROOFS),
 ];

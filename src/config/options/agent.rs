@@ -22,7 +22,7 @@ pub(super) const GENERAL: &[OptionSpec] = &[
     option("--arg-file", None, "FILE", "YAML file with options; keys are option names without dashes"),
     option("--plugin", Some("ACAPY_PLUGIN"), "PACKAGE", "Load a plugin package").repeatable().not_yet("plugins are Python packages; leave it out"),
     option("--block-plugin", Some("ACAPY_BLOCKED_PLUGIN"), "PACKAGE", "Keep a plugin from loading").repeatable().no_effect("no plugins are loaded"),
-    option("--plugin-config", Some("ACAPY_PLUGIN_CONFIG"), "FILE", "YAML file of plugin settings").not_yet("plugins are Python packages; leave it out"),
+    option("--plugin-config", Some("ACAPY_PLUGIN_CONFIG"), "FILE", "YAML file of plugin settings").no_effect("no plugins are loaded"),
     option("--plugin-config-value", None, "KEY=VALUE", "One plugin setting, a.b=yaml-value").one_or_more().repeatable().short("-o").not_yet("plugins are Python packages; leave it out"),
     option("--auto-install-plugins", Some("ACAPY_AUTO_INSTALL_PLUGINS"), "VERSION", "Fetch missing plugins; optional value is the plugin version").value_optional().no_effect("no plugins are loaded"),
     option("--storage-type", Some("ACAPY_STORAGE_TYPE"), "TYPE", "Storage type; without a meaning").no_effect("ACA-Py does not read it either"),

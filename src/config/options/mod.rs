@@ -28,6 +28,8 @@ pub enum Status {
     Acts,
     /// It changes nothing, for this reason; the log says so.
     NoEffect(&'static str),
+    /// What it asks for is missing, for this reason, which does no harm: the start warns, and `--strict-options` refuses it.
+    Absent(&'static str),
     /// It ends the start with this advice: an option is never taken and then forgotten.
     NotYet(&'static str),
 }
@@ -161,6 +163,10 @@ impl OptionSpec {
 
     const fn no_effect(self, because: &'static str) -> Self {
         Self { status: Status::NoEffect(because), ..self }
+    }
+
+    const fn absent(self, because: &'static str) -> Self {
+        Self { status: Status::Absent(because), ..self }
     }
 
     const fn not_yet(self, advice: &'static str) -> Self {

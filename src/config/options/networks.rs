@@ -2,9 +2,12 @@
 
 use super::{OptionSpec, flag, option};
 
+/// Why nobody hears of revocations.
+const NO_REVOCATION: &str = "revocation does not exist here yet";
+
 pub(super) const REVOCATION: &[OptionSpec] = &[
     option("--tails-server-base-url", Some("ACAPY_TAILS_SERVER_BASE_URL"), "URL", "Tails server, download")
-        .not_yet("revocation does not exist here; leave it out"),
+        .absent(NO_REVOCATION),
     option(
         "--tails-server-upload-url",
         Some("ACAPY_TAILS_SERVER_UPLOAD_URL"),
@@ -13,13 +16,13 @@ pub(super) const REVOCATION: &[OptionSpec] = &[
     )
     .not_yet("revocation does not exist here; leave it out"),
     flag("--notify-revocation", Some("ACAPY_NOTIFY_REVOCATION"), "Tell holders about revocations")
-        .not_yet("revocation does not exist here; leave it out"),
+        .absent(NO_REVOCATION),
     flag(
         "--monitor-revocation-notification",
         Some("ACAPY_MONITOR_REVOCATION_NOTIFICATION"),
         "Webhook on received revocation notices",
     )
-    .not_yet("revocation does not exist here; leave it out"),
+    .absent(NO_REVOCATION),
     option(
         "--anoncreds-legacy-revocation",
         Some("ACAPY_ANONCREDS_LEGACY_REVOCATION"),
@@ -99,7 +102,7 @@ pub(super) const MEDIATION_INVITATION: &[OptionSpec] = &[option(
 
 pub(super) const MEDIATION: &[OptionSpec] = &[
     flag("--open-mediation", Some("ACAPY_MEDIATION_OPEN"), "Grant mediation to everybody who asks")
-        .not_yet("mediation does not exist here; leave it out"),
+        .absent("mediation does not exist here yet"),
     option("--default-mediator-id", Some("ACAPY_DEFAULT_MEDIATION_ID"), "ID", "Default mediator")
         .not_yet("mediation does not exist here; leave it out"),
     flag("--clear-default-mediator", Some("ACAPY_CLEAR_DEFAULT_MEDIATOR"), "Forget the default mediator")

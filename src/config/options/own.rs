@@ -1,8 +1,20 @@
 //! Options of our own, beside ACA-Py's. Their variables start with `CHANCERY_`.
 
-use super::{OptionSpec, option};
+use super::{OptionSpec, flag, option};
 
 pub(super) const CHANCERY: &[OptionSpec] = &[
+    flag(
+        "--strict-options",
+        Some("CHANCERY_STRICT_OPTIONS"),
+        "Refuse to start with options whose feature is missing here, instead of warning",
+    ),
+    option(
+        "--admin-host",
+        Some("CHANCERY_ADMIN_HOST"),
+        "NAME",
+        "Host name under which browsers may call an admin API without a key, beside IP addresses and localhost",
+    )
+    .repeatable(),
     option("--log-format", Some("CHANCERY_LOG_FORMAT"), "text|json", "Form of log lines")
         .default_value("text"),
     option(

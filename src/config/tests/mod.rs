@@ -206,9 +206,11 @@ fn what_is_missing_is_asked_for() {
     assert!(refusal(load(&without("-ot", 1), &[])).contains("--outbound-transport is required"));
     assert!(refusal(load(&without("--wallet-key", 1), &[])).contains("--wallet-key are required"));
     let silent = ["--no-transport", "--wallet-test"];
-    let config = load(&silent, &[]).unwrap();
+    assert!(refusal(load(&silent, &[])).contains("nobody can reach: give --admin"));
+    let admin = ["--admin", "127.0.0.1", "8031", "--admin-insecure-mode"];
+    let config = load(&[&silent[..], &admin].concat(), &[]).unwrap();
     assert!(matches!(config.wallet.storage, Storage::Memory));
-    assert!(config.admin.is_none() && config.transport.inbound.is_empty());
+    assert!(config.admin.is_some() && config.transport.inbound.is_empty());
     assert!(config.notices.iter().any(|n| n.contains("starting without one, as with --no-ledger")));
 }
 
@@ -230,7 +232,6 @@ fn an_option_that_does_not_exist_yet_ends_the_start() {
         (&["--multitenant"][..], "--multitenant is not supported yet: run one agent per tenant"),
         (&["--plugin", "webvh"], "--plugin is not supported yet"),
         (&["--wallet-type", "kanon-anoncreds"], "kanon-anoncreds is not supported yet"),
-        (&["--auto-verify-presentation"], "--auto-verify-presentation is not supported yet"),
         (&["--endorser-protocol-role", "author"], "--endorser-protocol-role is not supported yet"),
     ] {
         let sentence = refusal(with(given));
@@ -259,6 +260,12 @@ fn every_option_acts_or_says_that_it_does_not() {
                     spec.name
                 );
             }
+            Status::Absent(because) => {
+                let warnings = with(&given).unwrap().warnings.join("\n");
+                assert!(warnings.contains(spec.name) && warnings.contains(because), "{warnings}");
+                let strict = refusal(with(&[&given[..], &["--strict-options"]].concat()));
+                assert!(strict.contains(spec.name) && strict.contains(because), "{strict}");
+            }
             Status::NotYet(advice) if spec.moot_with.is_some() => {
                 assert!(with(&given).unwrap().notices.iter().any(|n| n.contains(spec.name)), "{}", spec.name);
                 let alone = refusal(load(&[&without("--no-ledger", 0)[..], &given].concat(), &[]));
@@ -282,7 +289,7 @@ fn wallet_keys_and_seeds_are_checked() {
     let key = bs58::encode([7; 32]).into_string();
     let config = with(&["--wallet-key", &key, raw, "RAW"]).unwrap();
     assert_eq!(config.wallet.pass_key.unwrap().derivation, KeyDerivation::Raw);
-    assert!(refusal(with(&[raw, "pbkdf2"])).contains("`pbkdf2` is none of kdf:argon2i:mod"));
+    assert!(refusal(with(&[raw, "pbkdf2"])).contains("that is none of kdf:argon2i:mod"));
     for seed in ["golden-vectors-issuer-seed-00001", "Z29sZGVuLXZlY3RvcnMtaXNzdWVyLXNlZWQtMDAwMDE="] {
         let config = with(&["--seed", seed]).unwrap();
         assert_eq!(config.wallet.seed.unwrap().expose(), b"golden-vectors-issuer-seed-00001");
@@ -349,7 +356,7 @@ fn help_names_every_option_under_its_heading() {
             assert!(section.contains(spec.name), "{}", spec.name);
         }
     }
-    assert!(text.lines().all(|line| line.len() <= 130), "lines fit a terminal");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "lines fit a terminal");
 }
 
 #[test]
@@ -395,5 +402,55 @@ fn a_wallet_on_postgresql_as_acapy_takes_it() {
     ] {
         let refused = refusal(with(config, credentials));
         assert!(refused.contains(part) && !refused.contains("hidden"), "{refused}");
+    }
+}
+
+#[test]
+fn all_options_that_cannot_act_are_named_at_once() {
+    let refused = refusal(with(&["--multitenant", "--plugin", "webvh", "--endorser-alias", "x"]));
+    for name in ["--multitenant", "--plugin", "--endorser-alias"] {
+        assert!(refused.contains(name), "{refused}");
+    }
+    let one_warning =
+        with(&["--auto-verify-presentation", "--open-mediation", "--notify-revocation"]).unwrap();
+    let about: Vec<_> = one_warning.warnings.iter().filter(|w| w.contains("--strict-options")).collect();
+    assert_eq!(about.len(), 1);
+    for name in ["--auto-verify-presentation", "--open-mediation", "--notify-revocation"] {
+        assert!(about[0].contains(name), "{about:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_without_a_scheme_is_warned_of() {
+    for (endpoint, warned) in [("host:8030", true), ("HTTPS://host", false), ("ftp://user:hidden@host", true)]
+    {
+        let arguments = [&without("-e", 1)[..], &["-e", endpoint]].concat();
+        let warnings = load(&arguments, &[]).unwrap().warnings.join("\n");
+        assert_eq!(warnings.contains("no http or ws URL"), warned, "{warnings}");
+        assert!(!warnings.contains("hidden"), "{warnings}");
+    }
+}
+
+#[test]
+fn a_database_elsewhere_without_verified_tls_is_warned_of() {
+    let credentials = r#"{"account":"a","password":"p"}"#;
+    for (config, warned) in [
+        (r#"{"url":"db:5432"}"#, true),
+        (r#"{"url":"db:5432","sslmode":"require"}"#, true),
+        (r#"{"url":"db:5432","sslmode":"require","sslrootcert":"/ca.pem"}"#, false),
+        (r#"{"url":"db:5432","tls":true}"#, false),
+        (r#"{"url":"localhost:5432"}"#, false),
+        (r#"{"url":"127.0.0.1"}"#, false),
+    ] {
+        let more = [
+            "--wallet-storage-type",
+            "postgres_storage",
+            "--wallet-storage-config",
+            config,
+            "--wallet-storage-creds",
+            credentials,
+        ];
+        let warnings = with(&more).unwrap().warnings.join("\n");
+        assert_eq!(warnings.contains("verify-full"), warned, "{config}: {warnings}");
     }
 }

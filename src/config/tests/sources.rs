@@ -60,7 +60,7 @@ fn faults_of_the_command_line_are_named() {
         (&["--label"], "--label takes one value"),
         (&["--wallet-key", "-dash"], "--wallet-key takes one value: --wallet-key KEY (a value that starts"),
         (&["--no-ledger=true"], "--no-ledger takes no value"),
-        (&["--no-ledger", "true"], "`true` belongs to no option"),
+        (&["--no-ledger", "true"], "a word after --no-ledger belongs to no option"),
         (&["--wallet-key", "two", "words"], "a word after --wallet-key belongs to no option"),
         (&["--endpoint"], "--endpoint takes one or more values"),
     ] {
@@ -142,7 +142,7 @@ fn command_line_beats_environment_beats_file_beats_default() {
 fn an_argument_file_keeps_texts_as_they_are_written() {
     let file = temporary(
         "texts.yml",
-        "wallet-name: 0123\nwallet-key: \"007\"\nadmin: [0.0.0.0, 8031]\ninbound-transport:\n  - [http, 0.0.0.0, 8030]\n  \
+        "wallet-name: \"0123\"\nwallet-key: \"007\"\nadmin: [0.0.0.0, 8031]\ninbound-transport:\n  - [http, 0.0.0.0, 8030]\n  \
          - [ws, 0.0.0.0, 8032]\noutbound-transport: http\nendpoint: [http://a, http://b]\nadmin-insecure-mode: yes\n\
          no-ledger: true\nwallet-storage-config:\n  url: db:5432\n",
     );
@@ -170,4 +170,119 @@ fn faults_of_an_argument_file_are_named() {
     }
     assert!(refusal(with(&["--arg-file", "/nowhere.yml"])).contains("can't read /nowhere.yml"));
     assert!(refusal(with(&["--arg-file", "https://x/y.yml"])).contains("download it first"));
+}
+
+#[test]
+fn values_with_spaces_are_read_as_argparse_reads_them() {
+    for (given, label) in [
+        (&["--label=My Agent"][..], "My Agent"),
+        (&["-lMy Agent"], "My Agent"),
+        (&["-l=My = Agent"], "My = Agent"),
+        (&["--lab=My Agent"], "My Agent"),
+        (&["--label", "- a dash and a space"], "- a dash and a space"),
+        (&["--label", "-5"], "-5"),
+    ] {
+        assert_eq!(with(given).unwrap().agent.label, label, "{given:?}");
+    }
+    let config = load(&[&without("--wallet-key", 1)[..], &["--wallet-key=my = key"]].concat(), &[]).unwrap();
+    assert_eq!(config.wallet.pass_key.unwrap().key.expose(), "my = key");
+    // An option that follows is none of the values, also with a space in its own.
+    let config = with(&["-e", "http://a", "--label=My Agent"]).unwrap();
+    assert_eq!((config.agent.endpoints.len(), config.agent.label.as_str()), (1, "My Agent"));
+}
+
+#[test]
+fn no_error_text_repeats_a_value() {
+    for given in [
+        &["hidden"][..],
+        &["--no-ledger", "hidden"],
+        &["--wallet-key", "my", "hidden"],
+        &["--wallet-kee=hidden"],
+        &["--wallet-kee=my hidden"],
+        &["--no-ledger=hidden"],
+        &["-qhidden"],
+        &["--admin", "127.0.0.1", "hidden"],
+        &["--wallet-type", "hidden"],
+        &["--wallet-name", "hidden/"],
+        &["--max-message-size", "hidden"],
+        &["--max-rate-per-address", "hidden"],
+        &["--event-retention", "hidden"],
+        &["--max-connections-admin", "hidden"],
+        &["--log-level", "hidden"],
+        &["-it", "hidden", "h", "1"],
+        &["--invite", "--invite-metadata-json", "\"hidden\""],
+        &["--otlp-endpoint", "hidden"],
+        &["--client-address-header", "hidden:"],
+        &["--webhook-url", "hidden"],
+        &["--wallet-storage-type", "postgres_storage", "--wallet-storage-config", "{\"url\":\"hidden/\"}"],
+        &["--wallet-storage-type", "postgres_storage", "--wallet-storage-config", "\"hidden\""],
+    ] {
+        let refused = refusal(with(given));
+        assert!(!refused.contains("hidden"), "{given:?}: {refused}");
+    }
+}
+
+#[test]
+fn an_argument_file_never_means_another_text_than_to_acapy() {
+    // As PyYAML 6 and ConfigArgParse 1.7 read them: `83`, `31`, `True`, `1000`, `37800`, `1.5`, `100.0` and so on.
+    for text in [
+        "0123",
+        "0x1F",
+        "0b11",
+        "yes",
+        "Off",
+        "TRUE",
+        "1_000",
+        "10:30:00",
+        "+5",
+        "1.50",
+        "1.0e+2",
+        ".5",
+        ".inf",
+        "-.NaN",
+        "-0",
+        "2026-01-02 03:04:05",
+        "2026-01-02T03:04:05Z",
+        "!!int \"7\"",
+        "{a: b}",
+        "[k]",
+    ] {
+        let file = temporary("unclear.yml", &format!("wallet-key: {text}\n"));
+        let refused = refusal(load(&[&without("--wallet-key", 1)[..], &["--arg-file", &file]].concat(), &[]));
+        assert!(
+            refused.contains("`wallet-key` in the --arg-file") && refused.contains("put it in quotes"),
+            "{text}: {refused}"
+        );
+    }
+    for (text, read) in [
+        ("\"0123\"", "0123"),
+        ("'yes'", "yes"),
+        ("!!str 0x1F", "0x1F"),
+        ("8031", "8031"),
+        ("0", "0"),
+        ("-12", "-12"),
+        ("1.5", "1.5"),
+        ("2026-01-02", "2026-01-02"),
+        ("1e3", "1e3"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("7f83b165", "7f83b165"),
+        ("0xyz", "0xyz"),
+        ("my key", "my key"),
+    ] {
+        let file = temporary("clear.yml", &format!("wallet-key: {text}\n"));
+        let config = load(&[&without("--wallet-key", 1)[..], &["--arg-file", &file]].concat(), &[]).unwrap();
+        assert_eq!(config.wallet.pass_key.unwrap().key.expose(), read, "{text}");
+    }
+    for (name, text, part) in [
+        ("twice.yml", "wallet-name: a\n--wallet-name: b\n", "`wallet-name` stands there twice"),
+        ("two.yml", "wallet-name: a\n---\nwallet-name: b\n", "one document"),
+        ("list.yml", "webhook-url: [yes]\n", "put it in quotes"),
+    ] {
+        let file = temporary(name, text);
+        assert!(refusal(with(&["--arg-file", &file])).contains(part), "{name}");
+    }
+    // Ours are no options of ACA-Py's: they are read as written.
+    let file = temporary("own.yml", "outbound-delay-notice: off\njsonld-remote-contexts: off\n");
+    let config = with(&["--arg-file", &file]).unwrap();
+    assert!(config.delivery.delay_notice.is_none() && !config.contexts.fetch_remote);
 }

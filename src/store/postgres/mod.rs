@@ -78,6 +78,7 @@ pub struct PostgresStore {
     jobs: mpsc::UnboundedSender<Job>,
     /// When a commit last succeeded; `None` when one has failed since.
     written: Mutex<Option<Instant>>,
+    made: bool,
 }
 
 impl PostgresStore {
@@ -88,7 +89,7 @@ impl PostgresStore {
     /// what to do.
     pub async fn open(server: Server, options: OpenOptions, keep: Keep) -> Result<Self, OpenError> {
         let mut options = options;
-        let link = Self::prepare(&server, &mut options).await?;
+        let (link, made) = Self::prepare(&server, &mut options).await?;
         let profiles = Arc::new(schema::load_profiles(&link, &server, &options).await?);
         schema::make_side_tables(&link, &server, options.facets).await?;
         let server = Arc::new(server);
@@ -123,11 +124,12 @@ impl PostgresStore {
             commits,
             jobs,
             written: Mutex::default(),
+            made,
         })
     }
 
-    /// The writer's connection to a wallet that exists, with the lock.
-    async fn prepare(server: &Server, options: &mut OpenOptions) -> Result<Link, OpenError> {
+    /// The writer's connection to a wallet that exists, with the lock; whether it was made.
+    async fn prepare(server: &Server, options: &mut OpenOptions) -> Result<(Link, bool), OpenError> {
         let failed = |error: tokio_postgres::Error| schema::database(server, &error);
         let missing = || OpenError::Missing(schema::place(server));
         let create = options.create;
@@ -144,11 +146,12 @@ impl PostgresStore {
         };
         Self::take_lock(&link, server).await?;
         let there = schema::is_wallet(&link).await.map_err(failed)?;
+        let mut made = true;
         match (there, create) {
             (false, CreateMode::Never) => return Err(missing()),
             (true, CreateMode::Recreate) => provision::provision(&link, server, options, true).await?,
             (false, _) => provision::provision(&link, server, options, false).await?,
-            (true, _) => {}
+            (true, _) => made = false,
         }
         if !there {
             // The role's own schema may be new: the search path is looked up again by a new connection.
@@ -163,7 +166,7 @@ impl PostgresStore {
             options.method = method;
             options.key = key;
         }
-        Ok(link)
+        Ok((link, made))
     }
 
     async fn take_lock(link: &Link, server: &Server) -> Result<(), OpenError> {
@@ -177,6 +180,11 @@ impl PostgresStore {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+
+    /// Whether opening it has made it.
+    pub fn was_made(&self) -> bool {
+        self.made
     }
 
     /// Counts and times of commits and reads.

@@ -4,11 +4,12 @@
 //! not on the database itself, so that another program can open the wallet once we have stopped. The file stays: removing
 //! it would let two processes lock two different files of the same name.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::super::OpenError;
+use super::modes;
 
 /// Held as long as the value lives.
 #[derive(Debug)]
@@ -25,8 +26,7 @@ impl FileLock {
     pub fn take(database: &Path) -> Result<Self, OpenError> {
         let path = path_of(database);
         let io = |error| OpenError::Io { path: path.clone(), error };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
+        let mut file = modes::creating().read(true).create(true).truncate(false).open(&path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

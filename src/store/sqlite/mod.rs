@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock        one process per file        memory: the file of a wallet in memory
+//! modes       who may read the files
 //! provision   making and rekeying, by askar-storage
 //! schema      connections, Askar's tables as found, our side tables
 //! writer      the one thread that writes: batches, checkpoints
@@ -18,6 +19,7 @@ mod housekeeping;
 mod lazies;
 mod lock;
 mod memory;
+mod modes;
 mod provision;
 mod readers;
 mod records;
@@ -81,6 +83,7 @@ pub struct SqliteStore {
     long_reads: Semaphore,
     /// When a commit last succeeded; `None` when one has failed since.
     written: Mutex<Option<Instant>>,
+    made: bool,
 }
 
 struct Shared {
@@ -140,7 +143,7 @@ impl SqliteStore {
             return Err(OpenError::Missing(path));
         }
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            std::fs::create_dir_all(parent).map_err(io)?;
+            modes::make_folder(parent).map_err(io)?;
         }
         let lock = lock::FileLock::take(&path)?;
         if create == CreateMode::Recreate {
@@ -155,9 +158,17 @@ impl SqliteStore {
                 }
             }
         }
-        if !path.exists() {
-            provision::provision(&path, options.method, &options.key, options.profile.clone()).await?;
+        let made = !path.exists();
+        if made {
+            modes::creating().create_new(true).open(&path).map_err(io)?;
+            let profile = options.profile.clone();
+            if let Err(error) = provision::provision(&path, options.method, &options.key, profile).await {
+                // The next start shall make it, not find an empty file.
+                let _ = std::fs::remove_file(&path);
+                return Err(error);
+            }
         }
+        modes::shut(&path);
         let mut options = options;
         if let Some((method, key)) = options.rekey.take() {
             rekey(&path, &options, method, &key).await?;
@@ -166,7 +177,7 @@ impl SqliteStore {
         }
         let opening = tokio::task::spawn_blocking(move || Self::start(path, folder, lock, &options, keep));
         match opening.await {
-            Ok(opened) => opened,
+            Ok(opened) => opened.map(|store| Self { made, ..store }),
             Err(error) => Err(OpenError::Database(error.to_string())),
         }
     }
@@ -211,7 +222,15 @@ impl SqliteStore {
             commits,
         };
         let long_reads = Semaphore::new(LONG_READS);
-        Ok(Self { shared: Arc::new(shared), jobs, lazies, died, long_reads, written: Mutex::default() })
+        Ok(Self {
+            shared: Arc::new(shared),
+            jobs,
+            lazies,
+            died,
+            long_reads,
+            written: Mutex::default(),
+            made: false,
+        })
     }
 
     fn written(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -242,6 +261,11 @@ impl SqliteStore {
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Tidy(answer)).map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
+    }
+
+    /// Whether opening it has made it.
+    pub fn was_made(&self) -> bool {
+        self.made
     }
 
     /// The database's file.

@@ -103,7 +103,12 @@ pub(super) fn open_writer(path: &Path, durable: bool) -> Result<Connection, Open
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         Ok(())
     };
-    set().map_err(database)?;
+    set().map_err(|error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => {
+            OpenError::NotAWallet { path: path.to_owned(), reason: "it is no SQLite file".to_owned() }
+        }
+        _ => database(error),
+    })?;
     Ok(conn)
 }
 

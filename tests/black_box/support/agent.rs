@@ -96,6 +96,9 @@ impl Agent {
         );
         let mut args: Vec<String> = fixed.split_whitespace().map(str::to_owned).collect();
         args.extend(options.iter().map(|o| (*o).to_owned()));
+        if options.contains(&"--admin-api-key") {
+            args.retain(|word| word != "--admin-insecure-mode");
+        }
         if let Some(postgres) = surroundings.postgres.clone().or_else(Postgres::for_all) {
             // Each agent has its database, named like its folder.
             let at = args.iter().position(|word| word == "--wallet-name").unwrap();

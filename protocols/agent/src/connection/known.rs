@@ -9,6 +9,7 @@ use super::keys::{self, bare};
 use crate::engine::{Agent, AgentError, Record};
 use crate::ports::Tenant;
 use crate::ports::store::{Commit, Op, Query, Row, Space};
+use crate::quoted::Quoted;
 
 /// Set once it is done.
 const DONE: &str = "known-keys-counted";
@@ -50,7 +51,7 @@ pub async fn count_known_keys(agent: &Agent, tenant: &Tenant) -> Result<(), Agen
             Some(did) if !named.get(did).is_some_and(|ready| *ready) => {}
             Some(did) => marks.push(keys::counting(did, &listed)),
             None => {
-                tracing::warn!(%tenant, key, "two connections claim this key: it counts for none of them until it is used")
+                tracing::warn!(%tenant, key = %Quoted(key), "two connections claim this key: it counts for none of them until it is used")
             }
         }
     }

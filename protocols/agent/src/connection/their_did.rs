@@ -19,6 +19,7 @@ use super::record::short_form;
 use super::rows::name_of;
 use crate::engine::{AgentError, Kind, Record, Unit};
 use crate::ports::store::{CommitError, NewRow, Query, Row, RowKey, Tag};
+use crate::quoted::Quoted;
 use crate::wallet;
 
 /// What a handshake message says of its sender's DID.
@@ -272,7 +273,7 @@ async fn attached_peer_one(
         return refused(format!("the document is not the one whose hash {did} is"));
     }
     tracing::warn!(
-        did,
+        did = %Quoted(did),
         "the hash of this DID is not that of its document: believed for this connection only"
     );
     Ok(Believed { document, received: Some(received), known: Vec::new() })

@@ -10,13 +10,14 @@ use super::state::{Input, Role, State, step};
 use crate::connection::{Connection, counts, target_of};
 use crate::engine::{AgentError, HandlerError, Received, Scope, Target, Unit};
 use crate::ports::store::Query;
+use crate::quoted::Quoted;
 
 const NOT_ACCEPTED: &str = "request_not_accepted";
 
 /// Tells whoever was invited why its request was refused, with the key that it sent it with, where its DID or the document
 /// with it says.
 pub fn refuse(unit: &mut Unit<'_>, received: &Received, minor: u32, request: &Request, text: &str) {
-    tracing::info!(tenant = %unit.tenant(), code = NOT_ACCEPTED, text, "a handshake message was refused");
+    tracing::info!(tenant = %unit.tenant(), code = NOT_ACCEPTED, text = %Quoted(text), "a handshake message was refused");
     let said = match chancery_did::resolve_local(&request.did) {
         Ok(Resolution::Document(document)) => Some(document),
         _ => request
@@ -32,7 +33,7 @@ pub fn refuse(unit: &mut Unit<'_>, received: &Received, minor: u32, request: &Re
         Some(service) => Target { routing_keys: service.routing_keys, endpoint: service.endpoint, ..reply },
         None if received.return_route != ReturnRoute::None => reply,
         None => {
-            tracing::debug!(did = request.did, "nobody is told: its DID has no service");
+            tracing::debug!(did = %Quoted(&request.did), "nobody is told: its DID has no service");
             return;
         }
     };

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{Agent, AgentError, Received, Unit, Work};
 use crate::ports::Tenant;
 use crate::ports::store::{Item, NewItem, Op, Queue};
+use crate::quoted::Quoted;
 
 const MOST_PARKED_PER_KEY: usize = 16;
 const MOST_PARKED_KEYS: usize = 4096;
@@ -102,7 +103,7 @@ impl Agent {
         let keys: Vec<String> = self.parked().keys().cloned().collect();
         for verkey in keys {
             if let Err(error) = self.take_parked(self.default_tenant(), &verkey).await {
-                tracing::debug!(%error, "what is parked waits on");
+                tracing::debug!(error = %Quoted(&error), "what is parked waits on");
             }
         }
     }

@@ -15,6 +15,7 @@ use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Ta
 use crate::edge::{Misshapen, Place};
 use crate::ports::Tenant;
 use crate::ports::store::{CommitError, Guard, Item, Op, Queue, Seq};
+use crate::quoted::Quoted;
 
 /// What became of a message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Rejection {
 
     fn log(&self) {
         let (reason, detail) = self.parts();
-        tracing::info!(reason, detail, "a message had no effect");
+        tracing::info!(reason, detail = %Quoted(detail), "a message had no effect");
     }
 }
 
@@ -73,7 +74,7 @@ pub enum ReceiveError {
 impl ReceiveError {
     fn log(&self) {
         if let Self::Unavailable(reason) = self {
-            tracing::warn!(reason, "a message was not taken");
+            tracing::warn!(reason = %Quoted(reason), "a message was not taken");
         }
     }
 }
@@ -120,8 +121,8 @@ impl Agent {
         let span = tracing::error_span!(
             "message",
             %tenant,
-            message_type = %opened.message.message_type(),
-            thread = opened.message.thread_id(),
+            message_type = %Quoted(opened.message.message_type()),
+            thread = opened.message.thread_id().map(|id| tracing::field::display(Quoted(id))),
             connection = Empty,
             trace_id = Empty
         );

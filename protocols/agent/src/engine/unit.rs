@@ -91,7 +91,7 @@ impl<'a> Unit<'a> {
             span.record("connection", id);
         }
         if let Some(id) = thread.filter(|_| !std::mem::replace(&mut self.told.thread, true)) {
-            span.record("thread", id);
+            span.record("thread", tracing::field::display(crate::quoted::Quoted(id)));
         }
     }
 

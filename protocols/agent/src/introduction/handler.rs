@@ -10,6 +10,7 @@ use super::{PROTOCOL, kind};
 use crate::connection::{Connection, send_in_exchange};
 use crate::engine::{AgentError, HandlerError, Kind, Protocol, Received, Record, Spoken, Unit, Work};
 use crate::ports::store::Query;
+use crate::quoted::Quoted;
 
 /// Name for queued work.
 const NAME: &str = "introduction";
@@ -199,7 +200,7 @@ async fn take(unit: &mut Unit<'_>, invitation: &Value) -> Result<(), AgentError>
 
 /// Tells the introducer that its invitation came to nothing.
 async fn report(unit: &mut Unit<'_>, forwarded: &Forwarded, error: &AgentError) -> Result<(), AgentError> {
-    tracing::warn!(code = error.code, %error, "a forwarded invitation could not be taken");
+    tracing::warn!(code = error.code, error = %Quoted(&error), "a forwarded invitation could not be taken");
     let kind = MessageType::new("notification", Version::new(1, 0), "problem-report");
     let report = Message::build(kind, unit.new_id())
         .thread(&Thread::new(&forwarded.thread_id))
@@ -209,7 +210,7 @@ async fn report(unit: &mut Unit<'_>, forwarded: &Forwarded, error: &AgentError) 
     match told {
         // The introducer is gone meanwhile: nobody to tell.
         Err(error) if error.kind != Kind::Unavailable => {
-            tracing::info!(%error, "the introducer can't be told");
+            tracing::info!(error = %Quoted(&error), "the introducer can't be told");
             Ok(())
         }
         outcome => outcome,

@@ -12,6 +12,7 @@ use crate::connection::{Connection, send_in_exchange};
 use crate::credential::{Failure, Reach, with_facts};
 use crate::engine::{AgentError, Record, Unit, Work};
 use crate::ports::store::{NewRow, Query, RowKey, Space, Tag};
+use crate::quoted::Quoted;
 
 /// What the other side is told when an exchange fails.
 pub(super) const ABANDONED: &str = "issuance-abandoned";
@@ -293,7 +294,9 @@ pub(super) async fn apply(
                 // Nobody to tell (no connection yet, or it is gone): the exchange is over here all the same.
                 match sent {
                     Err(error) if error.kind == crate::engine::Kind::Unavailable => return Err(error),
-                    Err(error) => tracing::info!(%error, "a problem report has nobody to go to"),
+                    Err(error) => {
+                        tracing::info!(error = %Quoted(&error), "a problem report has nobody to go to")
+                    }
                     Ok(()) => {}
                 }
             }

@@ -7,6 +7,7 @@ use super::invitation::{self, PROTOCOL};
 use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation, short_form};
 use crate::engine::{AgentError, HandlerError, Received, Scope, Unit};
 use crate::ports::store::{Guard, Space};
+use crate::quoted::Quoted;
 use crate::wallet;
 
 /// How long a handled handshake-reuse is remembered.
@@ -202,7 +203,7 @@ pub async fn receive_accepted(unit: &mut Unit<'_>, received: &Received) -> Resul
 /// Receiver: takes a `problem_report`.
 pub async fn receive_report(unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
     let description = received.message.get("description").unwrap_or(&Value::Null);
-    tracing::info!(tenant = %unit.tenant(), %description, "a reuse was not accepted");
+    tracing::info!(tenant = %unit.tenant(), description = %Quoted(description), "a reuse was not accepted");
     let mut record = waiting(unit, received).await?;
     not_accepted(unit, &mut record)?;
     Ok(())
