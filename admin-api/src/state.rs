@@ -47,7 +47,7 @@ pub struct AdminApi {
     pub auth: Auth,
     /// What is taken from outside. The status probes are never held up.
     pub limits: Limits,
-    /// What `GET /status` and the API description say.
+    /// What `GET /status` says as `chancery`, and the API description.
     pub version: String,
 }
 

@@ -1,7 +1,9 @@
 //! The API over a real agent on ports made for tests.
 
 mod answers;
+mod lacking;
 mod limits;
+mod mistakes;
 mod own;
 mod parity;
 mod ports;
@@ -33,7 +35,7 @@ fn api(process: &Arc<Process>, auth: Auth) -> AdminApi {
         operations: process.clone(),
         auth,
         limits: limits(),
-        version: "1.7.0".to_owned(),
+        version: "0.1.0".to_owned(),
     }
 }
 
