@@ -4,6 +4,7 @@
 mod attacks;
 mod bench;
 mod dead_letters;
+mod demo;
 mod edges;
 mod events;
 mod flows;
@@ -12,6 +13,7 @@ mod idempotency;
 mod limits;
 mod logs;
 mod metrics;
+mod page;
 mod races;
 mod restart;
 mod secrets;

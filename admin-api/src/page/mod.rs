@@ -37,6 +37,7 @@ pub(crate) fn routes(state: &Arc<State>, config: &mut ServiceConfig) {
         ("/api/doc", "text/html; charset=utf-8", include_str!("index.html")),
         ("/api/doc/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
         ("/api/doc/page.css", "text/css; charset=utf-8", include_str!("page.css")),
+        ("/api/doc/steps.json", "application/json; charset=utf-8", include_str!("steps.json")),
     ];
     for (path, kind, text) in files {
         serve(config, path, kind, Bytes::from_static(text.as_bytes()));
