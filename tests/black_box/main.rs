@@ -1,6 +1,7 @@
 //! Two agents of the built binary, talking over real HTTP, driven through their admin APIs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
+mod acapys_manners;
 mod attacks;
 mod bench;
 mod dead_letters;

@@ -52,5 +52,8 @@ async fn the_pages_four_steps_work_on_an_agent_without_automatic_options() {
         }
     }
     let offered = holder.controller.state("issue_credential_v2_0", "offer-received").await;
-    assert_eq!(offered["by_format"]["cred_offer"]["ld_proof"]["credential"]["issuer"], latest["did"]);
+    let path = format!("/issue-credential-2.0/records/{}", offered["cred_ex_id"].as_str().unwrap());
+    let record = &holder.get(&path).await["cred_ex_record"];
+    let issuer = &record["by_format"]["cred_offer"]["ld_proof"]["credential"]["issuer"];
+    assert_eq!(issuer, &json!(latest["did"]), "{record}");
 }
