@@ -159,6 +159,7 @@ async fn build_agent(
         chancery_agent::trust_ping::protocol(),
         chancery_agent::basic_message::protocol(),
         chancery_agent::introduction::protocol(),
+        chancery_agent::notification::protocol(),
         chancery_agent::issue_credential_v2::protocol(),
     ];
     Ok((Arc::new(Agent::new(parts, protocols)), tenant))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{self, HeaderMap};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -47,8 +47,15 @@ pub(crate) enum Access {
     Open,
     /// The operator of the agent.
     Admin,
+    /// The operator, by a program that can send no header but `Authorization: Bearer`.
+    Scraper,
     /// A tenant.
     Tenant,
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
 
 impl Auth {
@@ -60,9 +67,16 @@ impl Auth {
         }
     }
 
-    /// Whether the header holds a key, and a wrong one.
+    /// Whether a header holds a key, and none the right one.
     pub(crate) fn guesses(&self, headers: &HeaderMap) -> bool {
-        headers.contains_key("x-api-key") && !self.allows(headers)
+        let given = headers.contains_key("x-api-key") || bearer(headers).is_some();
+        given && !self.allows(headers) && !self.bears(headers)
+    }
+
+    /// Whether the key comes as a bearer token (RFC 6750).
+    fn bears(&self, headers: &HeaderMap) -> bool {
+        let Self::Key(key) = self else { return false };
+        bearer(headers).is_some_and(|token| key.is(token))
     }
 
     /// Lets a request through or not.
@@ -70,7 +84,8 @@ impl Auth {
         match access {
             Access::Open => Ok(()),
             _ if self.allows(headers) => Ok(()),
-            Access::Admin => Err(Failure::no_key(texts::NO_KEY_ADMIN)),
+            Access::Scraper if self.bears(headers) => Ok(()),
+            Access::Admin | Access::Scraper => Err(Failure::no_key(texts::NO_KEY_ADMIN)),
             Access::Tenant => Err(Failure::no_key(texts::NO_KEY_TENANT)),
         }
     }
@@ -95,10 +110,15 @@ mod tests {
             (with("x-api-key", "secret2"), false),
             (with("x-api-key", ""), false),
             (with("authorization", "Bearer secret"), false),
+            (with("authorization", "bearer secret"), false),
+            (with("authorization", "Bearer Secret"), false),
+            (with("authorization", "Bearer"), false),
         ];
         for (headers, allowed) in cases {
             assert_eq!(key.check(Access::Tenant, &headers).is_ok(), allowed, "{headers:?}");
             assert_eq!(key.check(Access::Admin, &headers).is_ok(), allowed, "{headers:?}");
+            let bears = headers.get("authorization").is_some_and(|v| v.as_bytes().ends_with(b" secret"));
+            assert_eq!(key.check(Access::Scraper, &headers).is_ok(), allowed || bears, "{headers:?}");
             assert!(key.check(Access::Open, &headers).is_ok());
             assert!(Auth::Insecure.check(Access::Admin, &headers).is_ok());
         }

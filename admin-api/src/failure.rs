@@ -8,8 +8,10 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use chancery_agent::AgentError;
 use chancery_agent::engine::{Fault, Kind};
+use chancery_agent::to_python_json;
 use serde_json::{Value, json};
 
+use crate::page;
 use crate::schema::tree::{Key, Tree};
 use crate::texts;
 
@@ -164,6 +166,12 @@ impl Failure {
         self
     }
 
+    /// Says what to do unless that is said.
+    pub(crate) fn hint_if_none(mut self, hint: &str) -> Self {
+        self.hint.get_or_insert_with(|| hint.to_owned());
+        self
+    }
+
     /// The answer for a request with these headers.
     pub(crate) fn answer(&self, headers: &HeaderMap, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
@@ -179,7 +187,7 @@ impl Failure {
             Form::Bare => self.reason.clone(),
             Form::Hidden => texts::INTERNAL.to_owned(),
             Form::Message => {
-                let body = json!({ "message": self.reason }).to_string();
+                let body = to_python_json(&json!({ "message": self.reason }));
                 return response.content_type("application/json; charset=utf-8").body(body);
             }
         };
@@ -198,9 +206,11 @@ impl Failure {
             "code": self.code,
             "request_id": request_id,
         });
+        // What the page of the code says holds for every failure with it, and tells nothing of this one.
+        let general = page::errors::hint(self.code);
         let optional = [
             ("field", self.field.as_ref().map(|f| json!(f))),
-            ("hint", self.hint.as_ref().filter(|_| !hidden).map(|h| json!(h))),
+            ("hint", self.hint.as_deref().filter(|_| !hidden).or(general.as_deref()).map(|h| json!(h))),
             ("errors", self.faults.clone()),
         ];
         for (name, value) in optional {
@@ -208,7 +218,7 @@ impl Failure {
                 body[name] = value;
             }
         }
-        response.content_type(PROBLEM).body(body.to_string())
+        response.content_type(PROBLEM).body(to_python_json(&body))
     }
 }
 

@@ -20,6 +20,9 @@ use crate::schema::{Field, Kind, check_members};
 /// connection.
 const PATIENCE: usize = 8;
 
+/// What to do about a body that was not read.
+const UNREAD: &str = "the body was not read: send it with the header Content-Type: application/json";
+
 /// The whole body, up to the limit, within the time.
 pub(crate) async fn read_body(
     request: &HttpRequest,
@@ -113,12 +116,23 @@ fn members(
             Failure::not_json()
                 .hint(format!("the body is {misshapen}: see --max-json-depth and --max-json-values"))
         })?;
-        from_slice_strict(body).map_err(|error| match error.is_ambiguous() {
-            true => Failure::ambiguous_json(&error.to_string()),
-            false => Failure::not_json(),
+        from_slice_strict(body).map_err(|error| {
+            if error.is_ambiguous() {
+                return Failure::ambiguous_json(&error.to_string());
+            }
+            let hint = std::str::from_utf8(body).ok().and_then(|text| (declared.mistaken)(&text.into()));
+            hint.map_or_else(Failure::not_json, |hint| Failure::not_json().hint(hint))
         })?
     };
-    schema.check(&mut value).map_err(|tree| Failure::invalid("json", tree))?;
+    schema.check(&mut value).map_err(|tree| {
+        let unread = !counts && !body.is_empty();
+        let hint = if unread { Some(UNREAD) } else { (declared.mistaken)(&value) };
+        let failure = Failure::invalid("json", tree);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
     if body.is_empty() && declared.needed {
         let reason = "A JSON body is required; an empty object will do.";
         return Err(Failure::new(StatusCode::BAD_REQUEST, "no-body", reason).hint("send {}"));

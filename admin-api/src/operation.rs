@@ -66,6 +66,8 @@ pub(crate) struct Body {
     pub(crate) member: Option<&'static str>,
     /// An absent body is refused though the schema requires nothing.
     pub(crate) needed: bool,
+    /// What to do about a body that was refused, if it is one that people send by mistake.
+    pub(crate) mistaken: fn(&Value) -> Option<&'static str>,
 }
 
 /// What a success carries, for the API description.
@@ -155,19 +157,27 @@ impl Operation {
 
     /// A body whose members become the command's.
     pub(crate) const fn body(mut self, schema: &'static Schema) -> Self {
-        self.body = Some(Body { schema, member: None, needed: false });
+        self.body = Some(Body { schema, member: None, needed: false, mistaken: |_| None });
         self
     }
 
     /// A body that must be there, though the schema requires nothing.
     pub(crate) const fn needed_body(mut self, schema: &'static Schema) -> Self {
-        self.body = Some(Body { schema, member: None, needed: true });
+        self.body = Some(Body { schema, member: None, needed: true, mistaken: |_| None });
         self
     }
 
     /// A body that becomes one member of the command.
     pub(crate) const fn body_as(mut self, member: &'static str, schema: &'static Schema) -> Self {
-        self.body = Some(Body { schema, member: Some(member), needed: false });
+        self.body = Some(Body { schema, member: Some(member), needed: false, mistaken: |_| None });
+        self
+    }
+
+    /// Tells who sends something else than the body what to do.
+    pub(crate) const fn mistakes(mut self, mistaken: fn(&Value) -> Option<&'static str>) -> Self {
+        if let Some(body) = &mut self.body {
+            body.mistaken = mistaken;
+        }
         self
     }
 

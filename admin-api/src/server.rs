@@ -13,6 +13,7 @@ use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpServer, guard};
 use chancery_agent::ports::trace::TARGET;
 use chancery_agent::quoted::Quoted;
+use chancery_agent::to_python_json;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use tracing::field::Empty;
@@ -24,6 +25,7 @@ use crate::failure::Failure;
 use crate::groups::{self, Entry, Paths};
 use crate::input::{gather, read_body};
 use crate::operation::{Answer, Call, Operation};
+use crate::schema::Field;
 use crate::state::{AdminApi, State};
 use crate::{cors, idempotency, page, rate, socket, texts};
 
@@ -92,9 +94,12 @@ pub(crate) fn routes(state: &Arc<State>, config: &mut ServiceConfig) {
                     resource.route(of(&operation.method).to(handler))
                 }
                 Entry::Lacks(lack) => resource.route(of(lack.method()).to(move |request: HttpRequest| {
-                    let answer = state.api.auth.check(Access::Tenant, request.headers()).err();
-                    let failure = answer.unwrap_or_else(|| lack.failure());
-                    std::future::ready(refuse(&request, &failure))
+                    let state = state.clone();
+                    async move {
+                        lack.answer(&state, &request)
+                            .await
+                            .unwrap_or_else(|failure| refuse(&request, &failure))
+                    }
                 })),
             };
         }
@@ -145,10 +150,6 @@ async fn perform(
     refuse(&request, &if operation.json_errors { failure.into_message() } else { failure })
 }
 
-fn encode(answer: &Value) -> Result<Vec<u8>, Failure> {
-    serde_json::to_vec(answer).map_err(|e| Failure::internal("answer-unwritable", e.to_string()))
-}
-
 async fn attempt(
     operation: &'static Operation,
     state: Arc<State>,
@@ -171,7 +172,7 @@ async fn attempt(
         place = Some(state.request_place().ok_or_else(|| Failure::busy("Too many requests at once"))?);
     }
     let content_type = request.headers().get("content-type").and_then(|v| v.to_str().ok());
-    let path = path_parameters(operation, request);
+    let path = path_parameters(operation.path_fields, request);
     let input = gather(operation, content_type, &body, request.query_string(), path, limits.shape)?;
     state.api.auth.check(operation.access, request.headers())?;
     let claim = idempotency::key(request, &body)?.map(Arc::new);
@@ -200,12 +201,12 @@ async fn attempt(
     if let (Answer::Text, Value::String(text)) = (operation.answer, &answer) {
         return Ok(HttpResponse::build(operation.success).content_type(texts::PLAIN).body(text.clone()));
     }
-    let body = encode(&answer)?;
     let mut response = HttpResponse::build(operation.success);
     if replayed {
         response.insert_header(("idempotency-replayed", "true"));
     }
-    Ok(response.content_type("application/json; charset=utf-8").body(body))
+    // Clients of ACA-Py read its answers as text, too: its separators, its escapes.
+    Ok(response.content_type("application/json; charset=utf-8").body(to_python_json(&answer)))
 }
 
 /// Whether the caller names the media type of Server-Sent Events.
@@ -214,8 +215,9 @@ fn accepts_events(headers: &HeaderMap) -> bool {
     headers.get_all(actix_web::http::header::ACCEPT).any(named)
 }
 
-fn path_parameters(operation: &Operation, request: &HttpRequest) -> Map<String, Value> {
-    let given = operation.path_fields.iter().filter_map(|field| {
+/// The parameters of the path, decoded.
+pub(crate) fn path_parameters(fields: &[Field], request: &HttpRequest) -> Map<String, Value> {
+    let given = fields.iter().filter_map(|field| {
         let value = request.match_info().get(field.name)?;
         Some((
             field.name.to_owned(),

@@ -55,7 +55,7 @@ pub struct AdminApi {
     pub limits: Limits,
     /// Names under which browsers may call an API without a key, beside IP addresses and `localhost`; in lower case.
     pub hosts: Vec<String>,
-    /// What `GET /status` and the API description say.
+    /// What `GET /status` says as `chancery`, and the API description.
     pub version: String,
 }
 

@@ -4,6 +4,9 @@
 /// Media type of texts that are a success.
 pub(crate) const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// The ACA-Py release that controllers may take us for.
+pub(crate) const COMPATIBLE_WITH: &str = "1.7.0";
+
 /// Validation (422): texts of the error tree.
 pub(crate) mod invalid {
     /// A required member is absent.
@@ -33,6 +36,21 @@ pub(crate) mod invalid {
     /// An invitation that invites to nothing.
     pub(crate) const EMPTY_INVITATION: &str =
         "Model must include non-empty handshake_protocols or requests~attach or both";
+
+    /// Neither of the two ways to name a revocation record.
+    pub(crate) const NO_REVOCATION_ASKED: &str =
+        "Request must have either rev_reg_id and cred_rev_id or cred_ex_id";
+    /// An invitation that says what it is for in words only.
+    pub(crate) const GOAL_WITHOUT_CODE: &str = "Model cannot have goal without goal_code";
+    /// An invitation that says what it is for without words.
+    pub(crate) const CODE_WITHOUT_GOAL: &str = "Model cannot have goal_code without goal";
+    /// A text where a URL was expected.
+    pub(crate) const NOT_A_URL: &str = "Not a valid URL.";
+    /// A text among services.
+    pub(crate) const NOT_A_SERVICE_DID: &str = "Service item must be a valid decentralized identifier (DID)";
+    /// Neither text nor object among services.
+    pub(crate) const NOT_A_SERVICE: &str =
+        "Service item must be a valid decentralized identifier (DID) or object";
 
     /// Not one of the values that an enumeration allows.
     pub(crate) fn not_one_of(choices: &[&str]) -> String {

@@ -3,6 +3,7 @@
 
 mod agents;
 mod narration;
+mod script;
 mod steps;
 
 use std::io;

@@ -1,9 +1,11 @@
 //! Two agents of the built binary, talking over real HTTP, driven through their admin APIs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
+mod acapys_manners;
 mod attacks;
 mod bench;
 mod dead_letters;
+mod demo;
 mod edges;
 mod events;
 mod flows;
@@ -12,6 +14,7 @@ mod idempotency;
 mod limits;
 mod logs;
 mod metrics;
+mod page;
 mod races;
 mod restart;
 mod secrets;

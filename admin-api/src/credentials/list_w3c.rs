@@ -26,7 +26,7 @@ static MEMBERS: [Field; 9] = [
         .example(r#"["Ed25519Signature2018"]"#),
     text("given_id").about("The credential's own id"),
     text_map("tag_query").about("Tags given when it was stored"),
-    integer("max_results", None).about("Most results to return"),
+    integer("max_results", None).about("Most results to return; 0 means 100, a negative number none"),
 ];
 
 pub(super) static OPERATION: Operation =

@@ -1,4 +1,4 @@
-//! `POST /issue-credential-2.0/records/{cred_ex_id}/send-request`
+//! `POST /issue-credential-2.0/records/{cred_ex_id}/send-request`, also without `-2.0`
 
 use chancery_agent::issue_credential_v2;
 
@@ -12,12 +12,16 @@ static BODY: Schema = Schema {
     whole: None,
 };
 
-pub(super) static OPERATION: Operation = Operation::post(
-    "/issue-credential-2.0/records/{cred_ex_id}/send-request",
-    super::TAG,
-    command!(issue_credential_v2::bound_request),
-)
-.summary("Request the credential that was offered")
-.path(&input::ID)
-.body(&BODY)
-.answers(Answer::One(&record::RECORD));
+pub(super) static OPERATION: Operation = at("/issue-credential-2.0/records/{cred_ex_id}/send-request");
+
+/// The path that ACA-Py's tutorial prints.
+pub(super) static TUTORIAL: Operation =
+    at("/issue-credential/records/{cred_ex_id}/send-request").deprecated();
+
+const fn at(path: &'static str) -> Operation {
+    Operation::post(path, super::TAG, command!(issue_credential_v2::bound_request))
+        .summary("Request the credential that was offered")
+        .path(&input::ID)
+        .body(&BODY)
+        .answers(Answer::One(&record::RECORD))
+}

@@ -17,7 +17,7 @@ mod send_proposal;
 mod send_request;
 mod store;
 
-pub(crate) use input::{CREDENTIAL_MEMBERS, OPTIONS};
+pub(crate) use input::{CREDENTIAL_MEMBERS, OPTIONS, tree_of};
 
 use crate::groups::Group;
 
@@ -39,6 +39,7 @@ pub(crate) static GROUP: Group = Group {
         &send_request::OPERATION,
         &bound_offer::OPERATION,
         &bound_request::OPERATION,
+        &bound_request::TUTORIAL,
         &issue::OPERATION,
         &store::OPERATION,
         &problem_report::OPERATION,

@@ -1,6 +1,7 @@
 //! `POST /out-of-band/receive-invitation`
 
 use chancery_agent::out_of_band;
+use serde_json::Value;
 
 use super::record::{INVITATION, RECORD, mediation_id};
 use crate::operation::{Answer, Operation, command};
@@ -22,4 +23,21 @@ pub(super) static OPERATION: Operation =
         )
         .query(&[&QUERY])
         .body_as("invitation", &INVITATION)
+        .mistakes(mistaken)
         .answers(Answer::One(&RECORD));
+
+/// What people post instead of the invitation: what came with it, or its URL.
+fn mistaken(body: &Value) -> Option<&'static str> {
+    if body["invitation"].is_object() {
+        return Some("that is the whole answer of create-invitation: post its member `invitation` alone");
+    }
+    let url =
+        body.as_str().or_else(|| ["invitation_url", "url"].iter().find_map(|name| body[name].as_str()))?;
+    if url.contains("oob=") {
+        Some("that is an invitation as a URL: post the JSON that its parameter `oob` holds as base64url")
+    } else if url.contains("c_i=") || url.contains("d_m=") {
+        Some("that is an invitation of connections/1.0, which is not spoken here: ask for an out-of-band one")
+    } else {
+        None
+    }
+}

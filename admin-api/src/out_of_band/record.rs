@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::schema::rule::UUID4;
+use crate::schema::rule::{DID, URL, UUID4};
+use crate::schema::tree::Tree;
 use crate::schema::{Field, Kind, Schema, boolean, list, map, matching, object, objects, one_of, text};
 use crate::texts::invalid;
 
@@ -50,13 +51,13 @@ static MEMBERS: [Field; 13] = [
 
 /// An invitation.
 pub(super) static INVITATION: Schema =
-    Schema { name: "InvitationMessage", parts: &[&INVITATION_MEMBERS], whole: Some(invites_to_something) };
+    Schema { name: "InvitationMessage", parts: &[&INVITATION_MEMBERS], whole: Some(is_whole) };
 
 static INVITATION_MEMBERS: [Field; 10] = [
     text("@type").about("Message type").example("https://didcomm.org/out-of-band/1.1/invitation"),
     text("@id").about("Id of the invitation").example("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
     text("label").about("Who invites").example("Bob"),
-    text("imageUrl")
+    matching("imageUrl", &URL)
         .nullable()
         .about("A picture of who invites")
         .example("http://192.168.56.101/img/logo.jpg"),
@@ -67,7 +68,7 @@ static INVITATION_MEMBERS: [Field; 10] = [
         .about("Envelopes that the inviter opens, the best first")
         .example(r#"["didcomm/aip1"]"#),
     objects("requests~attach", &ATTACHMENT).about("Messages to answer"),
-    list("services", &Kind::Json)
+    list("services", &Kind::Judged(service))
         .about("Where to answer: DIDs or service objects")
         .example(r#"["did:peer:4zQmUbw4cNq8ViE1EEbsbMnCBhTky6wGz5Zuhhi1KGzwWfNg"]"#),
     text("goal_code").about("What it is for, for machines").example("issue-vc"),
@@ -86,8 +87,23 @@ static ATTACHMENT: Schema = Schema {
     whole: None,
 };
 
-fn invites_to_something(invitation: &Map<String, Value>) -> Option<Cow<'static, str>> {
+fn is_whole(invitation: &Map<String, Value>) -> Option<Cow<'static, str>> {
     let given = |name| invitation.get(name).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     let empty = !given("handshake_protocols") && !given("requests~attach");
-    empty.then_some(invalid::EMPTY_INVITATION.into())
+    let says = |name| invitation.contains_key(name);
+    let fault = match (says("goal"), says("goal_code")) {
+        _ if empty => invalid::EMPTY_INVITATION,
+        (true, false) => invalid::GOAL_WITHOUT_CODE,
+        (false, true) => invalid::CODE_WITHOUT_GOAL,
+        _ => return None,
+    };
+    Some(fault.into())
+}
+
+fn service(value: &Value) -> Option<Tree> {
+    match value {
+        Value::Object(_) => None,
+        Value::String(did) => DID.check(did).err().map(|_| Tree::text(invalid::NOT_A_SERVICE_DID)),
+        _ => Some(Tree::text(invalid::NOT_A_SERVICE)),
+    }
 }

@@ -1,5 +1,7 @@
 //! What is for people and tools: the page to try the API, and the API description.
 
+pub(crate) mod errors;
+
 use std::sync::Arc;
 
 use actix_web::http::{Method, StatusCode, header};
@@ -35,6 +37,7 @@ pub(crate) fn routes(state: &Arc<State>, config: &mut ServiceConfig) {
         ("/api/doc", "text/html; charset=utf-8", include_str!("index.html")),
         ("/api/doc/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
         ("/api/doc/page.css", "text/css; charset=utf-8", include_str!("page.css")),
+        ("/api/doc/steps.json", "application/json; charset=utf-8", include_str!("steps.json")),
     ];
     for (path, kind, text) in files {
         serve(config, path, kind, Bytes::from_static(text.as_bytes()));
@@ -65,11 +68,11 @@ fn serve(config: &mut ServiceConfig, path: &str, kind: &'static str, content: By
 /// Where the `type` of problem details leads.
 async fn error(request: HttpRequest) -> HttpResponse {
     let code = request.match_info().get("code").unwrap_or_default();
-    let is_code =
-        !code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !is_code {
+    let Some(page) = errors::page(code) else {
         return refuse(&request, &Failure::new(StatusCode::NOT_FOUND, "no-such-path", texts::NOT_FOUND));
-    }
-    let text = format!("Error {code}\n\nSee docs/errors/{code}.md in the documentation of this version.\n");
-    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text)
+    };
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(page)
 }

@@ -57,33 +57,33 @@ function example(schema, deep = 0) {
   return { array: [], boolean: false, integer: 0 }[type] ?? "";
 }
 
+// An issuer's first calls; `$name` stands for what an earlier answer had under that name.
+let steps = [];
+
+function filled(value) {
+  const text = JSON.stringify(value ?? null);
+  return JSON.parse(text.replace(/\$(\w+)/g, (all, name) => latest[name] || all));
+}
+
+function stepOf(operation) {
+  return steps.find((step) => step.method === operation.method && step.path === operation.path);
+}
+
+const offer = () => ({ filter: filled(steps.at(-1).body.filter) });
+const offerTo = (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() });
+
 const bodies = {
-  post_issue_credential_2_0_send_offer: (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() }),
-  post_issue_credential_2_0_send: (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() }),
-  post_issue_credential_2_0_send_proposal: (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() }),
-  post_issue_credential_2_0_send_request: (body) => ({ connection_id: latest.connection_id || body.connection_id, ...offer() }),
+  post_issue_credential_2_0_send: offerTo,
+  post_issue_credential_2_0_send_proposal: offerTo,
+  post_issue_credential_2_0_send_request: offerTo,
   post_issue_credential_2_0_create_offer: offer,
   post_issue_credential_2_0_create: offer,
   post_issue_credential_2_0_records_cred_ex_id_send_request: () => ({}),
   post_issue_credential_2_0_records_cred_ex_id_send_offer: () => ({}),
   post_issue_credential_2_0_records_cred_ex_id_store: () => ({}),
   post_issue_credential_2_0_records_cred_ex_id_issue: () => ({ comment: "here you are" }),
-  post_out_of_band_create_invitation: () => ({ handshake_protocols: ["https://didcomm.org/didexchange/1.1"] }),
-  post_wallet_did_create: () => ({ method: "key", options: { key_type: "ed25519" } }),
   post_credentials_w3c: () => ({}),
 };
-
-function offer() {
-  return { filter: { ld_proof: {
-    credential: {
-      "@context": ["https://www.w3.org/2018/credentials/v1", "https://w3id.org/citizenship/v1"],
-      type: ["VerifiableCredential", "PermanentResidentCard"],
-      issuer: latest.did || "did:key:…",
-      credentialSubject: { type: ["PermanentResident"], givenName: "Alice", familyName: "Smith" },
-    },
-    options: { proofType: "Ed25519Signature2020" },
-  } } };
-}
 
 function list() {
   const words = at("find").value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -99,16 +99,17 @@ function list() {
   at("list").replaceChildren(...groups.filter(Boolean));
 }
 
-function input(parameter) {
+function input(parameter, given) {
   const schema = resolve(parameter.schema);
   const id = `p-${parameter.in}-${parameter.name}`;
   const label = make("label", { for: id, class: parameter.required ? "needed" : "" }, parameter.name);
   const choices = schema.enum || (schema.type === "boolean" ? ["true", "false"] : undefined);
   const hint = parameter.schema.default !== undefined ? `default: ${parameter.schema.default}` : "";
   const control = choices
-    ? make("select", { id, name: parameter.name }, make("option", { value: "" }, hint), ...choices.map((c) => make("option", {}, c)))
-    : make("input", { id, name: parameter.name, placeholder: hint || (parameter.schema.examples || [""])[0] });
-  if (parameter.required && remembered(parameter.name)) control.value = remembered(parameter.name);
+    ? make("select", { id, name: parameter.name, required: parameter.required }, make("option", { value: "" }, hint), ...choices.map((c) => make("option", {}, c)))
+    : make("input", { id, name: parameter.name, required: parameter.required, placeholder: hint || (parameter.schema.examples || [""])[0] });
+  if (given !== undefined) control.value = given;
+  else if (parameter.required && remembered(parameter.name)) control.value = remembered(parameter.name);
   return { control, parameter, row: make("div", { class: "field" }, label, control, make("small", {}, parameter.description || "")) };
 }
 
@@ -126,14 +127,16 @@ function members(schema, prefix = "", depth = 0) {
 }
 
 function show(operation) {
-  const inputs = (operation.parameters || []).map(input);
+  const step = stepOf(operation);
+  const query = filled(step?.query) || {};
+  const inputs = (operation.parameters || []).map((parameter) => input(parameter, query[parameter.name]));
   const media = operation.requestBody && operation.requestBody.content["application/json"].schema;
   let body;
   if (media) {
     const given = example(media);
     const better = bodies[operation.operationId];
     body = make("textarea", { spellcheck: "false", "aria-label": "Body" });
-    body.value = JSON.stringify(better ? better(given) : given, null, 2);
+    body.value = JSON.stringify(step ? filled(step.body) : better ? better(given) : given, null, 2);
   }
   const button = make("button", { type: "submit" }, "Call");
   const result = make("div", {});
@@ -152,6 +155,31 @@ function show(operation) {
     fields.length ? make("details", {}, make("summary", {}, "Members of the body"), make("table", {}, ...fields)) : "");
 }
 
+// What a call lacks, as a sentence; nothing when it can be made.
+function lacks(operation, inputs, text) {
+  const needed = inputs.filter(({ control, parameter }) => parameter.required && !control.value.trim());
+  if (needed.length) return `Needed: ${needed.map(({ parameter }) => parameter.name).join(", ")}`;
+  const open = [...inputs.map(({ control }) => control.value), text || ""].join(" ").match(/\$(did|connection_id|invi_msg_id)\b/g);
+  if (open) return `Not known yet: ${[...new Set(open)].join(", ")}. Take the steps before, or write the values.`;
+  if (!text) return "";
+  try {
+    const given = JSON.parse(text);
+    const required = resolve(operation.requestBody.content["application/json"].schema).required || [];
+    const absent = required.filter((name) => given[name] === undefined || given[name] === "");
+    return absent.length ? `The body needs: ${absent.join(", ")}` : "";
+  } catch (error) {
+    return `The body is no JSON: ${error.message}`;
+  }
+}
+
+// A refusal: what happened, what to do, and the page of its code.
+function refusal(problem) {
+  return make("div", { class: "refusal" },
+    make("p", {}, problem.detail),
+    problem.hint && make("p", { class: "hint" }, problem.hint),
+    make("p", { class: "muted" }, make("a", { href: problem.type, target: "_blank", rel: "noopener" }, problem.code)));
+}
+
 async function call(operation, inputs, body, button, result) {
   let path = operation.path;
   const query = new URLSearchParams();
@@ -162,7 +190,12 @@ async function call(operation, inputs, body, button, result) {
   }
   const search = query.toString();
   const url = search ? `${path}?${search}` : path;
-  const headers = {};
+  const lacking = lacks(operation, inputs, body && body.value.trim());
+  if (lacking) {
+    result.replaceChildren(make("p", { class: "hint" }, lacking));
+    return;
+  }
+  const headers = { accept: "application/problem+json, */*;q=0.9" };
   if (at("key").value) headers["x-api-key"] = at("key").value;
   const text = body && body.value.trim();
   if (text) headers["content-type"] = "application/json";
@@ -177,7 +210,7 @@ async function call(operation, inputs, body, button, result) {
     result.replaceChildren(
       make("p", {}, make("span", { class: `status ${answer.ok ? "post" : "delete"}` }, `${answer.status}`),
         make("span", { class: "muted" }, `  ${millis} ms · request ${answer.headers.get("x-request-id")}`)),
-      make("pre", {}, json ? JSON.stringify(JSON.parse(content), null, 2) : content),
+      !answer.ok && json ? refusal(JSON.parse(content)) : make("pre", {}, json ? JSON.stringify(JSON.parse(content), null, 2) : content),
       make("details", {}, make("summary", {}, "As a command"), make("pre", {}, curl(operation, url, text))));
   } catch (error) {
     result.replaceChildren(make("pre", {}, `No answer: ${error.message}`));
@@ -220,6 +253,10 @@ async function start() {
       operations.set(operation.operationId, { ...operation, path, method });
     }
   }
+  steps = await (await fetch("/api/doc/steps.json")).json();
+  const id = ({ method, path }) => [...operations.values()].find((o) => o.method === method && o.path === path).operationId;
+  at("steps").replaceChildren(...steps.map((step) => make("li", {}, `${step.about}: `,
+    make("a", { href: `#${id(step)}` }, `${step.method.toUpperCase()} ${step.path}`))));
   at("find").addEventListener("input", list);
   addEventListener("hashchange", route);
   route();

@@ -84,7 +84,7 @@ impl Components {
             Kind::Objects(schema) => json!({ "type": "array", "items": self.reference(schema) }),
             Kind::Map => json!({ "type": "object" }),
             Kind::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
-            Kind::Json => json!({}),
+            Kind::Json | Kind::Judged(_) => json!({}),
         }
     }
 }

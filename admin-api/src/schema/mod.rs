@@ -83,11 +83,13 @@ pub(crate) enum Kind {
     TextMap,
     /// Anything.
     Json,
+    /// Anything that a function takes.
+    Judged(fn(&Value) -> Option<Tree>),
     /// Checked by a function; the schema only describes it.
     Custom(fn(&Value) -> Option<Tree>, &'static Schema),
 }
 
-/// Checks the members of an object that these groups declare, in their order.
+/// Checks the members of an object that these groups declare, in their order. Optional free texts that are empty are taken out.
 pub(crate) fn check_members(parts: &[&[Field]], object: &mut Map<String, Value>) -> Result<(), Tree> {
     let mut faults = Vec::new();
     for field in parts.iter().copied().flatten() {
@@ -95,6 +97,13 @@ pub(crate) fn check_members(parts: &[&[Field]], object: &mut Map<String, Value>)
             None if field.required => Tree::text(invalid::MISSING),
             None => continue,
             Some(Value::Null) if field.nullable => continue,
+            // ACA-Py asks of an optional text whether it is "truthy": an empty one says nothing.
+            Some(Value::String(text))
+                if text.is_empty() && !field.required && matches!(field.kind, Kind::Text) =>
+            {
+                object.shift_remove(field.name);
+                continue;
+            }
             Some(value) => match field.kind.check(value) {
                 Ok(()) => continue,
                 Err(fault) => fault,
@@ -169,7 +178,7 @@ impl Kind {
             }
             Self::TextMap => check_text_map(value),
             Self::Json => Ok(()),
-            Self::Custom(check, _) => check(value).map_or(Ok(()), Err),
+            Self::Judged(check) | Self::Custom(check, _) => check(value).map_or(Ok(()), Err),
         }
     }
 }
@@ -301,6 +310,17 @@ mod tests {
             assert_eq!(OUTER.check(&mut value), Ok(()));
             assert_eq!(value, json!({"flag": meant}));
         }
+    }
+
+    #[test]
+    fn an_empty_text_for_an_optional_member_means_absent() {
+        let mut value = json!({"first": "", "inner": {"a": ""}, "texts": [""], "map": {"x": ""}});
+        assert_eq!(OUTER.check(&mut value), Ok(()));
+        assert_eq!(
+            value,
+            json!({"inner": {"a": ""}, "texts": [""], "map": {"x": ""}}),
+            "only the optional one"
+        );
     }
 
     #[test]

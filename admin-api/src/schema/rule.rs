@@ -73,6 +73,12 @@ pub(crate) static ENDPOINT: Rule = Rule::new(
     "^[A-Za-z0-9\\.\\-\\+]+://([A-Za-z0-9][.A-Za-z0-9-_]+[A-Za-z0-9])+(:[1-9][0-9]*)?(/[^?&#]+)?$",
     "Value {input} is not a valid endpoint",
 );
+/// A URL of the web, as marshmallow's `Url` takes it.
+pub(crate) static URL: Rule = Rule::new(
+    "(?i)(https?|ftps?)://([^:@/\\s]+(:[^:@/\\s]*)?@)?(([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z0-9-]{2,}\\.?|localhost\
+     |[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[a-f0-9:.]+\\])(:[0-9]+)?(/?|[/?]\\S+)$",
+    crate::texts::invalid::NOT_A_URL,
+);
 /// Id of an Indy credential definition.
 pub(crate) static INDY_CRED_DEF: Rule = Rule::new(
     concat!("^(", b58!(), "{21,22}):3:CL:(([1-9][0-9]*)|(", b58!(), "{21,22}:2:.+:[0-9.]+)):(.+)?$"),

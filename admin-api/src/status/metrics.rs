@@ -9,6 +9,6 @@ pub(super) static OPERATION: Operation = Operation::get("/metrics", super::TAG, 
     Box::pin(async move { Ok(Value::String(call.state.api.operations.metrics().await)) })
 })
 .summary("Fetch figures for Prometheus")
-.about("Text format 0.0.4. Not in ACA-Py.")
-.access(Access::Admin)
+.about("Text format 0.0.4. The key may come as `Authorization: Bearer`, too. Not in ACA-Py.")
+.access(Access::Scraper)
 .answers(Answer::Text);

@@ -25,7 +25,8 @@ async fn the_process_is_shown() {
     let process = Arc::new(Process::default());
     let asks = vec![get("/status"), get("/status/config"), get("/plugins"), post("/status/reset", "")];
     let answers = ask_all(api(&process, Auth::Insecure), asks).await;
-    assert_eq!(answers[0].json()["version"], "1.7.0");
+    assert_eq!(answers[0].json()["version"], "1.7.0", "of ACA-Py");
+    assert_eq!(answers[0].json()["chancery"], "0.1.0", "of the agent");
     assert_eq!(answers[0].json()["label"], "issuer");
     assert_eq!(answers[0].json()["conductor"]["task_done"], 7);
     assert_eq!(answers[1].json(), json!({"config": {"log.level": "WARNING"}}));
@@ -100,26 +101,29 @@ async fn settings_change_by_either_name() {
 #[actix_web::test]
 async fn what_is_lacking_says_so_to_those_who_may_know() {
     let asks = vec![
-        get("/present-proof-2.0/records").header("x-api-key", KEY),
-        get("/present-proof-2.0/records"),
+        post("/present-proof-2.0/send-request", "{}").header("x-api-key", KEY),
+        post("/present-proof-2.0/send-request", "{}"),
         get("/api/docs/openapi.json"),
     ];
     let answers = ask_all(api(&Arc::new(Process::default()), with_key()), asks).await;
     assert_eq!(answers[0].status, 501);
     assert!(
-        answers[0].body.starts_with("501: GET /present-proof-2.0/records is not supported: "),
+        answers[0].body.starts_with("501: POST /present-proof-2.0/send-request is not supported: "),
         "{}",
         answers[0].body
     );
     assert_eq!(answers[1].status, 401);
-    assert_eq!(answers[2].json()["paths"].get("/present-proof-2.0/records"), None);
+    assert_eq!(answers[2].json()["paths"].get("/present-proof-2.0/send-request"), None);
 }
 
 #[actix_web::test]
 async fn pages_need_no_key_and_load_nothing_from_elsewhere() {
     let paths = ["/", "/api/doc", "/api/doc/page.js", "/api/doc/page.css", "/api/docs/swagger.json"];
-    let asks =
-        paths.into_iter().chain(["/api/docs/openapi.json", "/api/doc/errors/not-json", "/api/doc/errors/A"]);
+    let asks = paths.into_iter().chain([
+        "/api/docs/openapi.json",
+        "/api/doc/errors/not-json",
+        "/api/doc/errors/no-such-code",
+    ]);
     let answers = ask_all(api(&Arc::new(Process::default()), with_key()), asks.map(get).collect()).await;
     assert_eq!((answers[0].status, answers[0].header("location")), (302, Some("/api/doc")));
     for answer in &answers[1..4] {
@@ -129,6 +133,7 @@ async fn pages_need_no_key_and_load_nothing_from_elsewhere() {
     }
     assert_eq!(answers[4].body, answers[5].body);
     assert_eq!((answers[6].status, answers[7].status), (200, 404));
+    assert!(answers[6].body.starts_with("# `not-json`\n"), "the page itself: {}", answers[6].body);
 }
 
 #[actix_web::test]

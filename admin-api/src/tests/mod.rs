@@ -1,7 +1,9 @@
 //! The API over a real agent on ports made for tests.
 
 mod answers;
+mod lacking;
 mod limits;
+mod mistakes;
 mod own;
 mod parity;
 mod ports;
@@ -34,7 +36,7 @@ fn api(process: &Arc<Process>, auth: Auth) -> AdminApi {
         auth,
         limits: limits(),
         hosts: Vec::new(),
-        version: "1.7.0".to_owned(),
+        version: "0.1.0".to_owned(),
     }
 }
 

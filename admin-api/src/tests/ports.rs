@@ -1,4 +1,4 @@
-//! Ports for an agent under test: an empty store, live events from the test, a process that does what it is told.
+//! Ports for an agent under test: a store that is empty unless told, live events from the test, a process that does what it is told.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use chancery_agent::ports::fetch::Purpose;
 use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
 use chancery_agent::ports::store::{
     Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
-    StoreError,
+    StoreError, Version,
 };
 use chancery_agent::ports::watch::Subscription;
 use chancery_agent::ports::{
@@ -38,6 +38,8 @@ pub(super) struct Process {
     pub(super) late: Arc<Notify>,
     /// Codes of refused requests.
     pub(super) rejections: Mutex<Vec<&'static str>>,
+    /// Rows that the wallet holds, by category.
+    pub(super) held: Arc<Mutex<HashMap<String, usize>>>,
     /// When set, reading the store takes until told.
     pub(super) slow: Arc<Mutex<Option<Arc<Notify>>>>,
 }
@@ -53,6 +55,7 @@ impl Default for Process {
             silence: Arc::default(),
             late: Arc::default(),
             rejections: Mutex::default(),
+            held: Arc::default(),
             slow: Arc::default(),
         }
     }
@@ -68,7 +71,7 @@ impl Process {
             ..Settings::default()
         };
         let parts = Parts {
-            store: Arc::new(Empty(self.slow.clone())),
+            store: Arc::new(Rows { slow: self.slow.clone(), held: self.held.clone() }),
             clock: Arc::new(Still),
             entropy: Arc::new(Counting(AtomicU64::new(1))),
             fetch: Arc::new(Offline),
@@ -136,11 +139,14 @@ impl Operations for Process {
     }
 }
 
-struct Empty(Arc<Mutex<Option<Arc<Notify>>>>);
+struct Rows {
+    slow: Arc<Mutex<Option<Arc<Notify>>>>,
+    held: Arc<Mutex<HashMap<String, usize>>>,
+}
 
-impl Empty {
+impl Rows {
     async fn wait(&self) {
-        let slow = self.0.lock().unwrap().clone();
+        let slow = self.slow.lock().unwrap().clone();
         if let Some(slow) = slow {
             slow.notified().await;
         }
@@ -148,15 +154,22 @@ impl Empty {
 }
 
 #[async_trait]
-impl Store for Empty {
+impl Store for Rows {
     async fn get(&self, _: &Tenant, key: &RowKey) -> Result<Option<Row>, StoreError> {
         assert_ne!(key.name, "panic", "asked to break");
         self.wait().await;
         Ok(None)
     }
-    async fn find(&self, _: &Tenant, _: &Query) -> Result<Vec<Row>, StoreError> {
+    async fn find(&self, _: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
         self.wait().await;
-        Ok(Vec::new())
+        let held = self.held.lock().unwrap().get(&*query.category).copied().unwrap_or(0);
+        let row = |at: usize| Row {
+            key: RowKey { category: query.category.clone(), name: at.to_string() },
+            value: Vec::new(),
+            tags: Vec::new(),
+            version: Version([0; 12]),
+        };
+        Ok((query.offset..held).take(query.limit.unwrap_or(usize::MAX)).map(row).collect())
     }
     async fn key(&self, _: &Tenant, _: &str) -> Result<Option<KeyRow>, StoreError> {
         Ok(None)

@@ -12,6 +12,7 @@ mod facets;
 pub mod idempotency;
 pub mod introduction;
 pub mod issue_credential_v2;
+pub mod notification;
 pub mod out_of_band;
 pub mod ports;
 pub mod quoted;
@@ -22,6 +23,7 @@ pub mod testing;
 pub mod trust_ping;
 pub mod wallet;
 
+pub use chancery_didcomm::to_python_json;
 pub use engine::{Agent, AgentError, Settings};
 pub use facets::{counted, facets};
 pub use ports::Tenant;

@@ -1,7 +1,7 @@
 //! The out-of-band record (ACA-Py's `OobRecord`): what an invitation was sent or received for, and how a connectionless
 //! exchange reaches the other side.
 
-use chancery_didcomm::message::Service;
+use chancery_didcomm::message::{Attachment, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -172,10 +172,11 @@ impl OobRecord {
         Ok(())
     }
 
-    /// The messages attached to the invitation, those inline only.
-    pub fn attached(&self) -> impl Iterator<Item = &Value> {
+    /// The messages attached to the invitation, inline or as base64.
+    pub fn attached(&self) -> impl Iterator<Item = Value> {
         let attachments = self.invitation["requests~attach"].as_array().into_iter().flatten();
-        attachments.map(|a| &a["data"]["json"]).filter(|m| m.is_object())
+        let read = |attachment: &Value| Attachment::from_json(attachment).ok()?.content().ok();
+        attachments.filter_map(read).filter(Value::is_object)
     }
 
     /// Whether the invitation carries messages.

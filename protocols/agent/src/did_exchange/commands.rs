@@ -9,7 +9,7 @@ use super::messages::protocol_name;
 use super::state::{Input, Role, State, step};
 use super::{requester, responder};
 use crate::answer;
-use crate::connection::{Connection, INVITER, services, short_form};
+use crate::connection::{Connection, INVITER, record_expansion, services, short_form};
 use crate::engine::{Agent, AgentError, HandlerError, Kind, Received, Unit};
 use crate::ports::Tenant;
 use crate::wallet;
@@ -196,6 +196,8 @@ pub async fn create_request(
         }
         let auto = command.auto_accept.unwrap_or_else(|| unit.settings().auto_accept_requests);
         let mut connection = Connection::new(&unit, State::Invitation.word(), INVITER, auto);
+        // The record keeps the short form of a did:peer:4; what it stands for is remembered beside it.
+        record_expansion(&mut unit, &did);
         connection.their_public_did = Some(short_form(&did).to_owned());
         connection.alias = command.alias.clone();
         connection.connection_protocol = Some(protocol_name(minor).to_owned());

@@ -116,7 +116,7 @@ async fn choose_did(
     let unknown =
         |did: &str| AgentError::bad_request("unknown-did", format!("DID not found in wallet: {did}"));
     if let Some(did) = options.use_did.as_ref().or(connection.my_did.as_ref()) {
-        return wallet::own_did(unit, did).await?.ok_or_else(|| unknown(did));
+        return wallet::own_did_to_connect(unit, did).await?.ok_or_else(|| unknown(did));
     }
     if options.use_public_did {
         let none = || AgentError::bad_request("no-public-did", "No public DID configured.");

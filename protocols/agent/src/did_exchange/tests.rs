@@ -755,6 +755,63 @@ fn methods_of_dids() {
     }
 }
 
+/// A did:peer:4 that the controller has made for itself, in either form, in `accept-invitation` and in `create-request`.
+#[test]
+fn a_did_peer_4_made_by_did_create_connects_in_both_forms() {
+    use crate::testing::now;
+    use crate::wallet::{DidCreate, did_create};
+
+    for (short, invited) in [(false, true), (true, true), (false, false), (true, false)] {
+        let world = World::with(&["issuer", "holder"], protocols, |_, settings| {
+            settings.public_invites = true;
+            settings.requests_through_public_did = true;
+            settings.auto_accept_requests = true;
+        });
+        let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+        let command = DidCreate { method: Some("did:peer:4".into()), ..DidCreate::default() };
+        let make = |party: &Party| {
+            let made = now(did_create(&party.agent, &party.tenant, command.clone())).unwrap();
+            made["result"]["did"].as_str().unwrap().to_owned()
+        };
+        let long = make(holder);
+        let named = if short { crate::connection::short_form(&long).to_owned() } else { long.clone() };
+        if invited {
+            let invitation = invite(issuer, handshake(&["didexchange/1.1"], true));
+            let record = receive(&world, holder, &invitation, false);
+            let accept = AcceptInvitation {
+                conn_id: record["connection_id"].as_str().unwrap().to_owned(),
+                use_did: Some(named),
+                ..AcceptInvitation::default()
+            };
+            world.run(accept_invitation(&holder.agent, &holder.tenant, accept)).unwrap();
+        } else {
+            let public = make(issuer);
+            let set = crate::wallet::SetPublicDid { did: public.clone() };
+            now(crate::wallet::set_public_did(&issuer.agent, &issuer.tenant, set)).unwrap();
+            let command = CreateRequest {
+                their_public_did: public,
+                use_did: Some(named),
+                protocol: Some("didexchange/1.1".into()),
+                ..CreateRequest::default()
+            };
+            world.run(create_request(&holder.agent, &holder.tenant, command)).unwrap();
+        }
+        world.settle();
+        let request = world.take_log().remove(0).1;
+        assert_eq!(request["did"], long, "the other side can't know what a short form stands for");
+        for party in [issuer, holder] {
+            assert_eq!(only_connection(party)["state"], "active", "{short} {invited} {}", party.name);
+        }
+        assert_eq!(only_connection(holder)["my_did"], crate::connection::short_form(&long));
+        // Messages find the connection by the form that it keeps.
+        let conn_id = issuer.store.dump("connection")[0].0.clone();
+        let ping = crate::trust_ping::SendPing { conn_id, comment: None };
+        now(crate::trust_ping::send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+        world.settle();
+        assert_eq!(world.take_names().len(), 2, "a ping and its answer");
+    }
+}
+
 #[test]
 fn invitations_with_dids() {
     for method in ["did:peer:2", "did:peer:4"] {

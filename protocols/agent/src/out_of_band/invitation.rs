@@ -82,10 +82,13 @@ pub fn read(invitation: Value, new_id: impl FnOnce() -> String) -> Result<Value,
         let text = "Model must include non-empty handshake_protocols or requests~attach or both";
         return Err(AgentError::unprocessable("_schema", text));
     }
-    let has = |name: &str| members.get(name).is_some_and(|v| !v.is_null());
-    if has("goal") != has("goal_code") {
-        let text = "Model cannot have goal without goal_code, nor goal_code without goal";
-        return Err(AgentError::unprocessable("_schema", text));
+    // An empty text is none, as ACA-Py has it.
+    let has = |name: &str| members.get(name).is_some_and(|v| !v.is_null() && v.as_str() != Some(""));
+    let alone = |without: &str| AgentError::unprocessable("_schema", format!("Model cannot have {without}"));
+    match (has("goal"), has("goal_code")) {
+        (true, false) => return Err(alone("goal without goal_code")),
+        (false, true) => return Err(alone("goal_code without goal")),
+        _ => {}
     }
     if let Some(kind) = members.get("@type").filter(|v| !v.is_null()) {
         let known = kind.as_str().and_then(|text| MessageType::parse(text).ok()).is_some_and(|kind| {

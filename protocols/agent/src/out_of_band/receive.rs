@@ -301,7 +301,7 @@ fn attached_message(unit: &Unit<'_>, record: &OobRecord) -> Result<Message, Agen
         let mut spoken = unit.agent().protocols().iter().flat_map(|p| p.speaks());
         begins && spoken.any(|s| s.name == kind.protocol() && s.major == kind.version().major)
     };
-    let mut messages = record.attached().filter_map(|m| Message::from_json(m.clone()).ok());
+    let mut messages = record.attached().filter_map(|m| Message::from_json(m).ok());
     let mut message = messages.find(spoken).ok_or_else(|| {
         AgentError::not_supported("the invitation carries no message that is supported")
             .hint("supported: issue-credential/2.0 offer-credential")

@@ -28,6 +28,21 @@ pub fn protocol() -> Box<dyn Protocol> {
     Box::new(Handler)
 }
 
+/// A boolean in any of the spellings that ACA-Py reads.
+fn as_boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(word) => match word.to_ascii_lowercase().as_str() {
+            "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
+            "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
+            _ => None,
+        },
+        Value::Number(number) if number.as_f64() == Some(1.0) => Some(true),
+        Value::Number(number) if number.as_f64() == Some(0.0) => Some(false),
+        _ => None,
+    }
+}
+
 #[async_trait]
 impl Protocol for Handler {
     fn name(&self) -> &'static str {
@@ -56,8 +71,8 @@ impl Protocol for Handler {
         let ping = message.message_type().name() == "ping";
         let wanted = match message.get("response_requested") {
             None | Some(Value::Null) => true,
-            Some(Value::Bool(wanted)) => *wanted,
-            Some(_) => return Err(HandlerError::Malformed("response_requested is no boolean".into())),
+            Some(given) => as_boolean(given)
+                .ok_or_else(|| HandlerError::Malformed("response_requested is no boolean".into()))?,
         };
         if unit.settings().monitor_ping {
             let state = if ping { "received" } else { "response_received" };

@@ -73,3 +73,28 @@ fn auto_ping_follows_complete() {
     let names = world.take_names();
     assert_eq!(names[3..], ["holder: trust_ping/1.0/ping", "issuer: trust_ping/1.0/ping_response"]);
 }
+
+#[test]
+fn a_boolean_may_come_as_a_text() {
+    let world = world(true, |_, _| {});
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    ping(&world, "issuer").unwrap();
+    let mut sent = issuer.take_messages().remove(0);
+    for (given, answers) in [
+        (json!("true"), Some(1)),
+        (json!("False"), Some(0)),
+        (json!(1), Some(1)),
+        (json!(0), Some(0)),
+        (json!("perhaps"), None),
+        (json!([]), None),
+    ] {
+        sent.message["response_requested"] = given.clone();
+        sent.message["@id"] = json!(format!("ping {given}"));
+        let rejection = holder.receive(&issuer.pack(&sent)).rejection;
+        let answered = holder.take_messages();
+        assert_eq!(rejection.is_none(), answers.is_some(), "{given}: {rejection:?}");
+        if let Some(answers) = answers {
+            assert_eq!(answered.len(), answers, "{given}");
+        }
+    }
+}

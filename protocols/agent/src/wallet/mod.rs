@@ -13,6 +13,6 @@ pub use commands::{
 };
 pub use marks::ensure_marks;
 pub use own::{
-    OwnDid, Purpose, make_public, new_key, new_nym, new_peer2, new_peer4, nym_from_seed, own_did, public,
-    seed_bytes, shared_dids,
+    OwnDid, Purpose, make_public, new_key, new_nym, new_peer2, new_peer4, nym_from_seed, own_did,
+    own_did_to_connect, public, seed_bytes, shared_dids,
 };

@@ -13,6 +13,9 @@ use crate::ports::store::{NewRow, Query, RowKey, Tag};
 /// Metadata member, and tag, of DIDs that invitations share.
 pub const INVITATION_REUSE: &str = "invitation_reuse";
 
+/// Category of the long forms of did:peer:4, by their short forms.
+const LONG_FORMS: &str = "long_peer_did_4_doc";
+
 /// A DID of ours, stored as ACA-Py stores it (category `did`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -259,13 +262,34 @@ pub async fn own_did(unit: &mut Unit<'_>, did: &str) -> Result<Option<OwnDid>, A
     if let Ok(short) = peer::four::short_form(did) {
         return unit.peek::<OwnDid>(short).await;
     }
-    if peer::four::check_short(did).is_ok()
-        && let Some(row) = unit.row(&RowKey::new("long_peer_did_4_doc", did)).await?
-        && let Ok(long) = String::from_utf8(row.value)
-    {
-        return unit.peek::<OwnDid>(&long).await;
+    match long_form(unit, did).await? {
+        Some(long) => unit.peek::<OwnDid>(&long).await,
+        None => Ok(None),
     }
-    Ok(None)
+}
+
+/// The long form of a did:peer:4 that is given in its short form.
+async fn long_form(unit: &mut Unit<'_>, did: &str) -> Result<Option<String>, AgentError> {
+    if peer::four::check_short(did).is_err() {
+        return Ok(None);
+    }
+    let row = unit.row(&RowKey::new(LONG_FORMS, did)).await?;
+    Ok(row.and_then(|row| String::from_utf8(row.value).ok()))
+}
+
+/// A DID of the wallet that a connection is to be made with. Of a did:peer:4 it is the long form, which is all that the other
+/// side can read at first; the short form, which the connection will be known by, is stored beside it.
+pub async fn own_did_to_connect(unit: &mut Unit<'_>, did: &str) -> Result<Option<OwnDid>, AgentError> {
+    let Some(mut own) = own_did(unit, did).await? else { return Ok(None) };
+    if let Some(long) = long_form(unit, &own.did).await? {
+        own.did = long;
+    }
+    if let Ok(short) = peer::four::short_form(&own.did)
+        && unit.load::<OwnDid>(short).await?.is_none()
+    {
+        unit.insert(&OwnDid::new(short, "did:peer:4", &own.public_key()?))?;
+    }
+    Ok(Some(own))
 }
 
 const PUBLIC: (&str, &str) = ("config", "default_public_did");

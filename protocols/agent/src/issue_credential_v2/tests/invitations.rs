@@ -1,6 +1,7 @@
 //! Offers attached to out-of-band invitations.
 
 use chancery_did::KeyType;
+use chancery_didcomm::message::Attachment;
 use serde_json::{Value, json};
 
 use super::world::add_key;
@@ -85,6 +86,21 @@ fn a_connectionless_offer_runs_to_its_end() {
     }
     let request = only_record(world.party("issuer"))["cred_request"].clone();
     assert_eq!(request["~service"], log[0].1["~service"]);
+}
+
+#[test]
+fn an_offer_that_is_attached_as_base64_runs_to_its_end() {
+    let world = World::with(&["issuer", "holder"], protocols, automatic);
+    let (_, mut invitation) = invite(&world, json!({}));
+    let data = &mut invitation["requests~attach"][0]["data"];
+    let encoded = Attachment::json_base64("request-0", &data["json"]).to_json()["data"].clone();
+    assert!(encoded["base64"].is_string() && encoded.get("json").is_none());
+    *data = encoded;
+    accept(&world, &invitation);
+    world.settle();
+    for party in ["issuer", "holder"] {
+        assert_eq!(only_record(world.party(party))["state"], "done", "{party}");
+    }
 }
 
 #[test]
