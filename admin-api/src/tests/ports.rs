@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::engine::Parts;
-use chancery_agent::ports::fetch::Purpose;
+use chancery_agent::ports::fetch::{Budget, Purpose};
 use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
 use chancery_agent::ports::store::{
     Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
@@ -215,7 +215,7 @@ struct Offline;
 
 #[async_trait]
 impl Fetch for Offline {
-    async fn fetch(&self, url: &str, _: Purpose) -> Result<Vec<u8>, FetchError> {
+    async fn fetch(&self, url: &str, _: Purpose, _: &Budget, _: Duration) -> Result<Vec<u8>, FetchError> {
         Err(FetchError::NotFound(url.to_owned()))
     }
 }

@@ -135,7 +135,7 @@ fn what_would_be_lost_is_refused() {
         (json!({"@value": null}), Dropped::EmptyValue),
         (json!({"@language": "en"}), Dropped::EmptyValue),
         (json!({"@list": null}), Dropped::EmptyValue),
-        (json!({"@type": "@none"}), Dropped::RelativeIri("@none".into())),
+        (json!({"@id": "me"}), Dropped::RelativeIri("me".into())),
         (json!({"@value": "x", "@direction": "rtl"}), Dropped::Direction),
     ] {
         match processor.canonicalize(&claiming(claim.clone()), &ExpandOptions::default()) {

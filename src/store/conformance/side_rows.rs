@@ -192,6 +192,10 @@ pub(in crate::store) async fn memory_is_remembered_and_forgotten(setup: &Setup) 
     all.sort();
     let expected = [("https://one", "1b"), ("https://two", "2")];
     assert_eq!(all, expected.map(|(id, value)| (id.to_owned(), value.as_bytes().to_vec())));
+    let (count, bytes) = store.weigh(&setup.tenant, Space::Context, 9).await.unwrap();
+    assert!(count == 2 && (3..300).contains(&bytes), "{count} {bytes}");
+    assert_eq!(store.weigh(&setup.tenant, Space::Context, 1).await.unwrap().0, 1);
+    assert_eq!(store.weigh(&setup.tenant, Space::Tombstone, 9).await.unwrap(), (0, 0));
     setup
         .commit(vec![
             Op::Forget(Space::Context, "https://one".into()),

@@ -401,6 +401,11 @@ impl Store for SqliteStore {
         self.shared.read(|conn| side::recall(conn, profile, space, &hash, now))
     }
 
+    async fn weigh(&self, tenant: &Tenant, space: Space, most: usize) -> Result<(usize, u64), StoreError> {
+        let profile = Arc::clone(self.profile(tenant)?);
+        self.long(move |shared| shared.read(|conn| side::weigh(conn, &profile, space, most))).await
+    }
+
     async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let profile = Arc::clone(self.profile(tenant)?);
         let now = self.shared.clock.now();

@@ -145,6 +145,17 @@ pub(super) fn recall(
     Ok(Some(value))
 }
 
+/// How much is remembered in a space; no value is read.
+pub(super) fn weigh(conn: &Connection, profile: &Profile, space: Space, most: usize) -> Read<(usize, u64)> {
+    let mut statement = conn.prepare_cached(
+        "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM
+         (SELECT LENGTH(value) AS bytes FROM chancery_memory WHERE profile = ?1 AND space = ?2 LIMIT ?3)",
+    )?;
+    let (count, bytes): (i64, i64) = statement
+        .query_row(params![profile.id, space.as_str(), number(most)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((usize::try_from(count).unwrap_or(usize::MAX), bytes.unsigned_abs()))
+}
+
 /// All that is remembered in a space.
 pub(super) fn recall_all(
     conn: &Connection,

@@ -1,14 +1,13 @@
 //! Which of the issuer's verification methods signs.
 
 use chancery_did::{KeyType, PublicKey, SecretKey};
-use serde_json::Value;
 
-use super::detail::issuer_of;
 use crate::format::{Facts, FormatError};
 use crate::suites::Suite;
 
 /// A method of the issuer's with its secret key.
 pub(super) struct Signer {
+    pub(super) suite: Suite,
     pub(super) method: String,
     pub(super) key: SecretKey,
 }
@@ -17,25 +16,19 @@ enum Choice {
     /// The DID says which, without looking at the wallet.
     Fixed { method: String, key: Option<PublicKey> },
     /// Chosen among those that the wallet has the key of.
-    Ours(Signer),
-}
-
-/// The offer's check: whether issuing is possible as far as the DID tells. As in ACA-Py, a did:key is not looked up in
-/// the wallet here.
-pub(super) fn check(facts: &Facts<'_>, detail: &Value) -> Result<(), FormatError> {
-    let issuer = issuer_of(&detail["credential"]).unwrap_or_default();
-    choose(facts, &issuer, option(detail, "proofType"), option(detail, "verificationMethod")).map(|_| ())
+    Ours { method: String, key: SecretKey },
 }
 
 /// The method and key to sign with.
 pub(super) fn signer(
     facts: &Facts<'_>,
     issuer: &str,
-    suite: Suite,
+    proof_type: &str,
     named: Option<&str>,
 ) -> Result<Signer, FormatError> {
-    let (method, key) = match choose(facts, issuer, Some(suite.name()), named)? {
-        Choice::Ours(signer) => return Ok(signer),
+    let (suite, choice) = choose(facts, issuer, proof_type, named)?;
+    let (method, key) = match choice {
+        Choice::Ours { method, key } => return Ok(Signer { suite, method, key }),
         Choice::Fixed { method, key: Some(key) } => (method, key),
         Choice::Fixed { method, key: None } => {
             let document = facts.document(issuer)?;
@@ -47,23 +40,18 @@ pub(super) fn signer(
         }
     };
     match facts.first_of_ours(&[&key])? {
-        Some((_, key)) => Ok(Signer { method, key }),
+        Some((_, key)) => Ok(Signer { suite, method, key }),
         None => Err(FormatError::refused_at("credential.issuer", format!("Unknown DID: {issuer}"))),
     }
 }
 
-fn option<'d>(detail: &'d Value, name: &str) -> Option<&'d str> {
-    detail.get("options")?.get(name)?.as_str()
-}
-
 /// Key types that a proof type takes; also of the suites that we know but don't have.
-fn key_types(proof_type: Option<&str>) -> Result<&'static [KeyType], FormatError> {
+fn key_types(proof_type: &str) -> Result<&'static [KeyType], FormatError> {
     match proof_type {
-        None => Ok(&[KeyType::Ed25519, KeyType::P256, KeyType::Bls12381G2]),
-        Some("Ed25519Signature2018" | "Ed25519Signature2020") => Ok(&[KeyType::Ed25519]),
-        Some("EcdsaSecp256r1Signature2019") => Ok(&[KeyType::P256]),
-        Some("BbsBlsSignature2020" | "BbsBlsSignatureProof2020") => Ok(&[KeyType::Bls12381G2]),
-        Some(other) => Err(unsupported(other)),
+        "Ed25519Signature2018" | "Ed25519Signature2020" => Ok(&[KeyType::Ed25519]),
+        "EcdsaSecp256r1Signature2019" => Ok(&[KeyType::P256]),
+        "BbsBlsSignature2020" | "BbsBlsSignatureProof2020" => Ok(&[KeyType::Bls12381G2]),
+        other => Err(unsupported(other)),
     }
 }
 
@@ -74,20 +62,19 @@ fn unsupported(proof_type: &str) -> FormatError {
 fn choose(
     facts: &Facts<'_>,
     issuer: &str,
-    proof_type: Option<&str>,
+    proof_type: &str,
     named: Option<&str>,
-) -> Result<Choice, FormatError> {
+) -> Result<(Suite, Choice), FormatError> {
     let suitable = key_types(proof_type)?;
-    let shown = proof_type.unwrap_or("None");
     let unusable = |method: &str| {
         FormatError::refused_at(
             "options.verificationMethod",
             format!("Verification method ID {method} cannot be used with DID {issuer}"),
         )
     };
-    let built = |choice| match proof_type {
-        Some(name) if Suite::from_name(name).is_none() => Err(unsupported(name)),
-        _ => Ok(choice),
+    let built = |choice| match Suite::from_name(proof_type) {
+        Some(suite) => Ok((suite, choice)),
+        None => Err(unsupported(proof_type)),
     };
     if issuer.starts_with("did:key:") {
         let key = PublicKey::from_did_key(issuer)
@@ -95,7 +82,7 @@ fn choose(
         if !suitable.contains(&key.kind()) {
             return Err(FormatError::refused_at(
                 "options.proofType",
-                format!("DID {issuer} has wrong key type for proof type {shown}"),
+                format!("DID {issuer} has wrong key type for proof type {proof_type}"),
             ));
         }
         let method = key.did_key_url();
@@ -114,7 +101,8 @@ fn choose(
         }
         return built(Choice::Fixed { method, key: None });
     }
-    built(Choice::Ours(among_methods(facts, issuer, suitable, shown, named)?))
+    let (method, key) = among_methods(facts, issuer, suitable, proof_type, named)?;
+    built(Choice::Ours { method, key })
 }
 
 /// The named method, or the first for `assertionMethod` with a suitable key, that the wallet has the key of.
@@ -124,7 +112,7 @@ fn among_methods(
     suitable: &[KeyType],
     proof_type: &str,
     named: Option<&str>,
-) -> Result<Signer, FormatError> {
+) -> Result<(String, SecretKey), FormatError> {
     let document = facts.document(issuer)?;
     let candidates: Vec<(String, &PublicKey)> = document
         .assertion_method()
@@ -139,7 +127,7 @@ fn among_methods(
         .collect();
     let keys: Vec<&PublicKey> = candidates.iter().map(|(_, key)| *key).collect();
     match facts.first_of_ours(&keys)? {
-        Some((at, key)) => Ok(Signer { method: candidates[at].0.clone(), key }),
+        Some((at, key)) => Ok((candidates[at].0.clone(), key)),
         None => Err(FormatError::refused_at(
             "credential.issuer",
             format!(

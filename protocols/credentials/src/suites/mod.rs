@@ -2,7 +2,7 @@
 //!
 //! Verify data = SHA-256(canonical proof options) ‖ SHA-256(canonical document), where the options carry the
 //! *document's* `@context` and the document has no `proof`. Both are canonicalized in safe mode: what would not be
-//! signed is refused.
+//! signed is refused, unless it says nothing.
 
 mod detached_jws;
 mod proof_value;
@@ -149,12 +149,10 @@ fn hash(jsonld: &Processor, document: &Value) -> Result<[u8; 32], FormatError> {
 pub(crate) fn linked_data_error(jsonld: &Processor, document: &Value, error: Error) -> FormatError {
     match error {
         Error::MissingDocuments(contexts) => FormatError::Needs(Needs { contexts, ..Needs::default() }),
-        Error::Unsafe { what: Dropped::UndefinedProperty(_) | Dropped::Null(_), .. } => {
-            match jsonld.undefined_terms(document) {
-                Ok(terms) if !terms.is_empty() => dropped(&terms),
-                _ => FormatError::refused(error.to_string()),
-            }
-        }
+        Error::Unsafe { what: Dropped::UndefinedProperty(_), .. } => match jsonld.undefined_terms(document) {
+            Ok(terms) if !terms.is_empty() => dropped(&terms),
+            _ => FormatError::refused(error.to_string()),
+        },
         Error::Unsafe { ref pointer, .. } => {
             FormatError::refused_at(pointer.trim_start_matches('/').replace('/', "."), error.to_string())
         }
