@@ -6,6 +6,7 @@ mod bench;
 mod dead_letters;
 mod edges;
 mod events;
+mod fetched;
 mod flows;
 mod guards;
 mod idempotency;

@@ -28,7 +28,7 @@ pub struct Verification {
     pub results: Vec<ProofOutcome>,
     /// Why nothing could be verified.
     pub errors: Vec<String>,
-    /// What no signature says: whether that matters is for the reader to decide.
+    /// What the caller has to say besides: [`warnings`], for one.
     pub warnings: Vec<String>,
 }
 
@@ -91,7 +91,6 @@ pub fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Nee
         out.errors.push(format!("Unable to verify credential with invalid structure: {}", list.join(", ")));
         return Ok(out);
     }
-    out.warnings = warnings(credential, facts.now);
     let mut document = credential.clone();
     let proofs = match document.as_object_mut().and_then(|members| members.shift_remove("proof")) {
         Some(Value::Array(list)) => list,
@@ -134,8 +133,9 @@ pub fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Nee
     Ok(out)
 }
 
-/// What a valid signature doesn't say of a credential: that it is valid today, and that its words mean what they say.
-fn warnings(credential: &Value, now: i64) -> Vec<String> {
+/// What a valid signature doesn't say of a credential: that it is valid now (microseconds since 1970), and that its words mean
+/// what they say. Whether that matters is for the reader to decide.
+pub fn warnings(credential: &Value, now: i64) -> Vec<String> {
     let mut out = Vec::new();
     let date = |name: &str| {
         let text = credential.get(name)?.as_str()?;

@@ -61,6 +61,9 @@ impl ExpandOptions {
     }
 }
 
+/// With so few blank nodes no graph takes much work to canonicalize: they have six orders.
+const FEW_BLANK_NODES: usize = 3;
+
 /// A JSON-LD 1.1 processor. `Send + Sync`; share it by `Arc`: compiled contexts are cached inside, within bounds.
 #[derive(Debug)]
 pub struct Processor {
@@ -121,6 +124,18 @@ impl Processor {
     /// As [`Processor::expand`]; [`Error::WorkLimit`] for graphs built to be costly.
     pub fn canonicalize(&self, document: &Value, options: &ExpandOptions) -> Result<String, Error> {
         canon::nquads(&self.to_rdf(document, options)?, options.work_limit)
+    }
+
+    /// Whether a document can be canonicalized; what comes out costs more, and is not asked for.
+    ///
+    /// # Errors
+    /// As [`Processor::canonicalize`].
+    pub fn check(&self, document: &Value, options: &ExpandOptions) -> Result<(), Error> {
+        let dataset = self.to_rdf(document, options)?;
+        if dataset.blank_nodes() <= FEW_BLANK_NODES {
+            return Ok(());
+        }
+        canon::nquads(&dataset, options.work_limit).map(|_| ())
     }
 
     /// Expanded `@type` of the top node, in the document's order, as ACA-Py keeps them in `expanded_types` of a stored

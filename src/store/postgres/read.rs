@@ -493,7 +493,7 @@ pub(super) async fn recall(
 /// How much is remembered in a space; no value is read.
 pub(super) async fn weigh(link: &Link, profile: &Profile, space: Space, most: usize) -> Read<(usize, u64)> {
     let sql = "SELECT COUNT(*), COALESCE(SUM(bytes), 0)::BIGINT FROM
-         (SELECT LENGTH(value) AS bytes FROM chancery_memory WHERE profile = $1 AND space = $2 LIMIT $3) AS some";
+         (SELECT LENGTH(value) AS bytes FROM chancery_memory WHERE profile = $1 AND space = $2 LIMIT $3) AS counted";
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let found = query(link, sql, &values![profile.id, space.as_str(), most]).await?;
     let Some(row) = found.first() else { return Ok((0, 0)) };

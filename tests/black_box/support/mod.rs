@@ -14,7 +14,7 @@ mod patience;
 mod postgres;
 mod relay;
 
-pub use agent::{Agent, Surroundings, free_port};
+pub use agent::{Agent, RAW_KEY, Surroundings, free_port};
 pub use caller::Caller;
 pub use controller::{Controller, Event, Inbox};
 pub use dice::Dice;

@@ -165,6 +165,7 @@ pub async fn verify(agent: &Agent, tenant: &Tenant, command: VerifyVc) -> Result
     match outcome {
         Ok((mut verification, fetched)) => {
             let unknown = |(url, _)| format!("the context {url} is not one of those that the agent keeps");
+            verification.warnings = chancery_credentials::warnings(&document, unit.now().0);
             verification.warnings.extend(fetched.into_iter().map(unknown));
             Ok(verification.to_json(&document))
         }

@@ -7,7 +7,7 @@ use super::detail::{Detail, credential_in_order, issuer_of};
 use super::prepare::{prepare, seconds};
 use super::signer::{Signer, signer};
 use crate::format::{Facts, FormatError};
-use crate::suites::{Suite, verify_data};
+use crate::suites::{Suite, check_signable};
 
 pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatError> {
     let mut detail = Detail::parse(request)?;
@@ -27,7 +27,7 @@ pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatE
 pub(super) fn check(facts: &Facts<'_>, detail: Detail) -> Result<(), FormatError> {
     let unsigned =
         unsigned(facts, detail).map_err(|e| e.because_of("Checking whether issuance is possible failed"))?;
-    verify_data(facts.jsonld, &unsigned.document, &unsigned.proof).map(|_| ())
+    check_signable(facts.jsonld, &unsigned.document, &unsigned.proof)
 }
 
 /// A credential, and what the signature is to be made with.
