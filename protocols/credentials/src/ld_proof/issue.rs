@@ -1,18 +1,19 @@
 //! Signing the requested credential.
 
-use chancery_did::SecretKey;
 use serde_json::{Map, Value};
 
 use super::detail::{Detail, credential_in_order, issuer_of};
 use super::prepare::{prepare, seconds};
 use super::signer::{Signer, signer};
 use crate::format::{Facts, FormatError};
-use crate::suites::{Suite, check_signable};
+use crate::suites::check_signable;
 
 pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatError> {
     let mut detail = Detail::parse(request)?;
     prepare(&mut detail, facts.now, None)?;
-    let Unsigned { suite, key, mut document, proof } = unsigned(facts, detail)?;
+    let Unsigned { signer, issuer, mut document, proof } = unsigned(facts, detail)?;
+    let suite = signer.suite;
+    let key = signer.key(facts, &issuer)?;
     let proof = suite.sign(facts.jsonld, &document, proof, &key)?;
     match &mut document {
         Value::Object(members) => {
@@ -23,7 +24,8 @@ pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatE
     }
 }
 
-/// The offer's check: everything that issuing does, short of the signature. An offer that could not be kept is not made.
+/// The offer's check: everything that issuing does, short of the signature and, for a did:key, of its
+/// key. An offer that could not be kept is not made.
 pub(super) fn check(facts: &Facts<'_>, detail: Detail) -> Result<(), FormatError> {
     let unsigned =
         unsigned(facts, detail).map_err(|e| e.because_of("Checking whether issuance is possible failed"))?;
@@ -32,8 +34,8 @@ pub(super) fn check(facts: &Facts<'_>, detail: Detail) -> Result<(), FormatError
 
 /// A credential, and what the signature is to be made with.
 struct Unsigned {
-    suite: Suite,
-    key: SecretKey,
+    signer: Signer,
+    issuer: String,
     document: Value,
     proof: Map<String, Value>,
 }
@@ -51,12 +53,12 @@ fn unsigned(facts: &Facts<'_>, detail: Detail) -> Result<Unsigned, FormatError> 
     let document = credential_in_order(credential);
     let issuer = issuer_of(&document)
         .ok_or_else(|| FormatError::refused_at("credential.issuer", "Credential issuer id is required"))?;
-    let Signer { suite, method, key } = signer(facts, &issuer, &proof_type, named.as_deref())?;
+    let signer = signer(facts, &issuer, &proof_type, named.as_deref())?;
 
     let mut proof = Map::new();
-    proof.insert("type".into(), suite.name().into());
+    proof.insert("type".into(), signer.suite.name().into());
     proof.insert("proofPurpose".into(), purpose.into());
-    proof.insert("verificationMethod".into(), method.into());
+    proof.insert("verificationMethod".into(), signer.method.clone().into());
     let created =
         options.shift_remove("created").unwrap_or_else(|| format!("{}Z", seconds(facts.now)).into());
     proof.insert("created".into(), created);
@@ -65,7 +67,7 @@ fn unsigned(facts: &Facts<'_>, detail: Detail) -> Result<Unsigned, FormatError> 
             proof.insert(name.into(), value);
         }
     }
-    Ok(Unsigned { suite, key, document, proof })
+    Ok(Unsigned { signer, issuer, document, proof })
 }
 
 fn purpose(detail: &Detail) -> Result<&str, FormatError> {

@@ -5,43 +5,31 @@ use chancery_did::{KeyType, PublicKey, SecretKey};
 use crate::format::{Facts, FormatError};
 use crate::suites::Suite;
 
-/// A method of the issuer's with its secret key.
+/// A method of the issuer's for a suite.
 pub(super) struct Signer {
     pub(super) suite: Suite,
     pub(super) method: String,
-    pub(super) key: SecretKey,
+    key: Choice,
 }
 
 enum Choice {
     /// The DID says which, without looking at the wallet.
-    Fixed { method: String, key: Option<PublicKey> },
+    Fixed(PublicKey),
     /// Chosen among those that the wallet has the key of.
-    Ours { method: String, key: SecretKey },
+    Ours(SecretKey),
 }
 
-/// The method and key to sign with.
-pub(super) fn signer(
-    facts: &Facts<'_>,
-    issuer: &str,
-    proof_type: &str,
-    named: Option<&str>,
-) -> Result<Signer, FormatError> {
-    let (suite, choice) = choose(facts, issuer, proof_type, named)?;
-    let (method, key) = match choice {
-        Choice::Ours { method, key } => return Ok(Signer { suite, method, key }),
-        Choice::Fixed { method, key: Some(key) } => (method, key),
-        Choice::Fixed { method, key: None } => {
-            let document = facts.document(issuer)?;
-            let found = document
-                .verification_method(&method)
-                .and_then(|m| m.key.clone().ok())
-                .ok_or_else(|| FormatError::refused(format!("Verification method {method} not found")))?;
-            (method, found)
+impl Signer {
+    /// The secret key.
+    pub(super) fn key(self, facts: &Facts<'_>, issuer: &str) -> Result<SecretKey, FormatError> {
+        let public = match self.key {
+            Choice::Ours(key) => return Ok(key),
+            Choice::Fixed(public) => public,
+        };
+        match facts.first_of_ours(&[&public])? {
+            Some((_, key)) => Ok(key),
+            None => Err(FormatError::refused_at("credential.issuer", format!("Unknown DID: {issuer}"))),
         }
-    };
-    match facts.first_of_ours(&[&key])? {
-        Some((_, key)) => Ok(Signer { suite, method, key }),
-        None => Err(FormatError::refused_at("credential.issuer", format!("Unknown DID: {issuer}"))),
     }
 }
 
@@ -59,12 +47,13 @@ fn unsupported(proof_type: &str) -> FormatError {
     FormatError::refused_at("options.proofType", format!("proof type {proof_type} is not supported"))
 }
 
-fn choose(
+/// The method to sign with. As in ACA-Py, the key of a did:key need not be in the wallet yet.
+pub(super) fn signer(
     facts: &Facts<'_>,
     issuer: &str,
     proof_type: &str,
     named: Option<&str>,
-) -> Result<(Suite, Choice), FormatError> {
+) -> Result<Signer, FormatError> {
     let suitable = key_types(proof_type)?;
     let unusable = |method: &str| {
         FormatError::refused_at(
@@ -72,8 +61,8 @@ fn choose(
             format!("Verification method ID {method} cannot be used with DID {issuer}"),
         )
     };
-    let built = |choice| match Suite::from_name(proof_type) {
-        Some(suite) => Ok((suite, choice)),
+    let built = |method, key| match Suite::from_name(proof_type) {
+        Some(suite) => Ok(Signer { suite, method, key }),
         None => Err(unsupported(proof_type)),
     };
     if issuer.starts_with("did:key:") {
@@ -89,7 +78,7 @@ fn choose(
         if let Some(named) = named.filter(|named| *named != method) {
             return Err(unusable(named));
         }
-        return built(Choice::Fixed { method, key: Some(key) });
+        return built(method, Choice::Fixed(key));
     }
     if issuer.starts_with("did:sov:") {
         let method = format!("{issuer}#key-1");
@@ -99,10 +88,13 @@ fn choose(
         if let Some(named) = named.filter(|named| *named != method) {
             return Err(unusable(named));
         }
-        return built(Choice::Fixed { method, key: None });
+        let key = facts.document(issuer)?.verification_method(&method).and_then(|m| m.key.clone().ok());
+        let key =
+            key.ok_or_else(|| FormatError::refused(format!("Verification method {method} not found")))?;
+        return built(method, Choice::Fixed(key));
     }
     let (method, key) = among_methods(facts, issuer, suitable, proof_type, named)?;
-    built(Choice::Ours { method, key })
+    built(method, Choice::Ours(key))
 }
 
 /// The named method, or the first for `assertionMethod` with a suitable key, that the wallet has the key of.

@@ -315,10 +315,10 @@ fn what_cannot_be_signed_is_refused_at_the_offer() {
         (|d| d["options"]["proofPurpose"] = "bogus".into(), "options.proofPurpose", "Unsupported"),
         (
             |d| {
-                d["credential"]["issuer"] = "did:key:z6MkvERBNV6qgnUApSvXAEBAVA6P7mdoyohnLyj2FSSHjnN5".into();
+                d["credential"]["issuer"] = "did:sov:WgWxqztrNooG92RXvxSTWv".into();
             },
-            "credential.issuer",
-            "Unknown DID",
+            "",
+            "No resolver supporting DID",
         ),
     ];
     let pair = Pair::new();
