@@ -57,7 +57,7 @@ impl Retention {
             events: read_duration(given, "--event-retention")?,
             dead_letters: read_duration(given, "--dead-letter-retention")?,
             tombstones: read_duration(given, "--tombstone-retention")?,
-            replaced_keys: match given.text("--replaced-key-window").as_deref() {
+            replaced_keys: match given.text("--replaced-key-window") {
                 Some("0" | "0s") => Duration::ZERO,
                 _ => read_duration(given, "--replaced-key-window")?,
             },

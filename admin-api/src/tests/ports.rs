@@ -160,8 +160,8 @@ impl Store for Empty {
     async fn recall(&self, _: &Tenant, _: Space, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(None)
     }
-    async fn recall_all(&self, _: &Tenant, _: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        Ok(Vec::new())
+    async fn weigh(&self, _: &Tenant, _: Space, _: usize) -> Result<(usize, u64), StoreError> {
+        Ok((0, 0))
     }
     async fn commit(&self, _: &Tenant, _: Commit) -> Result<Committed, CommitError> {
         Err(StoreError::Unavailable("the store under test takes nothing".to_owned()).into())

@@ -501,25 +501,6 @@ pub(super) async fn weigh(link: &Link, profile: &Profile, space: Space, most: us
     Ok((usize::try_from(count).unwrap_or(usize::MAX), bytes.unsigned_abs()))
 }
 
-/// All that is remembered in a space.
-pub(super) async fn recall_all(
-    link: &Link,
-    profile: &Profile,
-    space: Space,
-    now: Timestamp,
-) -> Read<Vec<(String, Vec<u8>)>> {
-    let sql = "SELECT id, value FROM chancery_memory WHERE profile = $1 AND space = $2
-         AND (expires IS NULL OR expires > $3)";
-    let mut found = Vec::new();
-    for row in query(link, sql, &values![profile.id, space.as_str(), now.0]).await? {
-        let hash = <[u8; 16]>::try_from(row.get::<_, &[u8]>(0))
-            .map_err(|_| ReadError::Damaged("an id of the memory table".to_owned()))?;
-        let [id, value] = profile.key.sealing().open(&memory_place(space, &hash), row.get(1))?;
-        found.push((sealed::text(id)?, value));
-    }
-    Ok(found)
-}
-
 /// A real round trip.
 pub(super) async fn ping(link: &Link) -> Read<()> {
     query(link, "SELECT COUNT(*) FROM config", &Vec::new()).await?;

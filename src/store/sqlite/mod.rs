@@ -406,12 +406,6 @@ impl Store for SqliteStore {
         self.long(move |shared| shared.read(|conn| side::weigh(conn, &profile, space, most))).await
     }
 
-    async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let profile = Arc::clone(self.profile(tenant)?);
-        let now = self.shared.clock.now();
-        self.long(move |shared| shared.read(|conn| side::recall_all(conn, &profile, space, now))).await
-    }
-
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {
         let began = Instant::now();
         let profile = self.profile(tenant)?;

@@ -307,13 +307,6 @@ impl Store for MemoryStore {
         Ok((sizes.len(), sizes.iter().sum()))
     }
 
-    async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let inner = self.lock();
-        self.check(&inner)?;
-        let ids = inner.remembered.keys().filter(|(t, s, _)| t == tenant && *s == space).map(|(_, _, id)| id);
-        Ok(ids.filter_map(|id| Some((id.clone(), self.remembered(&inner, tenant, space, id)?))).collect())
-    }
-
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {
         let interfere = self.lock().interfere.take();
         if let Some(interfere) = interfere {
