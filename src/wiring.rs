@@ -185,7 +185,6 @@ pub async fn start(config: Config) -> Result<(), StartError> {
 
     let workers = start_workers(&config, targets, &store, &clock, &entropy, &crew, &agent)?;
     furnish(&config, &agent, &tenant).await?;
-    chancery_agent::credential::load_pinned_contexts(&agent, &tenant).await?;
     chancery_agent::connection::count_known_keys(&agent, &tenant).await?;
     agent.resume().await?;
 

@@ -54,6 +54,8 @@ pub(crate) struct Details {
     form: Form,
     /// Seconds in `Retry-After`.
     retry_after: Option<u64>,
+    /// A server elsewhere failed, not we.
+    pub(crate) of_third_party: bool,
 }
 
 /// How ACA-Py writes the body.
@@ -81,6 +83,7 @@ impl Failure {
             faults: None,
             form: Form::Numbered,
             retry_after: None,
+            of_third_party: false,
         }))
     }
 
@@ -242,6 +245,7 @@ impl From<AgentError> for Failure {
         let mut failure = Self::new(status, error.code, reason);
         failure.field = error.field;
         failure.hint = error.hint;
+        failure.of_third_party = error.fault == Fault::ThirdParty;
         failure.retry_after = (error.kind == Kind::Unavailable).then_some(1);
         if error.kind == Kind::Internal && error.fault == Fault::Ours {
             failure.form = Form::Hidden;

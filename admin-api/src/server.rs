@@ -229,7 +229,9 @@ pub(crate) fn path_parameters(fields: &[Field], request: &HttpRequest) -> Map<St
 
 /// The answer to a request that is not carried out.
 pub(crate) fn refuse(request: &HttpRequest, failure: &Failure) -> HttpResponse {
-    if failure.status == StatusCode::INTERNAL_SERVER_ERROR {
+    if failure.of_third_party {
+        tracing::warn!(code = failure.code, reason = failure.reason, "a server elsewhere failed");
+    } else if failure.status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(code = failure.code, reason = failure.reason, "request failed");
     }
     let extensions = request.extensions();

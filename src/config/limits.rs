@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chancery_agent::edge::{Rate, Shape};
+use chancery_agent::engine::PinnedContexts;
 
 use super::error::ConfigError;
 use super::given::Given;
@@ -11,14 +12,25 @@ use crate::resolve::Reach;
 /// JSON-LD contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contexts {
-    /// Contexts that are not bundled are fetched, and pinned at first sight.
+    /// Contexts that are not bundled are fetched, and pinned by the step that they are fetched for.
     pub fetch_remote: bool,
+    /// How many are pinned at most.
+    pub pinned: PinnedContexts,
 }
 
 impl Contexts {
     pub(super) fn read(given: &Given) -> Result<Self, ConfigError> {
         let words = [("on", true), ("true", true), ("off", false), ("false", false)];
-        Ok(Self { fetch_remote: given.choice("--jsonld-remote-contexts", &words)?.unwrap_or(true) })
+        let usual = PinnedContexts::default();
+        let count = given.integer("--max-pinned-contexts", 0..=1_000_000)?;
+        let bytes = given.integer("--max-pinned-context-bytes", 0..=1 << 40)?;
+        Ok(Self {
+            fetch_remote: given.choice("--jsonld-remote-contexts", &words)?.unwrap_or(true),
+            pinned: PinnedContexts {
+                count: count.unwrap_or(usual.count),
+                bytes: bytes.unwrap_or(usual.bytes),
+            },
+        })
     }
 }
 

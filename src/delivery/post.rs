@@ -85,13 +85,16 @@ struct Known {
     endpoints: HashMap<String, Arc<Endpoint>>,
 }
 
-/// Posts to any URL over HTTP/1.1, keeping connections. Follows no redirect and uses no proxy.
+/// Posts to any URL over HTTP/1.1, keeping connections. Uses no proxy.
 pub struct Poster {
     tls: TlsConnector,
     /// `None`: the operator's own URLs, which are exempt.
     reach: Option<Reach>,
     known: Mutex<Known>,
 }
+
+/// The status of an answer, and where it asks to post to.
+type Told = (StatusCode, Option<String>);
 
 enum Failed {
     /// The connection was closed, perhaps before the request was read.
@@ -115,10 +118,22 @@ impl Poster {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One POST; what it was answered with. A kept connection that turns out to be closed is replaced.
+    /// One POST; what it was answered with. A kept connection that turns out to be closed is replaced. A peer's endpoint that
+    /// answers 307 or 308 is left for where it points, once; the operator's own URLs are not: the header may hold a key.
     ///
     /// Errors: [`PostError`].
     pub async fn post(&self, url: &str, fields: &Fields, body: &[u8]) -> Result<StatusCode, PostError> {
+        match (self.post_once(url, fields, body).await?, self.reach) {
+            ((_, Some(location)), Some(reach)) => {
+                let elsewhere = moved(reach, url, &location).map_err(PostError::Hopeless)?;
+                self.post_once(&elsewhere, fields, body).await.map(|(status, _)| status)
+            }
+            ((status, _), _) => Ok(status),
+        }
+    }
+
+    /// The status of the answer, and where it asks to post to.
+    async fn post_once(&self, url: &str, fields: &Fields, body: &[u8]) -> Result<Told, PostError> {
         let endpoint = self.endpoint(url)?;
         let request = endpoint.request(fields, body);
         loop {
@@ -127,7 +142,7 @@ impl Poster {
             match self.answered(kept, &endpoint.origin, &request).await {
                 Err(Failed::Closed(_)) => {}
                 Err(Failed::Post(error)) => return Err(error),
-                Ok(status) => return Ok(status),
+                Ok(told) => return Ok(told),
             }
         }
         let opened = timeout(CONNECT, self.open(&endpoint.origin.place)).await;
@@ -138,7 +153,7 @@ impl Poster {
         })
     }
 
-    async fn answered(&self, mut kept: Kept, origin: &Origin, request: &[u8]) -> Result<StatusCode, Failed> {
+    async fn answered(&self, mut kept: Kept, origin: &Origin, request: &[u8]) -> Result<Told, Failed> {
         let mut asking = Asking {
             stream: &mut *kept.stream,
             request,
@@ -149,11 +164,12 @@ impl Poster {
         let asked = timeout(ANSWER, poll_fn(|cx| asking.poll(cx))).await;
         let Answered { status, reusable } =
             asked.unwrap_or_else(|_| Err(Failed::Post(PostError::Down(no_answer("no answer", ANSWER)))))?;
+        let location = asking.answer.location();
         if reusable {
             kept.since = Instant::now();
             origin.idle().push(kept);
         }
-        Ok(status)
+        Ok((status, location))
     }
 
     fn endpoint(&self, url: &str) -> Result<Arc<Endpoint>, PostError> {
@@ -278,6 +294,17 @@ async fn sweep(poster: Weak<Poster>) {
             !idle.is_empty() || Arc::strong_count(origin) > 1
         });
     }
+}
+
+/// Where a peer's endpoint wants to be posted to instead.
+fn moved(reach: Reach, from: &str, location: &str) -> Result<String, String> {
+    let from = reqwest::Url::parse(from).map_err(|error| format!("{from} is no URL: {error}"))?;
+    let to = from.join(location).map_err(|error| format!("{from} points nowhere: {error}"))?;
+    if from.scheme() == "https" && to.scheme() != "https" {
+        return Err(format!("{from} leads out of https"));
+    }
+    reach.check_address(&to)?;
+    Ok(to.into())
 }
 
 /// Where a URL leads, and the head of requests to it.

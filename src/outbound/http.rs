@@ -7,7 +7,7 @@ use crate::delivery::{Fields, Outcome, PostError, Poster};
 /// The content type that ACA-Py sends (`spec/didcomm-v1.md` section 5).
 pub const ENVELOPE_TYPE: &str = "application/didcomm-envelope-enc";
 
-/// Posts an envelope. Any 2xx is success; 408, 425, 429 and 5xx may go away; other answers won't (DECISIONS 6).
+/// Posts an envelope. Any 2xx is success; 408, 425, 429 and 5xx may go away; other answers won't (DECISIONS 6), a second 307 or 308 among them.
 /// `trace`: the `traceparent` to send along.
 pub async fn post(poster: &Poster, endpoint: &str, envelope: Vec<u8>, trace: Option<String>) -> Outcome {
     let mut fields = Fields::default();

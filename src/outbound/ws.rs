@@ -42,6 +42,9 @@ async fn exchange(
         Ok(url) => url,
         Err(error) => return Outcome::Hopeless(format!("{endpoint} is no URL: {error}")),
     };
+    if let Err(reason) = reach.check_address(&url) {
+        return Outcome::Hopeless(reason);
+    }
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
         return Outcome::Hopeless(format!("{endpoint} names no host"));
     };

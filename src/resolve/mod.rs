@@ -5,17 +5,14 @@ mod guard;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_agent::ports::fetch::{Fetch, FetchError, Purpose};
+use chancery_agent::ports::fetch::{Budget, Fetch, FetchError, Purpose};
 use futures_util::StreamExt;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, HeaderValue};
 
 pub use guard::Reach;
 
-use guard::{guarded_client, same_host};
-
-const MOST_BYTES: usize = 4 * 1024 * 1024;
-const TIME_OUT: Duration = Duration::from_secs(15);
+use guard::{guarded_client, guarded_redirects};
 
 /// Fetches over HTTPS.
 pub struct Fetcher {
@@ -29,14 +26,20 @@ impl Fetcher {
     ///
     /// Errors: the TLS set-up fails.
     pub fn new(reach: Reach, contexts: bool) -> Result<Self, reqwest::Error> {
-        let client = guarded_client(reach).redirect(same_host(reach)).timeout(TIME_OUT).build()?;
+        let client = guarded_client(reach).redirect(guarded_redirects(reach)).build()?;
         Ok(Self { client, reach, contexts })
     }
 }
 
 #[async_trait]
 impl Fetch for Fetcher {
-    async fn fetch(&self, url: &str, purpose: Purpose) -> Result<Vec<u8>, FetchError> {
+    async fn fetch(
+        &self,
+        url: &str,
+        purpose: Purpose,
+        budget: &Budget,
+        time: Duration,
+    ) -> Result<Vec<u8>, FetchError> {
         if purpose == Purpose::Context && !self.contexts {
             return Err(FetchError::Refused(format!(
                 "the context {url} isn't bundled, and --jsonld-remote-contexts is off"
@@ -52,7 +55,8 @@ impl Fetch for Fetcher {
             }
         };
         let failed = |e: reqwest::Error| FetchError::Failed(crate::outbound::root_cause(&e));
-        let response = self.client.get(url.clone()).header(ACCEPT, accept).send().await.map_err(failed)?;
+        let response =
+            self.client.get(url.clone()).header(ACCEPT, accept).timeout(time).send().await.map_err(failed)?;
         match response.status() {
             StatusCode::NOT_FOUND | StatusCode::GONE => return Err(FetchError::NotFound(url.to_string())),
             status if !status.is_success() => {
@@ -63,10 +67,9 @@ impl Fetch for Fetcher {
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
-            body.extend_from_slice(&chunk.map_err(failed)?);
-            if body.len() > MOST_BYTES {
-                return Err(FetchError::Failed(format!("{url} is larger than {MOST_BYTES} bytes")));
-            }
+            let chunk = chunk.map_err(failed)?;
+            budget.spend(url.as_str(), chunk.len(), body.len() + chunk.len())?;
+            body.extend_from_slice(&chunk);
         }
         Ok(body)
     }

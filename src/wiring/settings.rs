@@ -39,6 +39,7 @@ pub(super) fn settings(config: &Config, targets: &[webhooks::Target]) -> Setting
         },
         webhook_targets: targets.iter().map(|t| t.id.clone()).collect(),
         remote_contexts: config.contexts.fetch_remote,
+        pinned_contexts: config.contexts.pinned,
         tombstone_seconds: seconds(config.retention.tombstones),
         replaced_key_seconds: seconds(config.retention.replaced_keys),
         parked_seconds: seconds(config.retention.parked_envelopes),

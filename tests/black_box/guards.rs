@@ -104,12 +104,20 @@ async fn an_agent_on_loopback_reaches_loopback_but_never_link_local() {
     agent.controller.event("a dead letter", given_up).await;
     let (status, text) = offer_in_context(&agent, "http://169.254.169.254/latest/meta-data").await;
     assert!((400..=500).contains(&status) && text.contains("reach"), "{status} {text}");
-    // What is on the machine itself may be fetched; not what it points to elsewhere.
+    // What is on the machine itself may be fetched, and what it points to elsewhere; not what is never within reach.
     let (status, text) = offer_in_context(&agent, &format!("http://127.0.0.1:{}/context", trap.port)).await;
     assert_eq!((status, trap.visits()), (200, 1), "{text}");
     let elsewhere = Trap::start(Some(format!("http://localhost:{}/context", trap.port)));
     let (status, text) =
         offer_in_context(&agent, &format!("http://127.0.0.1:{}/moved", elsewhere.port)).await;
-    assert!((400..=500).contains(&status), "{status} {text}");
-    assert_eq!((elsewhere.visits(), trap.visits()), (1, 1));
+    assert_eq!((status, elsewhere.visits(), trap.visits()), (200, 1, 2), "{text}");
+    for target in
+        ["http://169.254.169.254/latest/meta-data", "http://me:secret@localhost/", "ftp://localhost/"]
+    {
+        let inward = Trap::start(Some(target.to_owned()));
+        let (status, text) =
+            offer_in_context(&agent, &format!("http://127.0.0.1:{}/moved", inward.port)).await;
+        assert!((400..=500).contains(&status) && !text.contains("secret"), "{target}: {status} {text}");
+        assert_eq!(inward.visits(), 1);
+    }
 }

@@ -8,6 +8,7 @@ mod dead_letters;
 mod demo;
 mod edges;
 mod events;
+mod fetched;
 mod flows;
 mod guards;
 mod idempotency;

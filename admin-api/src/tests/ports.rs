@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::engine::Parts;
-use chancery_agent::ports::fetch::Purpose;
+use chancery_agent::ports::fetch::{Budget, Purpose};
 use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
 use chancery_agent::ports::store::{
     Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
@@ -180,8 +180,8 @@ impl Store for Rows {
     async fn recall(&self, _: &Tenant, _: Space, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(None)
     }
-    async fn recall_all(&self, _: &Tenant, _: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        Ok(Vec::new())
+    async fn weigh(&self, _: &Tenant, _: Space, _: usize) -> Result<(usize, u64), StoreError> {
+        Ok((0, 0))
     }
     async fn commit(&self, _: &Tenant, _: Commit) -> Result<Committed, CommitError> {
         Err(StoreError::Unavailable("the store under test takes nothing".to_owned()).into())
@@ -235,7 +235,7 @@ struct Offline;
 
 #[async_trait]
 impl Fetch for Offline {
-    async fn fetch(&self, url: &str, _: Purpose) -> Result<Vec<u8>, FetchError> {
+    async fn fetch(&self, url: &str, _: Purpose, _: &Budget, _: Duration) -> Result<Vec<u8>, FetchError> {
         Err(FetchError::NotFound(url.to_owned()))
     }
 }

@@ -18,4 +18,4 @@ pub use format::{CredentialFormat, Facts, FormatError, Gathered, Needs, Stored, 
 pub use invalid::{Invalid, PathItem, tree};
 pub use ld_proof::{validate_credential, validate_detail};
 pub use suites::Suite;
-pub use verify::{ProofOutcome, Verification, verify};
+pub use verify::{ProofOutcome, Verification, verify, warnings};

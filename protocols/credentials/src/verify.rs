@@ -4,7 +4,7 @@ use chancery_did::{KeyType, PublicKey, VerificationMethod};
 use serde_json::{Map, Value, json};
 
 use crate::format::{Facts, FormatError, Needs};
-use crate::ld_proof::{issuer_of, validate_credential};
+use crate::ld_proof::{issuer_of, moment, validate_credential};
 use crate::suites::{Suite, verify_data_with};
 
 /// Proofs of one credential that are looked at: each takes canonicalization, and a DID to resolve.
@@ -28,6 +28,8 @@ pub struct Verification {
     pub results: Vec<ProofOutcome>,
     /// Why nothing could be verified.
     pub errors: Vec<String>,
+    /// What the caller has to say besides: [`warnings`], for one.
+    pub warnings: Vec<String>,
 }
 
 impl Verification {
@@ -72,6 +74,9 @@ impl Verification {
         }
         if !self.verified() {
             out.insert("errors".into(), self.errors.clone().into());
+        }
+        if !self.warnings.is_empty() {
+            out.insert("warnings".into(), self.warnings.clone().into());
         }
         Value::Object(out)
     }
@@ -126,6 +131,51 @@ pub fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Nee
         out.errors.extend(out.results.iter().filter_map(|r| r.error.clone()));
     }
     Ok(out)
+}
+
+/// What a valid signature doesn't say of a credential: that it is valid now (microseconds since 1970), and that its words mean
+/// what they say. Whether that matters is for the reader to decide.
+pub fn warnings(credential: &Value, now: i64) -> Vec<String> {
+    let mut out = Vec::new();
+    let date = |name: &str| {
+        let text = credential.get(name)?.as_str()?;
+        Some((text.to_owned(), moment(text)?))
+    };
+    for name in ["expirationDate", "validUntil"] {
+        if let Some((text, moment)) = date(name)
+            && moment <= now
+        {
+            out.push(format!("the credential has expired: {name} is {text}"));
+        }
+    }
+    for name in ["issuanceDate", "validFrom"] {
+        if let Some((text, moment)) = date(name)
+            && moment > now
+        {
+            out.push(format!("the credential is not valid yet: {name} is {text}"));
+        }
+    }
+    if has_inline_context(credential) {
+        out.push(
+            "the credential defines words by itself, in an inline context: they may mean anything, whatever they are \
+             called"
+                .to_owned(),
+        );
+    }
+    out
+}
+
+/// Whether a context is written in the document, at the top or in any node.
+fn has_inline_context(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_inline_context),
+        Value::Object(members) => members.iter().any(|(name, member)| match (name.as_str(), member) {
+            ("@context", Value::Array(contexts)) => contexts.iter().any(Value::is_object),
+            ("@context", context) => context.is_object(),
+            _ => has_inline_context(member),
+        }),
+        _ => false,
+    }
 }
 
 /// The id of the method that verified.

@@ -1,6 +1,6 @@
 //! Context documents by address: the bundled ones, and those the caller fetched.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,14 +10,18 @@ use sha2::{Digest, Sha256};
 
 use crate::bundled;
 
-/// At most so many documents inserted at run time are kept; the oldest goes first. One that is gone is reported by
-/// [`crate::Error::MissingDocuments`] again.
-const MAX_RUN_TIME_DOCUMENTS: usize = 4096;
+/// Bytes (estimated) of memory that documents inserted at run time take; those that were not used for longest go first, but
+/// none that somebody holds. One that is gone is reported by [`crate::Error::MissingDocuments`] again.
+const MAX_RUN_TIME_WEIGHT: usize = 64 << 20;
 
 /// Context documents by address. Shared by `Arc`; all methods take `&self`.
 #[derive(Debug, Default)]
 pub struct Documents {
     held: RwLock<Held>,
+    /// Where documents come from that are not here.
+    below: Option<Arc<Documents>>,
+    /// Counts uses.
+    clock: AtomicU64,
     /// Changes whenever an address starts to mean something else: compiled contexts are dropped then.
     epoch: AtomicU64,
 }
@@ -25,13 +29,51 @@ pub struct Documents {
 #[derive(Debug, Default)]
 struct Held {
     by_url: HashMap<String, Document>,
-    run_time: VecDeque<String>,
+    /// Of the documents inserted at run time.
+    weight: usize,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Document {
     value: Arc<Value>,
     sha256: String,
+    /// Estimated bytes of memory; `None`: bundled, and kept for ever.
+    weight: Option<usize>,
+    /// When it was used last.
+    used: AtomicU64,
+}
+
+impl Held {
+    fn remove(&mut self, url: &str) -> bool {
+        let gone = self.by_url.remove(url);
+        self.weight -= gone.as_ref().and_then(|document| document.weight).unwrap_or(0);
+        gone.is_some()
+    }
+
+    /// Makes room. What somebody holds stays: dropping it would free nothing.
+    fn shrink(&mut self) {
+        while self.weight > MAX_RUN_TIME_WEIGHT {
+            let idle =
+                |document: &Document| document.weight.is_some() && Arc::strong_count(&document.value) == 1;
+            let idle = self.by_url.iter().filter(|(_, document)| idle(document));
+            let oldest = idle.min_by_key(|(_, document)| document.used.load(Ordering::Relaxed));
+            let Some(url) = oldest.map(|(url, _)| url.clone()) else { return };
+            self.remove(&url);
+        }
+    }
+}
+
+/// An estimate of the memory that a value takes.
+fn weight(value: &Value) -> usize {
+    const VALUE: usize = size_of::<Value>();
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => VALUE,
+        Value::String(text) => VALUE + text.len() + 16,
+        Value::Array(items) => VALUE + 16 + items.iter().map(weight).sum::<usize>(),
+        Value::Object(map) => {
+            VALUE + 64 + map.iter().map(|(key, value)| 64 + key.len() + weight(value)).sum::<usize>()
+        }
+    }
 }
 
 impl Documents {
@@ -50,7 +92,12 @@ impl Documents {
             for (url, text) in bundled::CONTEXTS {
                 // A bundled file that is not JSON is caught by the test that reads them all.
                 if let Ok(value) = serde_json::from_str(text) {
-                    let document = Document { value: Arc::new(value), sha256: hex_sha256(text.as_bytes()) };
+                    let document = Document {
+                        value: Arc::new(value),
+                        sha256: hex_sha256(text.as_bytes()),
+                        weight: None,
+                        used: AtomicU64::new(0),
+                    };
                     held.by_url.insert((*url).to_owned(), document);
                 }
             }
@@ -58,35 +105,55 @@ impl Documents {
         documents
     }
 
+    /// No document of its own: what is not inserted here comes from `below`.
+    #[must_use]
+    pub fn above(below: Arc<Self>) -> Self {
+        Self { below: Some(below), ..Self::default() }
+    }
+
     /// Adds a document fetched from `url` (an absolute URL without fragment), or replaces it. The SHA-256 noted is
-    /// that of the compact serialization of `document`.
-    pub fn insert(&self, url: impl Into<String>, document: Value) {
+    /// that of the compact serialization of `document`. The document stays at least as long as what is returned is held;
+    /// then it may have to make room for others.
+    pub fn insert(&self, url: impl Into<String>, document: Value) -> Arc<Value> {
         let url = url.into();
         let sha256 = hex_sha256(document.to_string().as_bytes());
+        let weight = weight(&document) + url.len() + 256;
+        let value = Arc::new(document);
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        let changed = match held.by_url.get(&url) {
-            Some(known) => *known.value != document,
-            None => false,
-        };
-        if !held.by_url.contains_key(&url) {
-            held.run_time.push_back(url.clone());
-        }
-        held.by_url.insert(url, Document { value: Arc::new(document), sha256 });
-        if held.run_time.len() > MAX_RUN_TIME_DOCUMENTS
-            && let Some(oldest) = held.run_time.pop_front()
-        {
-            held.by_url.remove(&oldest);
-        }
-        if changed {
+        if let Some(known) = held.by_url.get(&url) {
+            if known.value == value {
+                known.used.store(self.now(), Ordering::Relaxed);
+                return Arc::clone(&known.value);
+            }
             self.epoch.fetch_add(1, Ordering::Release);
         }
+        held.remove(&url);
+        held.weight += weight;
+        let document = Document {
+            value: Arc::clone(&value),
+            sha256,
+            weight: Some(weight),
+            used: AtomicU64::new(self.now()),
+        };
+        held.by_url.insert(url, document);
+        held.shrink();
+        value
+    }
+
+    fn now(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Estimated bytes of memory that documents inserted at run time take.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).weight
     }
 
     /// Forgets a document, also a bundled one. Compiled contexts that were made from it are dropped.
     pub fn remove(&self, url: &str) -> bool {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        held.run_time.retain(|known| known != url);
-        let gone = held.by_url.remove(url).is_some();
+        let gone = held.remove(url);
         if gone {
             self.epoch.fetch_add(1, Ordering::Release);
         }
@@ -97,13 +164,20 @@ impl Documents {
     #[must_use]
     pub fn contains(&self, url: &str) -> bool {
         self.held.read().unwrap_or_else(PoisonError::into_inner).by_url.contains_key(url)
+            || self.below.as_ref().is_some_and(|below| below.contains(url))
     }
 
     /// The document at `url`.
     #[must_use]
     pub fn get(&self, url: &str) -> Option<Arc<Value>> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        held.by_url.get(url).map(|document| Arc::clone(&document.value))
+        match held.by_url.get(url) {
+            Some(document) => {
+                document.used.store(self.now(), Ordering::Relaxed);
+                Some(Arc::clone(&document.value))
+            }
+            None => self.below.as_ref()?.get(url),
+        }
     }
 
     /// Lower-case hexadecimal SHA-256 of the document at `url`: of the file for bundled ones.

@@ -63,25 +63,18 @@ pub enum Dropped {
     RelativeIri(String),
     /// An `@type` that is not an absolute IRI: usually a type that no context defines.
     UndefinedType(String),
-    /// A property whose value is `null`, or `null` in an array (no name then).
-    Null(String),
     /// A scalar, list or reference that no property holds.
     FreeFloating,
     /// A value object or map entry without a usable value.
     EmptyValue,
     /// `@direction` where no `rdf_direction` is chosen.
     Direction,
-    /// `@index` or the key of an index map: not part of the data set.
-    Index(String),
     /// A blank node as a property.
     BlankProperty(String),
     /// An IRI that RFC 3987 does not allow.
     IllFormedIri(String),
     /// A language tag that BCP 47 does not allow.
     IllFormedLanguage(String),
-    /// An empty array, set or map: whoever holds the document could add or remove it without a trace.
-    /// [`crate::ExpandOptions::allow_empty`] lets it pass.
-    Empty(String),
 }
 
 impl fmt::Display for Dropped {
@@ -91,16 +84,12 @@ impl fmt::Display for Dropped {
             Self::ReservedKey(name) => write!(f, "key {name:?}, which has the form of a keyword,"),
             Self::RelativeIri(iri) => write!(f, "{iri:?}, which is not an absolute IRI,"),
             Self::UndefinedType(name) => write!(f, "type {name:?}, which no context defines,"),
-            Self::Null(name) if name.is_empty() => f.write_str("null"),
-            Self::Null(name) => write!(f, "property {name:?}, whose value is null,"),
             Self::FreeFloating => f.write_str("a value that no property holds"),
             Self::EmptyValue => f.write_str("a value object without a value"),
             Self::Direction => f.write_str("a base direction, which RDF has no place for,"),
-            Self::Index(index) => write!(f, "index {index:?}, which is no part of the data set,"),
             Self::BlankProperty(name) => write!(f, "blank node {name:?} as a property"),
             Self::IllFormedIri(iri) => write!(f, "ill-formed IRI {iri:?}"),
             Self::IllFormedLanguage(tag) => write!(f, "ill-formed language tag {tag:?}"),
-            Self::Empty(name) => write!(f, "property {name:?}, which is empty,"),
         }
     }
 }

@@ -29,11 +29,10 @@ pub struct ExpandOptions {
     /// Base IRI: the address of the document. Relative IRIs, also of contexts, are resolved against it. Credentials
     /// have none.
     pub base: Option<String>,
-    /// Refuse ([`Error::Unsafe`]) whatever would be dropped without a word.
+    /// Refuse ([`Error::Unsafe`]) whatever would be dropped without a word. What says nothing may be dropped, as in the
+    /// safe mode of jsonld.js: empty arrays, nulls, and the keys of index maps. They are not signed: whoever holds a
+    /// credential can add `"convictions": []` to it, or take it away.
     pub safe: bool,
-    /// Let empty arrays pass in safe mode (jsonld.js and ACA-Py do), although they are not in the data set: a holder
-    /// could add `"convictions": []` to a signed credential.
-    pub allow_empty: bool,
     /// A context to start from, or a map with an `@context` entry.
     pub expand_context: Option<Value>,
     /// How `@direction` becomes RDF; `None` drops it (safe mode: refuses).
@@ -47,7 +46,6 @@ impl Default for ExpandOptions {
         Self {
             base: None,
             safe: true,
-            allow_empty: false,
             expand_context: None,
             rdf_direction: None,
             work_limit: WorkLimit::default(),
@@ -63,6 +61,9 @@ impl ExpandOptions {
     }
 }
 
+/// With so few blank nodes no graph takes much work to canonicalize: they have six orders.
+const FEW_BLANK_NODES: usize = 3;
+
 /// A JSON-LD 1.1 processor. `Send + Sync`; share it by `Arc`: compiled contexts are cached inside, within bounds.
 #[derive(Debug)]
 pub struct Processor {
@@ -75,6 +76,12 @@ impl Processor {
     #[must_use]
     pub fn new(documents: Arc<Documents>) -> Self {
         Self { documents, trees: Trees::default() }
+    }
+
+    /// A processor that knows some documents more, for one piece of work. What it compiles it keeps to itself.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::new(Arc::new(Documents::above(Arc::clone(&self.documents))))
     }
 
     /// Where context documents come from.
@@ -117,6 +124,18 @@ impl Processor {
     /// As [`Processor::expand`]; [`Error::WorkLimit`] for graphs built to be costly.
     pub fn canonicalize(&self, document: &Value, options: &ExpandOptions) -> Result<String, Error> {
         canon::nquads(&self.to_rdf(document, options)?, options.work_limit)
+    }
+
+    /// Whether a document can be canonicalized; what comes out costs more, and is not asked for.
+    ///
+    /// # Errors
+    /// As [`Processor::canonicalize`].
+    pub fn check(&self, document: &Value, options: &ExpandOptions) -> Result<(), Error> {
+        let dataset = self.to_rdf(document, options)?;
+        if dataset.blank_nodes() <= FEW_BLANK_NODES {
+            return Ok(());
+        }
+        canon::nquads(&dataset, options.work_limit).map(|_| ())
     }
 
     /// Expanded `@type` of the top node, in the document's order, as ACA-Py keeps them in `expanded_types` of a stored
@@ -194,7 +213,7 @@ impl Processor {
                 &started
             }
         };
-        run(&mut Expander::new(&compiler, policy, options.allow_empty), start)
+        run(&mut Expander::new(&compiler, policy), start)
     }
 
     /// Everything that is referred to, from the document or from contexts at hand, and is not at hand.

@@ -68,6 +68,49 @@ fn a_missing_document_leaves_nothing_behind() {
     ));
 }
 
+/// Some megabytes of memory.
+fn large(at: usize) -> Value {
+    json!({"@context": {format!("t{at}"): "urn:t", "@vocab": format!("urn:{}", "x".repeat(4 << 20))}})
+}
+
+#[test]
+fn documents_in_memory_are_bounded_and_the_longest_unused_go_first() {
+    let documents = Arc::new(Documents::bundled());
+    let bundled = documents.list().len();
+    let url = |at: usize| format!("https://example.org/{at}");
+    let held = documents.insert(url(0), large(0));
+    for at in 1..30 {
+        documents.insert(url(at), large(at));
+        // Used again and again, it stays.
+        assert!(documents.get(&url(1)).is_some(), "{at}");
+        assert!(documents.weight() <= 64 << 20, "{}", documents.weight());
+    }
+    assert!(documents.contains(&url(29)) && !documents.contains(&url(2)));
+    assert!(documents.contains(&url(0)), "somebody holds it");
+    drop(held);
+    for at in 30..60 {
+        documents.insert(url(at), large(at));
+    }
+    assert!(!documents.contains(&url(0)) && !documents.contains(&url(1)));
+    assert!(documents.list().len() > bundled + 10, "{}", documents.list().len() - bundled);
+    assert!(documents.contains("https://www.w3.org/ns/credentials/v2"));
+}
+
+#[test]
+fn what_is_known_beside_is_known_nowhere_else() {
+    let shared = Processor::new(Arc::new(Documents::bundled()));
+    let url = "https://example.org/context";
+    let document = document(json!(url));
+    let beside = shared.beside();
+    beside.documents().insert(url, json!({"@context": {"claim": "urn:beside"}}));
+    assert!(quads(&beside, &document).contains("<urn:beside>"));
+    let missing = shared.canonicalize(&document, &ExpandOptions::default()).unwrap_err();
+    assert_eq!(missing, Error::MissingDocuments(vec![url.into()]));
+    shared.documents().insert(url, json!({"@context": {"claim": "urn:shared"}}));
+    assert!(quads(&shared, &document).contains("<urn:shared>"));
+    assert!(quads(&shared.beside(), &document).contains("<urn:shared>"));
+}
+
 #[test]
 fn all_that_is_missing_is_reported_at_once() {
     let documents = Arc::new(Documents::bundled());

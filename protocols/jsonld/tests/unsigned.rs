@@ -1,4 +1,5 @@
-//! Nothing unsigned: whatever leaf or key of a document is changed, either its quads change or safe mode refuses it.
+//! Nothing unsigned that says something: whatever leaf or key of a document is changed, either its quads change or safe mode
+//! refuses it. Empty arrays, nulls and the keys of index maps say nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -65,6 +66,15 @@ fn every_change_shows_or_is_refused() {
     let processor = Processor::new(Arc::new(Documents::bundled()));
     let options = ExpandOptions::default();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/documents.json");
+    // Nothing but what says nothing.
+    let expected = [
+        "\"sets-empty\": /credentialSubject/a renamed",
+        "\"sets-empty\": /credentialSubject/a removed",
+        "\"null-claim\": /credentialSubject/a renamed",
+        "\"null-claim\": /credentialSubject/a removed",
+        "\"index-map\": /credentialSubject/i/a renamed",
+        "\"index-map\": /credentialSubject/i/b renamed",
+    ];
     let mut unnoticed = Vec::new();
     let (mut documents, mut changes) = (0, 0);
     for entry in json(&path)["documents"].as_array().unwrap() {
@@ -79,31 +89,61 @@ fn every_change_shows_or_is_refused() {
         }
     }
     assert!(documents > 90 && changes > 3000, "{documents} documents, {changes} changes");
-    assert_eq!(unnoticed, Vec::<String>::new());
+    assert_eq!(unnoticed, expected);
+}
+
+fn claiming(claim: Value) -> Value {
+    json!({
+        "@context": ["https://www.w3.org/ns/credentials/v2", {
+            "@vocab": "https://example.org/v#",
+            "byIndex": {"@container": "@index"}, "byId": {"@container": "@id"}, "byLanguage": {"@container": "@language"},
+        }],
+        "type": "VerifiableCredential",
+        "credentialSubject": {"id": "did:example:s", "claim": claim},
+    })
+}
+
+/// As in the safe mode of jsonld.js.
+#[test]
+fn what_says_nothing_passes_and_is_not_signed() {
+    let processor = Processor::new(Arc::new(Documents::bundled()));
+    let quads = |claim| processor.canonicalize(&claiming(claim), &ExpandOptions::default()).unwrap();
+    let nothing = quads(json!([]));
+    assert!(!nothing.contains("v#claim"), "{nothing}");
+    for claim in [json!(null), json!([null]), json!([[]]), json!({"@set": []}), json!({"@set": [null]})] {
+        assert_eq!(quads(claim.clone()), nothing, "{claim}");
+    }
+    assert_eq!(quads(json!(["x", null, []])), quads(json!("x")));
+    assert_eq!(quads(json!({"@value": "x", "@index": "i"})), quads(json!("x")));
+    let subject = |member: Value| quads(json!([{"claim": "x", "more": member}]));
+    assert_eq!(subject(json!(null)), subject(json!([])));
+    for (map, plain) in [
+        (json!({"byIndex": {"a": "x", "b": [], "c": null}}), json!({"byIndex": {"z": "x"}})),
+        (json!({"byId": {"urn:a": {"id": "urn:b", "p": "x"}}}), json!({"byId": {"urn:b": {"p": "x"}}})),
+        (json!({"byLanguage": {"en": ["x", null], "de": null}}), json!({"byLanguage": {"en": "x"}})),
+    ] {
+        assert_eq!(quads(map.clone()), quads(plain), "{map}");
+    }
+    // An empty list is rdf:nil: it is signed.
+    assert!(quads(json!({"@list": []})).contains("#nil>"));
 }
 
 #[test]
-fn empty_and_null_are_refused_unless_allowed() {
+fn what_would_be_lost_is_refused() {
     let processor = Processor::new(Arc::new(Documents::bundled()));
-    let document = |claim: Value| {
-        json!({
-            "@context": ["https://www.w3.org/ns/credentials/v2", {"@vocab": "https://example.org/v#"}],
-            "type": "VerifiableCredential",
-            "credentialSubject": {"id": "did:example:s", "convictions": claim},
-        })
-    };
-    let allowing = ExpandOptions { allow_empty: true, ..ExpandOptions::default() };
-    for claim in [json!([]), json!({"@set": []})] {
-        let document = document(claim);
-        let error = processor.canonicalize(&document, &ExpandOptions::default()).unwrap_err();
-        let what = Dropped::Empty("convictions".into());
-        assert_eq!(error, Error::Unsafe { what, pointer: "/credentialSubject/convictions".into() });
-        processor.canonicalize(&document, &allowing).unwrap();
+    for (claim, what) in [
+        (json!({"@value": null}), Dropped::EmptyValue),
+        (json!({"@language": "en"}), Dropped::EmptyValue),
+        (json!({"@list": null}), Dropped::EmptyValue),
+        (json!({"@id": "me"}), Dropped::RelativeIri("me".into())),
+        (json!({"@value": "x", "@direction": "rtl"}), Dropped::Direction),
+    ] {
+        match processor.canonicalize(&claiming(claim.clone()), &ExpandOptions::default()) {
+            Err(Error::Unsafe { what: said, pointer }) => {
+                assert_eq!(said, what, "{claim}");
+                assert!(pointer.starts_with("/credentialSubject/claim"), "{claim}: {pointer}");
+            }
+            other => panic!("{claim}: {other:?}"),
+        }
     }
-    for claim in [json!(null), json!([null]), json!(["x", null])] {
-        let error = processor.canonicalize(&document(claim), &allowing).unwrap_err();
-        assert!(matches!(error, Error::Unsafe { what: Dropped::Null(_), .. }), "{error}");
-    }
-    // An empty list is rdf:nil: it is signed.
-    processor.canonicalize(&document(json!({"@list": []})), &ExpandOptions::default()).unwrap();
 }

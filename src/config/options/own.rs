@@ -38,6 +38,20 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("on"),
     option(
+        "--max-pinned-contexts",
+        Some("CHANCERY_MAX_PINNED_CONTEXTS"),
+        "CONTEXTS",
+        "JSON-LD contexts that are fetched and kept, for good; with more, documents are refused",
+    )
+    .default_value("1000"),
+    option(
+        "--max-pinned-context-bytes",
+        Some("CHANCERY_MAX_PINNED_CONTEXT_BYTES"),
+        "BYTES",
+        "Bytes of all JSON-LD contexts that are fetched and kept",
+    )
+    .default_value("67108864"),
+    option(
         "--webhook-hmac-secret",
         Some("CHANCERY_WEBHOOK_HMAC_SECRET"),
         "SECRET",

@@ -40,12 +40,19 @@ pub(super) struct Answer {
     head: Option<Head>,
     /// Everything before this has been understood.
     at: usize,
+    /// Where the answer points, when it asks to post there.
+    location: Option<String>,
 }
 
 impl Answer {
     /// Whether nothing has arrived yet.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// Where an answer 307 or 308 points.
+    pub fn location(&mut self) -> Option<String> {
+        self.location.take()
     }
 
     /// More bytes; `None`: the answer goes on.
@@ -94,6 +101,10 @@ impl Answer {
             let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
             let status = status.ok_or("the answer has no status")?;
             let head = if status.is_informational() { None } else { Some(Head::of(status, &parsed)?) };
+            if matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+                let named = parsed.headers.iter().find(|field| field.name.eq_ignore_ascii_case("location"));
+                self.location = named.and_then(|field| String::from_utf8(field.value.to_vec()).ok());
+            }
             self.at += length;
             match (head, status) {
                 (Some(head), _) => return Ok(Some(head)),

@@ -168,3 +168,50 @@ async fn an_answer_that_breaks_off_is_not_asked_for_again() {
     assert!(matches!(posted(&poster(None), &url).await, Err(PostError::Down(_))));
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
+
+const ELSEWHERE: &str = "HTTP/1.1 308 Permanent Redirect\r\ncontent-length: 0\r\nlocation: ";
+
+/// A server that sends whoever posts to it elsewhere.
+async fn pointing(to: &str) -> (String, Arc<AtomicUsize>) {
+    let answer: &'static [u8] = format!("{ELSEWHERE}{to}\r\n\r\n").into_bytes().leak();
+    server(vec![answer; 4].leak()).await
+}
+
+#[tokio::test]
+async fn a_peers_endpoint_that_moved_is_posted_to_once_more_with_the_same_body() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let request = request(&mut stream).await.unwrap();
+        stream.write_all(OK).await.unwrap();
+        request
+    };
+    let (moved, _) = pointing(&format!("http://localhost:{port}/new")).await;
+    let poster = poster(Some(Reach::Private));
+    let (sent, status) = tokio::join!(answering, posted(&poster, &moved));
+    assert_eq!(status, Ok(StatusCode::OK));
+    assert!(sent.starts_with("POST /new HTTP/1.1") && sent.ends_with("hello"), "{sent}");
+}
+
+#[tokio::test]
+async fn a_second_redirect_is_not_followed_nor_is_any_of_the_operators_own() {
+    let (end, visits) = server(&[OK, OK]).await;
+    let (second, _) = pointing(&end).await;
+    let (first, _) = pointing(&second).await;
+    let redirected = Ok(StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(posted(&poster(Some(Reach::Private)), &first).await, redirected);
+    assert_eq!(posted(&poster(None), &second).await, redirected);
+    assert_eq!(visits.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_is_guarded_as_the_endpoint_is() {
+    for target in ["http://169.254.169.254/", "http://me:secret@127.0.0.1/", "ftp://127.0.0.1/", "http://"] {
+        let (url, _) = pointing(target).await;
+        let refused = posted(&poster(Some(Reach::Private)), &url).await;
+        assert!(matches!(refused, Err(PostError::Hopeless(_))), "{target}: {refused:?}");
+    }
+    assert!(moved(Reach::Private, "https://a.example/", "http://a.example/").is_err());
+    assert_eq!(moved(Reach::Private, "https://a.example/b", "c").unwrap(), "https://a.example/c");
+}

@@ -307,9 +307,9 @@ impl Store for PostgresStore {
         self.read(async |link| read::recall(link, profile, space, id, now).await).await
     }
 
-    async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let (profile, now) = (self.profile(tenant)?, self.clock.now());
-        self.read(async |link| read::recall_all(link, profile, space, now).await).await
+    async fn weigh(&self, tenant: &Tenant, space: Space, most: usize) -> Result<(usize, u64), StoreError> {
+        let profile = self.profile(tenant)?;
+        self.read(async |link| read::weigh(link, profile, space, most).await).await
     }
 
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {

@@ -490,23 +490,15 @@ pub(super) async fn recall(
     Ok(Some(value))
 }
 
-/// All that is remembered in a space.
-pub(super) async fn recall_all(
-    link: &Link,
-    profile: &Profile,
-    space: Space,
-    now: Timestamp,
-) -> Read<Vec<(String, Vec<u8>)>> {
-    let sql = "SELECT id, value FROM chancery_memory WHERE profile = $1 AND space = $2
-         AND (expires IS NULL OR expires > $3)";
-    let mut found = Vec::new();
-    for row in query(link, sql, &values![profile.id, space.as_str(), now.0]).await? {
-        let hash = <[u8; 16]>::try_from(row.get::<_, &[u8]>(0))
-            .map_err(|_| ReadError::Damaged("an id of the memory table".to_owned()))?;
-        let [id, value] = profile.key.sealing().open(&memory_place(space, &hash), row.get(1))?;
-        found.push((sealed::text(id)?, value));
-    }
-    Ok(found)
+/// How much is remembered in a space; no value is read.
+pub(super) async fn weigh(link: &Link, profile: &Profile, space: Space, most: usize) -> Read<(usize, u64)> {
+    let sql = "SELECT COUNT(*), COALESCE(SUM(bytes), 0)::BIGINT FROM
+         (SELECT LENGTH(value) AS bytes FROM chancery_memory WHERE profile = $1 AND space = $2 LIMIT $3) AS counted";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let found = query(link, sql, &values![profile.id, space.as_str(), most]).await?;
+    let Some(row) = found.first() else { return Ok((0, 0)) };
+    let (count, bytes): (i64, i64) = (row.get(0), row.get(1));
+    Ok((usize::try_from(count).unwrap_or(usize::MAX), bytes.unsigned_abs()))
 }
 
 /// A real round trip.

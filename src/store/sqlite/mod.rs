@@ -425,10 +425,9 @@ impl Store for SqliteStore {
         self.shared.read(|conn| side::recall(conn, profile, space, &hash, now))
     }
 
-    async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    async fn weigh(&self, tenant: &Tenant, space: Space, most: usize) -> Result<(usize, u64), StoreError> {
         let profile = Arc::clone(self.profile(tenant)?);
-        let now = self.shared.clock.now();
-        self.long(move |shared| shared.read(|conn| side::recall_all(conn, &profile, space, now))).await
+        self.long(move |shared| shared.read(|conn| side::weigh(conn, &profile, space, most))).await
     }
 
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {

@@ -145,25 +145,15 @@ pub(super) fn recall(
     Ok(Some(value))
 }
 
-/// All that is remembered in a space.
-pub(super) fn recall_all(
-    conn: &Connection,
-    profile: &Profile,
-    space: Space,
-    now: Timestamp,
-) -> Read<Vec<(String, Vec<u8>)>> {
+/// How much is remembered in a space; no value is read.
+pub(super) fn weigh(conn: &Connection, profile: &Profile, space: Space, most: usize) -> Read<(usize, u64)> {
     let mut statement = conn.prepare_cached(
-        "SELECT id, value FROM chancery_memory WHERE profile = ?1 AND space = ?2
-         AND (expires IS NULL OR expires > ?3)",
+        "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM
+         (SELECT LENGTH(value) AS bytes FROM chancery_memory WHERE profile = ?1 AND space = ?2 LIMIT ?3)",
     )?;
-    let mut rows = statement.query(params![profile.id, space.as_str(), now.0])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let hash: [u8; 16] = row.get(0)?;
-        let [id, value] = profile.key.sealing().open(&memory_place(space, &hash), bytes(row.get_ref(1)?))?;
-        found.push((sealed::text(id)?, value));
-    }
-    Ok(found)
+    let (count, bytes): (i64, i64) = statement
+        .query_row(params![profile.id, space.as_str(), number(most)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((usize::try_from(count).unwrap_or(usize::MAX), bytes.unsigned_abs()))
 }
 
 fn number(limit: usize) -> i64 {

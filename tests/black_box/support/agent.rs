@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Controller, Postgres, Relay};
 
 /// A raw key: opening costs milliseconds; the derivation has tests of its own.
-const RAW_KEY: &str = "CwNJroKHTSSj3XvE7ZAnuKiTn2C4QkFvxEqfm5rzhNrb";
+pub const RAW_KEY: &str = "CwNJroKHTSSj3XvE7ZAnuKiTn2C4QkFvxEqfm5rzhNrb";
 
 /// A port that nobody listens on and that no test has had before. Below the range from which the system takes ports for
 /// outgoing connections: one of those could take it before the agent does.

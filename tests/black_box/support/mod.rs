@@ -15,7 +15,7 @@ pub mod peer;
 mod postgres;
 mod relay;
 
-pub use agent::{Agent, Surroundings, binary, free_port};
+pub use agent::{Agent, RAW_KEY, Surroundings, binary, free_port};
 pub use caller::Caller;
 pub use controller::{Controller, Event, Inbox};
 pub use dice::Dice;

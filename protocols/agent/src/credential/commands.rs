@@ -6,7 +6,7 @@ use chancery_credentials::FormatError;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::facts::{Failure, Reach, with_facts};
+use super::facts::{Failure, Reach, gather};
 use crate::engine::{Agent, AgentError, Kind};
 use crate::ports::Tenant;
 use crate::ports::store::{Query, Row, RowKey};
@@ -153,16 +153,22 @@ pub async fn delete_w3c(agent: &Agent, tenant: &Tenant, command: Id) -> Result<V
     })
 }
 
-/// `{"verified": bool, "document", "results", "errors"?}`, as ACA-Py answers. 400: no credential.
+/// `{"verified": bool, "document", "results", "errors"?, "warnings"?}`, as ACA-Py answers, which has no warnings. 400: no credential.
 pub async fn verify(agent: &Agent, tenant: &Tenant, command: VerifyVc) -> Result<Value, AgentError> {
     let document = command.verifiable_credential;
+    // Nothing is committed, so no context is pinned: what a stranger wrote into a credential leaves nothing behind.
     let mut unit = agent.unit(tenant);
-    let outcome = with_facts(&mut unit, Reach::Network, |facts| {
+    let outcome = gather(&mut unit, Reach::Network, |facts| {
         chancery_credentials::verify(facts, &document).map_err(FormatError::Needs)
     })
     .await;
     match outcome {
-        Ok(verification) => Ok(verification.to_json(&document)),
+        Ok((mut verification, fetched)) => {
+            let unknown = |(url, _)| format!("the context {url} is not one of those that the agent keeps");
+            verification.warnings = chancery_credentials::warnings(&document, unit.now().0);
+            verification.warnings.extend(fetched.into_iter().map(unknown));
+            Ok(verification.to_json(&document))
+        }
         Err(Failure::Error(error)) if error.kind != Kind::Unavailable => {
             Ok(json!({"verified": false, "document": document, "errors": [error.message]}))
         }

@@ -1,17 +1,24 @@
 //! Bringing what a credential format lacks: DID documents, keys, JSON-LD contexts.
 
+use std::sync::Arc;
+
 use chancery_credentials::{Facts, FormatError, Gathered, Needs};
 use chancery_did::json::from_slice_strict;
 use chancery_did::{Needed, Resolution, resolve_local};
+use chancery_jsonld::Processor;
+use futures_util::future::join_all;
 use serde_json::Value;
 
-use crate::engine::{Agent, AgentError, Kind, Unit};
-use crate::ports::Tenant;
+use crate::engine::{AgentError, Kind, Unit};
 use crate::ports::fetch::{FetchError, Purpose};
-use crate::ports::store::{Commit, Op, Space};
+use crate::ports::store::{Guard, Space};
 
-/// Contexts may refer to contexts: so many rounds of bringing.
-const MOST_ROUNDS: usize = 12;
+/// Contexts may refer to contexts, one at a time, and each proof may need a document: so many rounds of bringing.
+const MOST_ROUNDS: usize = 64;
+/// Contexts of one document that are not bundled and not at hand.
+const MOST_CONTEXTS: usize = 16;
+/// Bytes of a context.
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// Whether the network may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,23 +44,76 @@ impl From<AgentError> for Failure {
     }
 }
 
-/// Runs a format's work, bringing what it asks for.
+/// What was brought for one document.
+#[derive(Default)]
+struct Brought {
+    gathered: Gathered,
+    /// With contexts that nobody else knows of: the server may have another for the next one.
+    own: Option<Processor>,
+    /// Contexts read or fetched, which stay in memory until the work is done.
+    held: Vec<Arc<Value>>,
+    /// Contexts fetched, to be pinned.
+    fetched: Vec<(String, Vec<u8>)>,
+}
+
+/// Runs a format's work, bringing what it asks for. Contexts that were fetched are pinned by the commit of the unit: from
+/// then on they are what their address means to the agent, whatever its server says.
 pub async fn with_facts<T>(
     unit: &mut Unit<'_>,
     reach: Reach,
     work: impl Fn(&Facts<'_>) -> Result<T, FormatError> + Send + Sync,
 ) -> Result<T, Failure> {
-    let mut gathered = Gathered::default();
+    let (done, fetched) = gather(unit, reach, work).await?;
+    pin(unit, fetched).await?;
+    Ok(done)
+}
+
+/// [`with_facts`] for what changes nothing; also gives the contexts that were fetched.
+pub(super) async fn gather<T>(
+    unit: &mut Unit<'_>,
+    reach: Reach,
+    work: impl Fn(&Facts<'_>) -> Result<T, FormatError> + Send + Sync,
+) -> Result<(T, Vec<(String, Vec<u8>)>), Failure> {
+    let mut brought = Brought::default();
     for _ in 0..MOST_ROUNDS {
-        let facts = Facts { jsonld: unit.agent().jsonld(), now: unit.now().0, gathered: &gathered };
+        let jsonld = brought.own.as_ref().unwrap_or(unit.agent().jsonld());
+        let facts = Facts { jsonld, now: unit.now().0, gathered: &brought.gathered };
         match work(&facts) {
-            Ok(done) => return Ok(done),
-            Err(FormatError::Needs(needs)) => bring(unit, reach, &mut gathered, needs).await?,
+            Ok(done) => return Ok((done, brought.fetched)),
+            Err(FormatError::Needs(needs)) => bring(unit, reach, &mut brought, needs).await?,
             Err(error) => return Err(Failure::Error(refusal(error))),
         }
     }
-    let text = "a JSON-LD context leads to more contexts than are followed";
-    Err(Failure::Error(AgentError::bad_request("too-many-contexts", text)))
+    Err(Failure::Error(too_many()))
+}
+
+fn too_many() -> AgentError {
+    let text = format!(
+        "the document leads to more than {MOST_CONTEXTS} JSON-LD contexts that are not bundled with the agent"
+    );
+    AgentError::bad_request("too-many-contexts", text)
+}
+
+/// Puts contexts into the unit's commit. Somebody else may pin the same meanwhile: then the step is done again with theirs.
+async fn pin(unit: &mut Unit<'_>, fetched: Vec<(String, Vec<u8>)>) -> Result<(), AgentError> {
+    if fetched.is_empty() {
+        return Ok(());
+    }
+    let most = unit.settings().pinned_contexts;
+    let (count, bytes) = unit.agent().store().weigh(unit.tenant(), Space::Context, most.count + 1).await?;
+    let more: u64 = fetched.iter().map(|(_, body)| body.len() as u64).sum();
+    if count + fetched.len() > most.count || bytes + more > most.bytes {
+        let text = format!(
+            "the agent keeps as many JSON-LD contexts as it may ({count}, {bytes} bytes), and no more are taken"
+        );
+        return Err(AgentError::bad_request("contexts-full", text)
+            .hint("raise --max-pinned-contexts or --max-pinned-context-bytes"));
+    }
+    for (url, body) in fetched {
+        unit.guard(Guard::Unknown(Space::Context, url.clone()));
+        unit.remember(Space::Context, &url, body, None);
+    }
+    Ok(())
 }
 
 /// A format's refusal as the controller sees it.
@@ -74,12 +134,12 @@ pub fn refusal(error: FormatError) -> AgentError {
 async fn bring(
     unit: &mut Unit<'_>,
     reach: Reach,
-    gathered: &mut Gathered,
+    brought: &mut Brought,
     needs: Needs,
 ) -> Result<(), Failure> {
     for verkey in needs.keys {
         let key = unit.secret(&verkey).await?;
-        gathered.key(verkey, key);
+        brought.gathered.key(verkey, key);
     }
     for did in needs.dids {
         let remote = matches!(resolve_local(&did), Ok(Resolution::Needs(Needed::Https { .. })));
@@ -91,23 +151,37 @@ async fn bring(
             Err(error) if error.kind == Kind::Unavailable => return Err(Failure::Error(error)),
             Err(error) => Err(error.message),
         };
-        gathered.document(did, document);
+        brought.gathered.document(did, document);
     }
-    for url in needs.contexts {
-        context(unit, reach, &url).await?;
-    }
-    Ok(())
+    contexts(unit, reach, brought, needs.contexts).await
 }
 
-/// A context that isn't at hand: the pinned one, or that of the network, which is pinned then.
-async fn context(unit: &mut Unit<'_>, reach: Reach, url: &str) -> Result<(), Failure> {
-    let documents = unit.agent().jsonld().documents();
-    if let Some(body) = unit.recall(Space::Context, url).await? {
-        documents.insert(url, parse_context(url, &body)?);
-        return Ok(());
+/// Contexts that aren't at hand: the pinned ones, or those of the network, all at the same time.
+async fn contexts(
+    unit: &mut Unit<'_>,
+    reach: Reach,
+    brought: &mut Brought,
+    urls: Vec<String>,
+) -> Result<(), Failure> {
+    if brought.held.len() + urls.len() > MOST_CONTEXTS {
+        return Err(too_many().into());
     }
+    let mut unknown = Vec::new();
+    for url in urls {
+        let own = unit.remembered(Space::Context, &url).map(<[u8]>::to_vec);
+        let pinned = if own.is_none() { unit.recall(Space::Context, &url).await? } else { None };
+        match (own, pinned) {
+            (Some(body), _) => hold(unit, brought, &url, &body)?,
+            (None, Some(body)) => {
+                let document = parse_context(unit, &url, &body)?;
+                brought.held.push(unit.agent().jsonld().documents().insert(&*url, document));
+            }
+            (None, None) => unknown.push(url),
+        }
+    }
+    let Some(first) = unknown.first() else { return Ok(()) };
     if !unit.settings().remote_contexts {
-        let text = format!("JSON-LD context {url} is not known to this agent");
+        let text = format!("JSON-LD context {first} is not known to this agent");
         return Err(Failure::Error(
             AgentError::bad_request("unknown-context", text).hint(
                 "allow the agent to fetch contexts (--jsonld-remote-contexts on), or use a bundled one",
@@ -117,33 +191,41 @@ async fn context(unit: &mut Unit<'_>, reach: Reach, url: &str) -> Result<(), Fai
     if reach == Reach::Local {
         return Err(Failure::Deferred);
     }
-    let body = unit.agent().fetch().fetch(url, Purpose::Context).await.map_err(|error| {
-        let why = match &error {
-            FetchError::NotFound(_) => "not found".to_owned(),
-            FetchError::Refused(text) | FetchError::Failed(text) => text.clone(),
-        };
-        AgentError::third_party(
-            Kind::BadRequest,
-            "context-unreachable",
-            format!("JSON-LD context {url}: {why}"),
-        )
-    })?;
-    let document = parse_context(url, &body)?;
-    // Pinned at once, whatever becomes of the unit: a later fetch might give another document.
-    let pin = Op::Remember { space: Space::Context, id: url.to_owned(), value: body, expires: None };
-    unit.agent()
-        .store()
-        .commit(unit.tenant(), Commit { guards: Vec::new(), ops: vec![pin] })
-        .await
-        .map_err(AgentError::from)?;
-    documents.insert(url, document);
+    let fetches = unknown.iter().map(|url| unit.fetch(url, Purpose::Context));
+    for (url, fetched) in unknown.iter().zip(join_all(fetches).await) {
+        let body = fetched.map_err(|error| unreachable(url, error))?;
+        hold(unit, brought, url, &body)?;
+        brought.fetched.push((url.clone(), body));
+    }
     Ok(())
 }
 
-fn parse_context(url: &str, body: &[u8]) -> Result<Value, AgentError> {
+fn unreachable(url: &str, error: FetchError) -> AgentError {
+    let why = match error {
+        FetchError::NotFound(_) => "not found".to_owned(),
+        FetchError::Refused(text) | FetchError::Failed(text) => text,
+        FetchError::Busy(text) => return AgentError::unavailable(text),
+    };
+    let text = format!("JSON-LD context {url}: {why}");
+    AgentError::third_party(Kind::BadRequest, "context-unreachable", text)
+}
+
+/// Holds a context for this work alone.
+fn hold(unit: &Unit<'_>, brought: &mut Brought, url: &str, body: &[u8]) -> Result<(), AgentError> {
+    let document = parse_context(unit, url, body)?;
+    let own = brought.own.get_or_insert_with(|| unit.agent().jsonld().beside());
+    brought.held.push(own.documents().insert(url, document));
+    Ok(())
+}
+
+fn parse_context(unit: &Unit<'_>, url: &str, body: &[u8]) -> Result<Value, AgentError> {
     let bad = |why: String| {
         AgentError::third_party(Kind::BadRequest, "context-invalid", format!("JSON-LD context {url}: {why}"))
     };
+    if body.len() > MOST_BYTES {
+        return Err(bad(format!("larger than {MOST_BYTES} bytes")));
+    }
+    unit.agent().shape().check(body).map_err(|error| bad(error.to_string()))?;
     let document = from_slice_strict(body).map_err(|e| bad(e.to_string()))?;
     if document.get("@context").is_none() {
         return Err(bad("the document has no @context".into()));
@@ -151,29 +233,21 @@ fn parse_context(url: &str, body: &[u8]) -> Result<Value, AgentError> {
     Ok(document)
 }
 
-/// Inserts the pinned contexts of a tenant into the processor's documents; at start.
-pub async fn load_pinned_contexts(agent: &Agent, tenant: &Tenant) -> Result<(), AgentError> {
-    for (url, body) in agent.store().recall_all(tenant, Space::Context).await? {
-        match parse_context(&url, &body) {
-            Ok(document) => agent.jsonld().documents().insert(url, document),
-            Err(error) => tracing::warn!(%tenant, %error, "a pinned context can't be read"),
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::World;
 
     #[test]
     fn a_context_that_names_a_member_twice_is_refused() {
+        let world = World::new(&["agent"], Vec::new);
+        let party = world.party("agent");
+        let unit = party.agent.unit(&party.tenant);
         let twice = br#"{"@context": {"name": "https://a.example/", "name": "https://b.example/"}}"#;
-        let error = parse_context("https://c.example", twice).unwrap_err();
+        let error = parse_context(&unit, "https://c.example", twice).unwrap_err();
         assert_eq!(error.code, "context-invalid");
         assert!(error.message.contains(r#"the member "name" is named twice"#), "{}", error.message);
-        assert!(
-            parse_context("https://c.example", br#"{"@context": {"name": "https://a.example/"}}"#).is_ok()
-        );
+        let once = br#"{"@context": {"name": "https://a.example/"}}"#;
+        assert!(parse_context(&unit, "https://c.example", once).is_ok());
     }
 }

@@ -4,4 +4,4 @@ mod commands;
 mod facts;
 
 pub use commands::{Id, ListW3c, VerifyVc, delete_w3c, get_w3c, list_w3c, verify};
-pub use facts::{Failure, Reach, load_pinned_contexts, refusal, with_facts};
+pub use facts::{Failure, Reach, refusal, with_facts};

@@ -13,7 +13,7 @@ use tracing::field::Empty;
 use super::parking::PARKED;
 use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
 use crate::connection::Directory;
-use crate::edge::Edge;
+use crate::edge::{Edge, Places, Shape};
 use crate::idempotency::Claim;
 use crate::ports::store::{Event, Item, Queue};
 use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Timestamp, Trace, Watch, Workers};
@@ -62,6 +62,7 @@ struct Whole {
     id_secrets: Mutex<HashMap<Tenant, Arc<[u8]>>>,
     parked: Mutex<HashMap<String, Vec<Timestamp>>>,
     held: Mutex<HashMap<String, Vec<Item>>>,
+    fetching: Places,
 }
 
 impl Agent {
@@ -78,6 +79,7 @@ impl Agent {
             id_secrets: Mutex::default(),
             parked: Mutex::default(),
             held: Mutex::default(),
+            fetching: Places::new(super::fetch::PLACES),
         };
         Self { whole: Arc::new(whole), claim: None }
     }
@@ -136,6 +138,16 @@ impl Agent {
     /// What is checked of each message first.
     pub(super) fn edge(&self) -> &Edge {
         &self.whole.parts.edge
+    }
+
+    /// JSON that may be parsed.
+    pub(crate) fn shape(&self) -> Shape {
+        self.whole.parts.edge.shape
+    }
+
+    /// Which connections make us fetch, and how much at once.
+    pub(super) fn fetching(&self) -> &Places {
+        &self.whole.fetching
     }
 
     /// Cached X25519 shared secrets.

@@ -4,6 +4,7 @@ mod admission;
 mod agent;
 mod derived;
 mod error;
+mod fetch;
 mod held;
 mod message;
 mod parking;
@@ -21,7 +22,7 @@ pub use protocol::{HandlerError, Protocol, Spoken};
 pub use receive::{Receipt, ReceiveError, Rejection};
 pub use record::Record;
 pub use resolve::Resolved;
-pub use settings::Settings;
+pub use settings::{PinnedContexts, Settings};
 pub use unit::{Slot, Unit};
 
 /// Runs a body against a fresh [`Unit`] until its commit holds: on a conflict everything is read and decided again.

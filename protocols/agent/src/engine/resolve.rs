@@ -42,7 +42,8 @@ impl Unit<'_> {
     /// Resolves a DID (or the DID of a DID URL) for whoever asks, and for proofs. What a peer attached for a DID is not looked
     /// at: anybody can attach anything. (A long form that a peer brought counts: the short one is its hash.)
     ///
-    /// Errors: 422 not a DID; 501 no resolver for the method; 404 not found; 500 when a server can't be reached.
+    /// Errors: 422 not a DID; 501 no resolver for the method; 404 not found; 500 when a server can't be reached;
+    /// 503 while other steps of the same connection fetch.
     pub async fn resolve(&mut self, did: &str) -> Result<Resolved, AgentError> {
         let bare = did.split(['#', '?']).next().unwrap_or(did);
         let resolution = resolve_local(bare)
@@ -78,8 +79,9 @@ impl Unit<'_> {
     }
 
     async fn resolve_web(&mut self, did: &str, url: &str) -> Result<Resolved, AgentError> {
-        let body = self.agent().fetch().fetch(url, Purpose::DidDocument).await.map_err(|e| match e {
+        let body = self.fetch(url, Purpose::DidDocument).await.map_err(|e| match e {
             FetchError::NotFound(_) => not_found(did),
+            FetchError::Busy(text) => AgentError::unavailable(text),
             FetchError::Refused(text) | FetchError::Failed(text) => AgentError::third_party(
                 Kind::Internal,
                 "did-unreachable",

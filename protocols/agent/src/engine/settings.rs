@@ -2,6 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How many JSON-LD contexts are pinned: fetched once, and kept for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedContexts {
+    /// `--max-pinned-contexts`.
+    pub count: usize,
+    /// `--max-pinned-context-bytes`.
+    pub bytes: u64,
+}
+
+impl Default for PinnedContexts {
+    fn default() -> Self {
+        Self { count: 1_000, bytes: 64 * 1024 * 1024 }
+    }
+}
+
 /// The agent-wide settings that protocols look at. Names as ACA-Py's options.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -58,6 +73,8 @@ pub struct Settings {
     pub webhook_targets: Vec<String>,
     /// `--jsonld-remote-contexts on`.
     pub remote_contexts: bool,
+    /// How many JSON-LD contexts are pinned at most.
+    pub pinned_contexts: PinnedContexts,
     /// How long a tombstone is kept, in seconds.
     pub tombstone_seconds: i64,
     /// How long a key that the other side has replaced still counts for what began before, in seconds; 0: not at all.

@@ -8,6 +8,7 @@ use chancery_didcomm::message::Message;
 use serde_json::Value;
 use tracing::Instrument;
 
+use super::fetch::Fetched;
 use super::message::{Outbound, Plaintext, Received, Scope, Target, Work};
 use super::{Agent, AgentError, HandlerError, Record, Settings};
 use crate::ports::clock::Rng;
@@ -48,6 +49,7 @@ pub struct Unit<'a> {
     unroute: Vec<String>,
     answer: Option<Value>,
     told: Told,
+    pub(super) fetched: Fetched,
 }
 
 /// What the span of the step already says.
@@ -76,6 +78,7 @@ impl<'a> Unit<'a> {
             unroute: Vec::new(),
             answer: None,
             told: Told::default(),
+            fetched: Fetched::default(),
         }
     }
 
@@ -97,7 +100,8 @@ impl<'a> Unit<'a> {
 
     /// A refused message changes nothing: whatever its handler had prepared is dropped.
     pub(crate) fn start_over(&mut self) {
-        *self = Self { told: self.told, ..Self::new(self.agent, self.tenant.clone()) };
+        let fetched = std::mem::take(&mut self.fetched);
+        *self = Self { told: self.told, fetched, ..Self::new(self.agent, self.tenant.clone()) };
     }
 
     /// The agent.
@@ -297,6 +301,11 @@ impl<'a> Unit<'a> {
             return Ok(value.clone());
         }
         Ok(self.agent.store().recall(&self.tenant, space, id).await?)
+    }
+
+    /// What this unit itself remembers under a space and id: nobody else knows of it before the commit.
+    pub(crate) fn remembered(&self, space: Space, id: &str) -> Option<&[u8]> {
+        self.remembered.get(&(space, id.to_owned()))?.as_deref()
     }
 
     /// Remembers a value for so many seconds.

@@ -127,6 +127,7 @@ impl Protocol for Handler {
     async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
         let id = work.detail.get("cred_ex_id").and_then(|id| id.as_str()).unwrap_or_default();
         if let Some(record) = unit.load::<Exchange>(id).await? {
+            unit.caused_by(record.connection_id.as_deref());
             go_on(unit, record, Reach::Network).await?;
         }
         Ok(())

@@ -463,8 +463,8 @@ pub trait Store: Send + Sync {
     async fn find_keys(&self, tenant: &Tenant, tag: &str, value: &str) -> Result<Vec<KeyRow>, StoreError>;
     /// What is remembered and not expired.
     async fn recall(&self, tenant: &Tenant, space: Space, id: &str) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Everything that is remembered in a space: id and value.
-    async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+    /// How many things are remembered in a space, and their bytes as they are kept; of more than `most`, so many are counted.
+    async fn weigh(&self, tenant: &Tenant, space: Space, most: usize) -> Result<(usize, u64), StoreError>;
     /// All of it durable, or nothing.
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError>;
     /// Changes that need not be durable at once (`Dequeue`, `Delivered`, `Forget`): they go with the next commit, or soon

@@ -297,11 +297,14 @@ impl Store for MemoryStore {
         Ok(self.remembered(&inner, tenant, space, id))
     }
 
-    async fn recall_all(&self, tenant: &Tenant, space: Space) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    async fn weigh(&self, tenant: &Tenant, space: Space, most: usize) -> Result<(usize, u64), StoreError> {
         let inner = self.lock();
         self.check(&inner)?;
-        let ids = inner.remembered.keys().filter(|(t, s, _)| t == tenant && *s == space).map(|(_, _, id)| id);
-        Ok(ids.filter_map(|id| Some((id.clone(), self.remembered(&inner, tenant, space, id)?))).collect())
+        let all = inner.remembered.keys().filter(|(t, s, _)| t == tenant && *s == space).take(most);
+        let sizes: Vec<u64> = all
+            .filter_map(|(_, _, id)| Some(self.remembered(&inner, tenant, space, id)?.len() as u64))
+            .collect();
+        Ok((sizes.len(), sizes.iter().sum()))
     }
 
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{MemoryStore, now};
 use crate::engine::{Agent, Outbound, Parts, Plaintext, Protocol, Receipt, Settings};
-use crate::ports::fetch::Purpose;
+use crate::ports::fetch::{Budget, Purpose};
 use crate::ports::store::{Event, Item, Op, Queue};
 use crate::ports::watch::Subscription;
 use crate::ports::{Clock, Entropy, Fetch, FetchError, Store, Tenant, Timestamp, Watch, Workers};
@@ -52,8 +52,17 @@ struct TestFetch(Mutex<HashMap<String, Vec<u8>>>);
 
 #[async_trait]
 impl Fetch for TestFetch {
-    async fn fetch(&self, url: &str, _purpose: Purpose) -> Result<Vec<u8>, FetchError> {
-        self.0.lock().unwrap().get(url).cloned().ok_or_else(|| FetchError::NotFound(url.to_owned()))
+    async fn fetch(
+        &self,
+        url: &str,
+        _purpose: Purpose,
+        budget: &Budget,
+        _time: Duration,
+    ) -> Result<Vec<u8>, FetchError> {
+        let body = self.0.lock().unwrap().get(url).cloned();
+        let body = body.ok_or_else(|| FetchError::NotFound(url.to_owned()))?;
+        budget.spend(url, body.len(), body.len())?;
+        Ok(body)
     }
 }
 

@@ -4,32 +4,61 @@ use serde_json::{Map, Value};
 
 use super::detail::{Detail, credential_in_order, issuer_of};
 use super::prepare::{prepare, seconds};
-use super::signer::signer;
+use super::signer::{Signer, signer};
 use crate::format::{Facts, FormatError};
-use crate::suites::Suite;
+use crate::suites::check_signable;
 
 pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatError> {
     let mut detail = Detail::parse(request)?;
     prepare(&mut detail, facts.now, None)?;
+    let Unsigned { signer, issuer, mut document, proof } = unsigned(facts, detail)?;
+    let suite = signer.suite;
+    let key = signer.key(facts, &issuer)?;
+    let proof = suite.sign(facts.jsonld, &document, proof, &key)?;
+    match &mut document {
+        Value::Object(members) => {
+            members.insert("proof".into(), proof.into());
+            Ok(credential_in_order(std::mem::take(members)))
+        }
+        _ => Err(FormatError::refused("The credential is not an object")),
+    }
+}
+
+/// The offer's check: everything that issuing does, short of the signature and, for a did:key, of its
+/// key. An offer that could not be kept is not made.
+pub(super) fn check(facts: &Facts<'_>, detail: Detail) -> Result<(), FormatError> {
+    let unsigned =
+        unsigned(facts, detail).map_err(|e| e.because_of("Checking whether issuance is possible failed"))?;
+    check_signable(facts.jsonld, &unsigned.document, &unsigned.proof)
+}
+
+/// A credential, and what the signature is to be made with.
+struct Unsigned {
+    signer: Signer,
+    issuer: String,
+    document: Value,
+    proof: Map<String, Value>,
+}
+
+/// Of a detail that is prepared.
+fn unsigned(facts: &Facts<'_>, detail: Detail) -> Result<Unsigned, FormatError> {
     let proof_type = detail
         .option("proofType")
-        .ok_or_else(|| FormatError::refused_at("options.proofType", "Proof type is required"))?;
-    let suite = Suite::from_name(proof_type).ok_or_else(|| {
-        FormatError::refused_at("options.proofType", format!("proof type {proof_type} is not supported"))
-    })?;
+        .ok_or_else(|| FormatError::refused_at("options.proofType", "Proof type is required"))?
+        .to_owned();
     let purpose = purpose(&detail)?.to_owned();
     let named = detail.option("verificationMethod").map(str::to_owned);
 
     let Detail { credential, mut options, .. } = detail;
-    let mut document = credential_in_order(credential);
+    let document = credential_in_order(credential);
     let issuer = issuer_of(&document)
         .ok_or_else(|| FormatError::refused_at("credential.issuer", "Credential issuer id is required"))?;
-    let signer = signer(facts, &issuer, suite, named.as_deref())?;
+    let signer = signer(facts, &issuer, &proof_type, named.as_deref())?;
 
     let mut proof = Map::new();
-    proof.insert("type".into(), suite.name().into());
+    proof.insert("type".into(), signer.suite.name().into());
     proof.insert("proofPurpose".into(), purpose.into());
-    proof.insert("verificationMethod".into(), signer.method.into());
+    proof.insert("verificationMethod".into(), signer.method.clone().into());
     let created =
         options.shift_remove("created").unwrap_or_else(|| format!("{}Z", seconds(facts.now)).into());
     proof.insert("created".into(), created);
@@ -38,14 +67,7 @@ pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatE
             proof.insert(name.into(), value);
         }
     }
-    let proof = suite.sign(facts.jsonld, &document, proof, &signer.key)?;
-    match &mut document {
-        Value::Object(members) => {
-            members.insert("proof".into(), proof.into());
-            Ok(credential_in_order(std::mem::take(members)))
-        }
-        _ => Err(FormatError::refused("The credential is not an object")),
-    }
+    Ok(Unsigned { signer, issuer, document, proof })
 }
 
 fn purpose(detail: &Detail) -> Result<&str, FormatError> {

@@ -17,6 +17,7 @@ use crate::{Family, Invalid, Step};
 pub use detail::{validate_credential, validate_detail};
 
 pub(crate) use detail::issuer_of;
+pub(crate) use rules::moment;
 
 /// The format. Without state.
 #[derive(Clone, Copy, Debug)]
@@ -43,17 +44,20 @@ impl CredentialFormat for LdProof {
     fn offer(&self, facts: &Facts<'_>, proposal: &Value) -> Result<Value, FormatError> {
         let mut detail = detail::Detail::parse(proposal)?;
         prepare::prepare(&mut detail, facts.now, None)?;
+        let unsigned = detail.clone();
         let detail = detail.into_value();
         let credential = &detail["credential"];
-        let undefined = facts
-            .jsonld
-            .undefined_terms(credential)
-            .map_err(|error| linked_data_error(facts.jsonld, credential, error))?;
-        if !undefined.is_empty() {
-            return Err(dropped(&undefined));
+        // ACA-Py takes a property whose value is null for an undefined one, so no holder could store it.
+        if has_null(credential) {
+            let undefined = facts
+                .jsonld
+                .undefined_terms(credential)
+                .map_err(|error| linked_data_error(facts.jsonld, credential, error))?;
+            if !undefined.is_empty() {
+                return Err(dropped(&undefined));
+            }
         }
-        signer::check(facts, &detail)
-            .map_err(|e| e.because_of("Checking whether issuance is possible failed"))?;
+        issue::check(facts, unsigned)?;
         Ok(detail)
     }
 
@@ -94,5 +98,14 @@ impl CredentialFormat for LdProof {
 
     fn store(&self, facts: &Facts<'_>, credential: &Value) -> Result<Stored, FormatError> {
         stored::store(facts, credential)
+    }
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(members) => members.values().any(has_null),
+        _ => false,
     }
 }

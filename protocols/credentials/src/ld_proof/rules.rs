@@ -72,6 +72,37 @@ pub(super) fn rfc3339(text: &str) -> Result<(), String> {
     if ok { Ok(()) } else { Err(format!("Value {text} is not a date in valid format")) }
 }
 
+/// The moment that a date of a credential names, in microseconds since 1970, to the second; a date without time or zone is
+/// taken as in UTC. `None`: it is none.
+pub(crate) fn moment(text: &str) -> Option<i64> {
+    rfc3339(text).ok()?;
+    let number =
+        |from: usize, to: usize| text.get(from..to).map_or(Some(0), |digits| digits.parse::<i64>().ok());
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let timed = text.as_bytes().get(10).is_some_and(|c| matches!(c, b'T' | b't' | b' '));
+    let (hour, minute, second) =
+        if timed { (number(11, 13)?, number(14, 16)?, number(17, 19)?) } else { (0, 0, 0) };
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 24 || minute > 59 || second > 60 {
+        return None;
+    }
+    let zone = text.get(10..).and_then(|rest| rest.rfind(['+', '-']).and_then(|at| rest.get(at..)));
+    let offset = match zone {
+        None => 0,
+        Some(zone) => {
+            let of = |from, to| zone.get(from..to)?.parse::<i64>().ok();
+            let minutes = of(1, 3)? * 60 + of(4, 6)?;
+            if zone.starts_with('-') { -minutes } else { minutes }
+        }
+    };
+    // Civil date to days by eras of 400 years beginning in March.
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days =
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    Some((((days * 24 + hour) * 60 + minute - offset) * 60 + second) * 1_000_000)
+}
+
 /// `created` of a proof: ISO 8601 with minutes at least.
 pub(super) fn iso8601(text: &str) -> Result<(), String> {
     let mut scan = Scan(text.as_bytes());
@@ -202,6 +233,22 @@ mod tests {
         for text in ["2024-01-01", "2024-01-01T00:00:00.1234567Z", "2024-01-01T00:00:00z", "x"] {
             assert!(iso8601(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn moments() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1970-01-01", 0),
+            ("1970-01-02Z", 86_400),
+            ("2000-02-29 23:59:59", 951_868_799),
+            ("2000-03-01T01:00:00+01:00", 951_868_800),
+            ("2026-11-20t18:34:38.355-05:00", 1_795_217_678),
+        ] {
+            assert_eq!(moment(text), Some(seconds * 1_000_000), "{text}");
+        }
+        assert_eq!(moment("2024-13-01"), None);
+        assert_eq!(moment("soon"), None);
     }
 
     #[test]

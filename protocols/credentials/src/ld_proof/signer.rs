@@ -1,69 +1,45 @@
 //! Which of the issuer's verification methods signs.
 
 use chancery_did::{KeyType, PublicKey, SecretKey};
-use serde_json::Value;
 
-use super::detail::issuer_of;
 use crate::format::{Facts, FormatError};
 use crate::suites::Suite;
 
-/// A method of the issuer's with its secret key.
+/// A method of the issuer's for a suite.
 pub(super) struct Signer {
+    pub(super) suite: Suite,
     pub(super) method: String,
-    pub(super) key: SecretKey,
+    key: Choice,
 }
 
 enum Choice {
     /// The DID says which, without looking at the wallet.
-    Fixed { method: String, key: Option<PublicKey> },
+    Fixed(PublicKey),
     /// Chosen among those that the wallet has the key of.
-    Ours(Signer),
+    Ours(SecretKey),
 }
 
-/// The offer's check: whether issuing is possible as far as the DID tells. As in ACA-Py, a did:key is not looked up in
-/// the wallet here.
-pub(super) fn check(facts: &Facts<'_>, detail: &Value) -> Result<(), FormatError> {
-    let issuer = issuer_of(&detail["credential"]).unwrap_or_default();
-    choose(facts, &issuer, option(detail, "proofType"), option(detail, "verificationMethod")).map(|_| ())
-}
-
-/// The method and key to sign with.
-pub(super) fn signer(
-    facts: &Facts<'_>,
-    issuer: &str,
-    suite: Suite,
-    named: Option<&str>,
-) -> Result<Signer, FormatError> {
-    let (method, key) = match choose(facts, issuer, Some(suite.name()), named)? {
-        Choice::Ours(signer) => return Ok(signer),
-        Choice::Fixed { method, key: Some(key) } => (method, key),
-        Choice::Fixed { method, key: None } => {
-            let document = facts.document(issuer)?;
-            let found = document
-                .verification_method(&method)
-                .and_then(|m| m.key.clone().ok())
-                .ok_or_else(|| FormatError::refused(format!("Verification method {method} not found")))?;
-            (method, found)
+impl Signer {
+    /// The secret key.
+    pub(super) fn key(self, facts: &Facts<'_>, issuer: &str) -> Result<SecretKey, FormatError> {
+        let public = match self.key {
+            Choice::Ours(key) => return Ok(key),
+            Choice::Fixed(public) => public,
+        };
+        match facts.first_of_ours(&[&public])? {
+            Some((_, key)) => Ok(key),
+            None => Err(FormatError::refused_at("credential.issuer", format!("Unknown DID: {issuer}"))),
         }
-    };
-    match facts.first_of_ours(&[&key])? {
-        Some((_, key)) => Ok(Signer { method, key }),
-        None => Err(FormatError::refused_at("credential.issuer", format!("Unknown DID: {issuer}"))),
     }
 }
 
-fn option<'d>(detail: &'d Value, name: &str) -> Option<&'d str> {
-    detail.get("options")?.get(name)?.as_str()
-}
-
 /// Key types that a proof type takes; also of the suites that we know but don't have.
-fn key_types(proof_type: Option<&str>) -> Result<&'static [KeyType], FormatError> {
+fn key_types(proof_type: &str) -> Result<&'static [KeyType], FormatError> {
     match proof_type {
-        None => Ok(&[KeyType::Ed25519, KeyType::P256, KeyType::Bls12381G2]),
-        Some("Ed25519Signature2018" | "Ed25519Signature2020") => Ok(&[KeyType::Ed25519]),
-        Some("EcdsaSecp256r1Signature2019") => Ok(&[KeyType::P256]),
-        Some("BbsBlsSignature2020" | "BbsBlsSignatureProof2020") => Ok(&[KeyType::Bls12381G2]),
-        Some(other) => Err(unsupported(other)),
+        "Ed25519Signature2018" | "Ed25519Signature2020" => Ok(&[KeyType::Ed25519]),
+        "EcdsaSecp256r1Signature2019" => Ok(&[KeyType::P256]),
+        "BbsBlsSignature2020" | "BbsBlsSignatureProof2020" => Ok(&[KeyType::Bls12381G2]),
+        other => Err(unsupported(other)),
     }
 }
 
@@ -71,23 +47,23 @@ fn unsupported(proof_type: &str) -> FormatError {
     FormatError::refused_at("options.proofType", format!("proof type {proof_type} is not supported"))
 }
 
-fn choose(
+/// The method to sign with. As in ACA-Py, the key of a did:key need not be in the wallet yet.
+pub(super) fn signer(
     facts: &Facts<'_>,
     issuer: &str,
-    proof_type: Option<&str>,
+    proof_type: &str,
     named: Option<&str>,
-) -> Result<Choice, FormatError> {
+) -> Result<Signer, FormatError> {
     let suitable = key_types(proof_type)?;
-    let shown = proof_type.unwrap_or("None");
     let unusable = |method: &str| {
         FormatError::refused_at(
             "options.verificationMethod",
             format!("Verification method ID {method} cannot be used with DID {issuer}"),
         )
     };
-    let built = |choice| match proof_type {
-        Some(name) if Suite::from_name(name).is_none() => Err(unsupported(name)),
-        _ => Ok(choice),
+    let built = |method, key| match Suite::from_name(proof_type) {
+        Some(suite) => Ok(Signer { suite, method, key }),
+        None => Err(unsupported(proof_type)),
     };
     if issuer.starts_with("did:key:") {
         let key = PublicKey::from_did_key(issuer)
@@ -95,14 +71,14 @@ fn choose(
         if !suitable.contains(&key.kind()) {
             return Err(FormatError::refused_at(
                 "options.proofType",
-                format!("DID {issuer} has wrong key type for proof type {shown}"),
+                format!("DID {issuer} has wrong key type for proof type {proof_type}"),
             ));
         }
         let method = key.did_key_url();
         if let Some(named) = named.filter(|named| *named != method) {
             return Err(unusable(named));
         }
-        return built(Choice::Fixed { method, key: Some(key) });
+        return built(method, Choice::Fixed(key));
     }
     if issuer.starts_with("did:sov:") {
         let method = format!("{issuer}#key-1");
@@ -112,9 +88,13 @@ fn choose(
         if let Some(named) = named.filter(|named| *named != method) {
             return Err(unusable(named));
         }
-        return built(Choice::Fixed { method, key: None });
+        let key = facts.document(issuer)?.verification_method(&method).and_then(|m| m.key.clone().ok());
+        let key =
+            key.ok_or_else(|| FormatError::refused(format!("Verification method {method} not found")))?;
+        return built(method, Choice::Fixed(key));
     }
-    built(Choice::Ours(among_methods(facts, issuer, suitable, shown, named)?))
+    let (method, key) = among_methods(facts, issuer, suitable, proof_type, named)?;
+    built(method, Choice::Ours(key))
 }
 
 /// The named method, or the first for `assertionMethod` with a suitable key, that the wallet has the key of.
@@ -124,7 +104,7 @@ fn among_methods(
     suitable: &[KeyType],
     proof_type: &str,
     named: Option<&str>,
-) -> Result<Signer, FormatError> {
+) -> Result<(String, SecretKey), FormatError> {
     let document = facts.document(issuer)?;
     let candidates: Vec<(String, &PublicKey)> = document
         .assertion_method()
@@ -139,7 +119,7 @@ fn among_methods(
         .collect();
     let keys: Vec<&PublicKey> = candidates.iter().map(|(_, key)| *key).collect();
     match facts.first_of_ours(&keys)? {
-        Some((at, key)) => Ok(Signer { method: candidates[at].0.clone(), key }),
+        Some((at, key)) => Ok((candidates[at].0.clone(), key)),
         None => Err(FormatError::refused_at(
             "credential.issuer",
             format!(

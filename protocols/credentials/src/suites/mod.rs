@@ -2,7 +2,7 @@
 //!
 //! Verify data = SHA-256(canonical proof options) ‖ SHA-256(canonical document), where the options carry the
 //! *document's* `@context` and the document has no `proof`. Both are canonicalized in safe mode: what would not be
-//! signed is refused.
+//! signed is refused, unless it says nothing.
 
 mod detached_jws;
 mod proof_value;
@@ -113,13 +113,8 @@ pub(crate) fn verify_data(
     verify_data_with(jsonld, document, proof, &mut None)
 }
 
-/// As [`verify_data`], for one of several proofs: the document is hashed for the first of them.
-pub(crate) fn verify_data_with(
-    jsonld: &Processor,
-    document: &Value,
-    proof: &Map<String, Value>,
-    hashed: &mut Option<[u8; 32]>,
-) -> Result<[u8; 64], FormatError> {
+/// The proof without its signature, in the words of its document.
+fn proof_options(document: &Value, proof: &Map<String, Value>) -> Value {
     let context = document.get("@context").cloned().unwrap_or_else(|| SECURITY_V2.into());
     let mut options = Map::with_capacity(proof.len() + 1);
     options.insert("@context".to_owned(), context);
@@ -128,8 +123,33 @@ pub(crate) fn verify_data_with(
             options.insert(name.clone(), value.clone());
         }
     }
+    Value::Object(options)
+}
+
+/// Whether a document can be signed with these proof options.
+pub(crate) fn check_signable(
+    jsonld: &Processor,
+    document: &Value,
+    proof: &Map<String, Value>,
+) -> Result<(), FormatError> {
+    for part in [&proof_options(document, proof), document] {
+        jsonld
+            .check(part, &ExpandOptions::default())
+            .map_err(|error| linked_data_error(jsonld, document, error))?;
+    }
+    Ok(())
+}
+
+/// As [`verify_data`], for one of several proofs: the document is hashed for the first of them.
+pub(crate) fn verify_data_with(
+    jsonld: &Processor,
+    document: &Value,
+    proof: &Map<String, Value>,
+    hashed: &mut Option<[u8; 32]>,
+) -> Result<[u8; 64], FormatError> {
+    let options = proof_options(document, proof);
     let mut data = [0; 64];
-    data[..32].copy_from_slice(&hash(jsonld, &Value::Object(options))?);
+    data[..32].copy_from_slice(&hash(jsonld, &options)?);
     let document = match *hashed {
         Some(known) => known,
         None => *hashed.insert(hash(jsonld, document)?),
@@ -149,12 +169,10 @@ fn hash(jsonld: &Processor, document: &Value) -> Result<[u8; 32], FormatError> {
 pub(crate) fn linked_data_error(jsonld: &Processor, document: &Value, error: Error) -> FormatError {
     match error {
         Error::MissingDocuments(contexts) => FormatError::Needs(Needs { contexts, ..Needs::default() }),
-        Error::Unsafe { what: Dropped::UndefinedProperty(_) | Dropped::Null(_), .. } => {
-            match jsonld.undefined_terms(document) {
-                Ok(terms) if !terms.is_empty() => dropped(&terms),
-                _ => FormatError::refused(error.to_string()),
-            }
-        }
+        Error::Unsafe { what: Dropped::UndefinedProperty(_), .. } => match jsonld.undefined_terms(document) {
+            Ok(terms) if !terms.is_empty() => dropped(&terms),
+            _ => FormatError::refused(error.to_string()),
+        },
         Error::Unsafe { ref pointer, .. } => {
             FormatError::refused_at(pointer.trim_start_matches('/').replace('/', "."), error.to_string())
         }

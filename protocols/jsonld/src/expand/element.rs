@@ -157,9 +157,6 @@ impl Expander<'_> {
             .map_err(|error| error.at(at))?;
             self.below_item(mark, at)?;
             match expanded {
-                Out::Null if item.is_null() => {
-                    self.drop(|| Dropped::Null(String::new())).map_err(|error| error.at(at))?;
-                }
                 Out::Null => {}
                 Out::One(object) => result.push(object),
                 Out::Many(objects) if is_list => result.push(Object::of_list(objects)),

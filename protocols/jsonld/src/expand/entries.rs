@@ -154,9 +154,6 @@ impl Expander<'_> {
                     return fail(ErrorCode::InvalidGraphValue, value);
                 }
                 let nodes = self.element(context, Active::Graph, value, false)?.into_vec();
-                if nodes.is_empty() {
-                    self.drop_empty(key)?;
-                }
                 result.graph = Some(nodes);
             }
             // 13.4.6
@@ -165,9 +162,6 @@ impl Expander<'_> {
                 if items.is_empty() && !matches!(value, Value::Array(_)) || !items.iter().all(Object::is_node)
                 {
                     return fail(ErrorCode::InvalidIncludedValue, value);
-                }
-                if items.is_empty() {
-                    self.drop_empty(key)?;
                 }
                 result.rare().included.get_or_insert_default().extend(items);
             }
@@ -193,7 +187,6 @@ impl Expander<'_> {
             // 13.4.10
             Keyword::Index => {
                 let Value::String(text) = value else { return fail(ErrorCode::InvalidIndexValue, value) };
-                self.drop(|| Dropped::Index(text.clone()))?;
                 result.rare().index = Some(Text::Document(text));
             }
             // 13.4.11
@@ -233,9 +226,6 @@ impl Expander<'_> {
     ) -> Result<(), Error> {
         let single = std::slice::from_ref(value);
         let items = value.as_array().map_or(single, Vec::as_slice);
-        if items.is_empty() {
-            self.drop_empty("@type")?;
-        }
         for item in items {
             let Value::String(text) = item else { return fail(ErrorCode::InvalidTypeValue, item) };
             let expanded = self.iri(scope.type_scoped, text, As::BOTH)?;
@@ -268,11 +258,10 @@ impl Expander<'_> {
         };
         // 13.4.13.3
         let twice = expanded.rare.as_mut().and_then(|rare| rare.reverse.take());
-        let is_twice = twice.is_some();
         result.properties.extend(twice.into_iter().flatten());
         // 13.4.13.4
         if expanded.properties.is_empty() {
-            return if is_twice { Ok(()) } else { self.drop_empty("@reverse") };
+            return Ok(());
         }
         let reverse = result.rare().reverse.get_or_insert_default();
         for (property, items) in expanded.properties {
@@ -328,7 +317,7 @@ impl Expander<'_> {
         let items = match expanded {
             Out::Null => {
                 if self.mark() == mark {
-                    self.drop_property(key, || Dropped::Null(key.to_owned()))?;
+                    self.drop_null(key);
                 }
                 return Ok(());
             }
@@ -339,9 +328,6 @@ impl Expander<'_> {
             Out::Many(objects) if container.has(Container::LIST) => vec![Object::of_list(objects)],
             other => other.into_vec(),
         };
-        if items.is_empty() {
-            self.drop_empty(key).map_err(|error| error.at(key))?;
-        }
         // 13.12; like the references, nothing may float free in such a graph
         let items = if container.has(Container::GRAPH) && !container.has(Container::ID.with(Container::INDEX))
         {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::element::Scope;
 use super::{Active, Expander, Object, Out, Val};
 use crate::context::{As, Container, Context, Expanded, Term};
-use crate::error::{Dropped, Error, ErrorCode, fail};
+use crate::error::{Error, ErrorCode, fail};
 use crate::keyword::Keyword;
 use crate::text::Text;
 
@@ -30,10 +30,7 @@ impl Expander<'_> {
             for item in value.as_array().map_or(single, Vec::as_slice) {
                 match item {
                     // 13.7.4.2.1
-                    Value::Null => {
-                        self.drop(|| Dropped::EmptyValue).map_err(|error| error.at(language))?;
-                        continue;
-                    }
+                    Value::Null => continue,
                     Value::String(_) => {}
                     // 13.7.4.2.2
                     other => return fail(ErrorCode::InvalidLanguageMapValue, other),
@@ -68,10 +65,7 @@ impl Expander<'_> {
             let mark = self.mark();
             // 13.8.3.1 to 13.8.3.3
             let context = self.map_context(scope.context, container, index)?;
-            // 13.8.3.4
-            let expanded_index = self.iri(scope.context, index, As::VOCAB)?;
-            let none = matches!(expanded_index, Expanded::Keyword(Keyword::None));
-            // 13.8.3.5, 13.8.3.6
+            // 13.8.3.4 is in `indexed`; 13.8.3.5, 13.8.3.6
             let active = Active::Property(key, context.term(key));
             let items = match value {
                 Value::Array(_) => self.element(&context, active, value, true),
@@ -86,9 +80,6 @@ impl Expander<'_> {
             .map_err(|error| error.at(index))?
             .into_vec();
             self.below_key(mark, index)?;
-            if items.is_empty() && !none {
-                self.drop(|| Dropped::EmptyValue).map_err(|error| error.at(index))?;
-            }
             // 13.8.3.7
             for item in items {
                 let item = self.indexed(scope, term, index, item).map_err(|error| error.at(index))?;
@@ -156,7 +147,6 @@ impl Expander<'_> {
                 }
                 // 13.8.3.7.3
                 _ => {
-                    self.drop(|| Dropped::Index(index.to_owned()))?;
                     if item.index().is_none() {
                         item.rare().index = Some(Text::Document(index));
                     }
@@ -170,8 +160,6 @@ impl Expander<'_> {
                 let id = self.iri(scope.context, index, As::DOCUMENT)?;
                 self.check_reference(index, &id)?;
                 item.id = Some(id);
-            } else {
-                self.drop(|| Dropped::Index(index.to_owned()))?;
             }
         } else if container.has(Container::TYPE) {
             // 13.8.3.7.5

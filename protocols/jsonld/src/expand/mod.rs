@@ -69,13 +69,12 @@ impl<'a> Active<'a> {
 pub(crate) struct Expander<'p> {
     pub(crate) compiler: &'p Compiler<'p>,
     pub(crate) policy: Policy,
-    allow_empty: bool,
     depth: usize,
 }
 
 impl<'p> Expander<'p> {
-    pub(crate) fn new(compiler: &'p Compiler<'p>, policy: Policy, allow_empty: bool) -> Self {
-        Self { compiler, policy, allow_empty, depth: 0 }
+    pub(crate) fn new(compiler: &'p Compiler<'p>, policy: Policy) -> Self {
+        Self { compiler, policy, depth: 0 }
     }
 
     /// IRI Expansion. What is written counts: a document can have one long prefix and use it everywhere.

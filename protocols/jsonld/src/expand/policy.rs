@@ -28,11 +28,6 @@ impl Expander<'_> {
         }
     }
 
-    /// Leaves out an entry that is there, and holds nothing.
-    pub(super) fn drop_empty(&mut self, key: &str) -> Result<(), Error> {
-        if self.allow_empty { Ok(()) } else { self.drop(|| Dropped::Empty(key.to_owned())) }
-    }
-
     /// Leaves a property out.
     pub(super) fn drop_property(&mut self, key: &str, what: impl FnOnce() -> Dropped) -> Result<(), Error> {
         match &mut self.policy {
@@ -42,6 +37,13 @@ impl Expander<'_> {
                 names.push(format!(".{key}"));
                 Ok(())
             }
+        }
+    }
+
+    /// Leaves a property out whose value is null: it says nothing, so safe mode lets it go, but ACA-Py lists it.
+    pub(super) fn drop_null(&mut self, key: &str) {
+        if let Policy::List(names) = &mut self.policy {
+            names.push(format!(".{key}"));
         }
     }
 

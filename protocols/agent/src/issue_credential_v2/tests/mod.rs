@@ -1,5 +1,6 @@
 //! The protocol's tests: the table of states and inputs, ACA-Py's own messages and records, and whole exchanges.
 
+mod fetched;
 mod flows;
 mod invitations;
 mod repeats;

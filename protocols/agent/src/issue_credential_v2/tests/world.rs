@@ -213,6 +213,15 @@ pub fn add_key(party: &Party, kind: KeyType, seed: u8) -> String {
     secret.public().did_key()
 }
 
+/// The key of a did:key is removed from the wallet.
+pub fn lose_key(party: &Party, did: &str) {
+    let name = chancery_did::PublicKey::from_did_key(did).unwrap().base58();
+    let mut unit = party.agent.unit(&party.tenant);
+    unit.op(Op::RemoveKey(name.clone()));
+    now(unit.commit()).unwrap();
+    party.agent.forget_key(&party.tenant, &name);
+}
+
 /// The decoded content of a message's first attachment.
 pub fn content(kind: Kind, message: &Value) -> Value {
     let body = issue::messages::Body::read(kind, message.as_object().unwrap()).unwrap();
