@@ -93,6 +93,7 @@ fn api() -> Bare {
         operations: Arc::new(Quiet),
         auth: Auth::Insecure,
         limits,
+        hosts: Vec::new(),
         version: "0".to_owned(),
     })
 }
