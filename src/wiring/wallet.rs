@@ -78,7 +78,7 @@ pub(super) async fn open_store(
         dead_letters: seconds(config.retention.dead_letters).saturating_mul(1000),
     };
     let opened = if let Place::Server(server) = options.place.clone() {
-        let shown = server.to_string();
+        let shown = format!("{server}, database {}", server.database);
         let store = Arc::new(PostgresStore::open(server, options, keep).await?);
         let made = store.was_made().then_some(shown);
         // It gets its connection back by itself.
