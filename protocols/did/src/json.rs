@@ -151,33 +151,32 @@ fn write_object(members: &Map<String, Value>, comma: &str, colon: &str, out: &mu
 }
 
 fn write_string(text: &str, out: &mut String) {
+    // Python leaves DEL as it is.
+    let is_special = |byte: u8| !matches!(byte, b' '..=b'\x7f') || matches!(byte, b'"' | b'\\');
     out.push('"');
-    let mut plain = 0;
-    for (at, c) in text.char_indices() {
-        let escape = match c {
-            '"' => "\\\"",
-            '\\' => "\\\\",
-            '\n' => "\\n",
-            '\r' => "\\r",
-            '\t' => "\\t",
-            '\u{8}' => "\\b",
-            '\u{c}' => "\\f",
-            ' '..='\u{7e}' => continue,
-            // Python leaves DEL as it is.
-            '\u{7f}' => continue,
-            _ => "",
-        };
-        out.push_str(&text[plain..at]);
-        plain = at + c.len_utf8();
-        if escape.is_empty() {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(is_special) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = special.chars();
+        match chars.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some(other) => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
             }
-        } else {
-            out.push_str(escape);
+            None => break,
         }
+        rest = chars.as_str();
     }
-    out.push_str(&text[plain..]);
+    out.push_str(rest);
     out.push('"');
 }
 
