@@ -12,6 +12,8 @@ pub struct Automation {
     pub accept_requests: bool,
     /// Answer basic messages.
     pub respond_messages: bool,
+    /// Answer basic messages that ask for a certain answer.
+    pub echo_messages: bool,
     /// Answer introducers with an invitation.
     pub accept_introductions: bool,
     /// Issuer: proposal to offer.
@@ -30,6 +32,7 @@ impl Automation {
             accept_invites: given.flag("--auto-accept-invites"),
             accept_requests: given.flag("--auto-accept-requests"),
             respond_messages: given.flag("--auto-respond-messages"),
+            echo_messages: given.flag("--echo-messages"),
             accept_introductions: given.flag("--auto-accept-intro-invitation-requests"),
             respond_credential_proposal: given.flag("--auto-respond-credential-proposal"),
             respond_credential_offer: given.flag("--auto-respond-credential-offer"),

@@ -23,6 +23,7 @@ pub(super) fn settings(config: &Config, targets: &[webhooks::Target]) -> Setting
         public_invites: config.protocol.public_invites,
         requests_through_public_did: config.protocol.requests_through_public_did,
         auto_respond_messages: config.automation.respond_messages,
+        echo_messages: config.automation.echo_messages,
         auto_accept_intro_invitation_requests: config.automation.accept_introductions,
         auto_respond_credential_proposal: config.automation.respond_credential_proposal,
         auto_respond_credential_offer: config.automation.respond_credential_offer,

@@ -159,7 +159,7 @@ impl Three {
     /// What the issuer says of exchanges that did not go on.
     async fn errors(&self, count: usize) -> Vec<String> {
         eventually("the issuer has refused", async || {
-            let list = self.issuer.get("/issue-credential-2.0/records?state=proposal-received").await;
+            let list = self.issuer.get("/issue-credential-2.0/records?state=abandoned").await;
             let records = list["results"].as_array().unwrap().iter();
             let errors: Vec<String> =
                 records.filter_map(|r| Some(r["cred_ex_record"]["error_msg"].as_str()?.to_owned())).collect();

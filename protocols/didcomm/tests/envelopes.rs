@@ -431,6 +431,25 @@ fn recipients_outside_protected_are_found() {
 }
 
 #[test]
+fn an_envelope_has_sixty_four_recipients_at_most() {
+    let (outer, protected) = parts();
+    let entry = protected["recipients"][0].clone();
+    let for_many = |many: u8| {
+        let mut protected = protected.clone();
+        let entries = (0..many).map(|n| {
+            let mut entry = entry.clone();
+            entry["header"]["kid"] = json!(key(n + 1).public().base58());
+            entry
+        });
+        protected["recipients"] = entries.collect();
+        Envelope::from_json(with_protected(outer.clone(), &protected))
+            .map(|envelope| envelope.recipient_kids().len())
+    };
+    assert_eq!(for_many(64), Ok(64));
+    assert_eq!(for_many(65), Err(EnvelopeError::TooManyRecipients));
+}
+
+#[test]
 fn bodies_are_told_apart() {
     assert_eq!(classify(b"").map(|_| ()), Err(BodyError::Empty));
     for body in [&b"not json"[..], b"{", b"\xff", br#"{"@type": 1, "@type": 2}"#] {

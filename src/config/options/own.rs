@@ -8,6 +8,11 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
         Some("CHANCERY_STRICT_OPTIONS"),
         "Refuse to start with options whose feature is missing here, instead of warning",
     ),
+    flag(
+        "--echo-messages",
+        Some("CHANCERY_ECHO_MESSAGES"),
+        "Answer basic messages that begin with \"Reply with: \" with what follows, as ACA-Py always does",
+    ),
     option(
         "--admin-host",
         Some("CHANCERY_ADMIN_HOST"),

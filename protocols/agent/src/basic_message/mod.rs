@@ -73,7 +73,8 @@ fn answer(unit: &Unit<'_>, content: &str) -> Option<String> {
         let wanted = !content.is_empty() && !content.contains(ANSWER);
         return wanted.then(|| format!("{} {ANSWER}", settings.label));
     }
-    content.strip_prefix(ECHO).filter(|rest| !rest.is_empty()).map(str::to_owned)
+    let echoed = content.strip_prefix(ECHO).filter(|rest| settings.echo_messages && !rest.is_empty());
+    echoed.map(str::to_owned)
 }
 
 #[async_trait]

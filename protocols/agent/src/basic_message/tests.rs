@@ -107,7 +107,9 @@ fn answer_to(world: &World, members: Value) -> Option<Value> {
 
 #[test]
 fn what_is_answered() {
-    let quiet = world(true, |_, _| {});
+    let silent = world(true, |_, _| {});
+    assert_eq!(answer_to(&silent, json!({"content": "Reply with: moo"})), None);
+    let quiet = world(true, |_, settings| settings.echo_messages = true);
     let talking = world(true, |_, settings| settings.auto_respond_messages = true);
     let echoed = answer_to(&quiet, json!({"content": "Reply with: moo"})).unwrap();
     assert_eq!(echoed["content"], "moo");

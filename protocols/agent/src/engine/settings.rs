@@ -55,6 +55,8 @@ pub struct Settings {
     pub auto_store_credential: bool,
     /// `--auto-respond-messages`.
     pub auto_respond_messages: bool,
+    /// `--echo-messages`.
+    pub echo_messages: bool,
     /// `--auto-accept-intro-invitation-requests`.
     pub auto_accept_intro_invitation_requests: bool,
     /// `--preserve-exchange-records`.

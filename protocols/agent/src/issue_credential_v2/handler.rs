@@ -254,7 +254,10 @@ async fn proposal(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Hand
         return Err(HandlerError::dropped("no-connection", "a proposal needs a connection"));
     }
     if body.known().is_empty() {
-        return Err(HandlerError::dropped("no-supported-format", "none of the proposal's formats is known"));
+        let text = "none of the proposal's formats is supported";
+        let report = messages::report(&unit.new_id(), context.thread_id, text, ABANDONED);
+        send_in_exchange(unit, context.connection_id, context.thread_id, report).await?;
+        return Ok(());
     }
     let record = match find(unit, context, Some(Role::Issuer)).await? {
         Some(record) => record,

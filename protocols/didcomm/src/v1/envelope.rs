@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::encoding::decode_base64url;
 
+/// Recipients that an envelope may have: each is a key that is looked up, by whoever sent it.
+pub const MAX_RECIPIENTS: usize = 64;
+
 /// A parsed envelope, not yet opened.
 ///
 /// Accepted beside what this agent sends: padded base64url, several recipients, recipients outside `protected`, the flattened form
@@ -75,6 +78,9 @@ pub enum EnvelopeError {
     /// `recipients` stands both inside and outside `protected`, or beside `encrypted_key`.
     #[error("recipients are named in more than one place")]
     DuplicateRecipients,
+    /// More than [`MAX_RECIPIENTS`] are named.
+    #[error("the envelope has more than {MAX_RECIPIENTS} recipients")]
+    TooManyRecipients,
     /// Nobody is named.
     #[error("the envelope has no recipients")]
     NoRecipients,
@@ -140,6 +146,9 @@ impl Envelope {
             Some("Anoncrypt") => false,
             _ => return Err(EnvelopeError::Algorithm),
         };
+        if entries.len() > MAX_RECIPIENTS {
+            return Err(EnvelopeError::TooManyRecipients);
+        }
         let mut kids = HashSet::new();
         let mut recipients = Vec::with_capacity(entries.len());
         for entry in entries {
