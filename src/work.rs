@@ -42,7 +42,7 @@ impl Worker {
         let _ = self.agent.set(agent);
     }
 
-    /// The job of a row: rows of one lane in order, lanes side by side.
+    /// The job of a row. At most so many of one lane, which is a protocol's for one connection, are under way at once.
     pub fn job(item: Item) -> Job<Item> {
         Job {
             id: item.seq,

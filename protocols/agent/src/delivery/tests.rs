@@ -247,8 +247,12 @@ fn letters_about_letters_are_dropped() {
 fn work_is_done_again_and_letters_can_be_discarded() {
     let world = world();
     let party = world.party("issuer");
-    let work =
-        Content::Work(Work { protocol: "issue-credential".into(), detail: json!({"x": 1}), trace: None });
+    let work = Content::Work(Work {
+        protocol: "issue-credential".into(),
+        detail: json!({"x": 1}),
+        connection_id: None,
+        trace: None,
+    });
     let bury = || {
         let given_up = GivenUp { letter: letter(party, work.clone()), row: None };
         now(give_up(&party.agent, &party.tenant, given_up)).unwrap().unwrap()

@@ -153,7 +153,42 @@ pub struct Work {
     pub protocol: String,
     /// The protocol's own description.
     pub detail: Value,
+    /// The connection whose message has caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<String>,
     /// The trace that it belongs to, when traces are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+}
+
+impl Work {
+    /// The lane of the queue: what a lane has under way at once is bounded, so that nobody's work holds up another's.
+    pub fn lane(&self) -> String {
+        match &self.connection_id {
+            Some(connection) => format!("{}|{connection}", self.protocol),
+            None => self.protocol.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn work_of_one_connection_has_a_lane_of_its_own() {
+        let work = |connection_id: Option<&str>| Work {
+            protocol: "p".into(),
+            detail: json!({}),
+            connection_id: connection_id.map(str::to_owned),
+            trace: None,
+        };
+        assert_eq!(work(Some("one")).lane(), "p|one");
+        assert_ne!(work(Some("one")).lane(), work(Some("two")).lane());
+        assert_eq!(work(None).lane(), "p");
+        let older: Work = serde_json::from_value(json!({"protocol": "p", "detail": {}})).unwrap();
+        assert_eq!(older.lane(), "p");
+    }
 }

@@ -473,12 +473,7 @@ impl<'a> Unit<'a> {
             });
         }
         for work in &work {
-            queued.push(NewItem {
-                queue: Queue::Work,
-                lane: work.protocol.clone(),
-                due: now,
-                value: to_json(work)?,
-            });
+            queued.push(NewItem { queue: Queue::Work, lane: work.lane(), due: now, value: to_json(work)? });
         }
         commit.ops.extend(queued.iter().cloned().map(Op::Enqueue));
         commit.ops.extend(events.iter().cloned().map(Op::Event));

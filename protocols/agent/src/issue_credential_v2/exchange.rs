@@ -406,7 +406,12 @@ pub(super) async fn go_on(
             Ok(record) => record,
             Err(Failure::Deferred) => {
                 let detail = json!({"cred_ex_id": before.cred_ex_id});
-                unit.later(Work { protocol: super::handler::NAME.to_owned(), detail, trace: None });
+                unit.later(Work {
+                    protocol: super::handler::NAME.to_owned(),
+                    detail,
+                    connection_id: before.connection_id.clone(),
+                    trace: None,
+                });
                 return Ok(before);
             }
             Err(Failure::Error(error)) if error.kind == crate::engine::Kind::Unavailable => {
