@@ -13,6 +13,7 @@ use chancery_agent::ports::store::{Commit, Op, Space};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
+use crate::support::peer::{Identity, Peer, invite};
 use crate::support::{AUTOMATIC, Agent, MANUAL, connect, credential, eventually};
 
 /// A server of contexts, by path.
@@ -215,6 +216,22 @@ async fn a_did_web_that_never_answers_holds_up_its_own_connection_only() {
     three.serve_the_honest_one(one.url("honest")).await;
     // The connection has two places: what else it wants waits until these are given up.
     assert!(silent.connections() < 16, "{}", silent.connections());
+}
+
+/// Each request is answered at once: it waits for the server in a queue, not in the sender's turn.
+#[tokio::test]
+async fn requests_whose_did_web_never_answers_hold_up_nobody() {
+    let silent = Silent::start();
+    let agent = Agent::start("agent", &[]).await;
+    let peer = Peer::start();
+    let invitation = invite(&agent, 1, json!({"multi_use": true})).await;
+    for at in 0..300 {
+        let key = peer.key();
+        peer.ask(&invitation, &Identity::bare(&silent.did(&at.to_string()), &key)).await;
+    }
+    eventually("the agent asks the server", async || (silent.connections() >= 2).then_some(())).await;
+    let link = peer.connect(&agent).await;
+    peer.is_served(&agent, &link).await;
 }
 
 #[tokio::test]

@@ -26,7 +26,5 @@ pub async fn accept_invitation(unit: &mut Unit<'_>, connection_id: &str) -> Resu
         .find(|p| p.name() == DID_EXCHANGE)
         .ok_or_else(|| AgentError::not_supported("this agent speaks no handshake protocol"))?;
     let detail = json!(Accept { connection_id: connection_id.to_owned() });
-    protocol
-        .work(unit, &Work { protocol: DID_EXCHANGE.to_owned(), detail, connection_id: None, trace: None })
-        .await
+    protocol.work(unit, &Work { protocol: DID_EXCHANGE.to_owned(), detail, cause: None, trace: None }).await
 }

@@ -250,7 +250,7 @@ fn work_is_done_again_and_letters_can_be_discarded() {
     let work = Content::Work(Work {
         protocol: "issue-credential".into(),
         detail: json!({"x": 1}),
-        connection_id: None,
+        cause: None,
         trace: None,
     });
     let bury = || {

@@ -1,13 +1,20 @@
 //! The protocol as the engine sees it.
 
 use async_trait::async_trait;
+use chancery_did::{KeyType, Needed, PublicKey, Resolution, resolve_local};
+use chancery_didcomm::message::{Message, ReturnRoute};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::messages::PROTOCOL;
+use super::messages::{PROTOCOL, Request, Response};
 use super::state::State;
 use super::{report, requester, responder};
-use crate::connection::{Accept, Connection};
-use crate::engine::{AgentError, HandlerError, Heading, Outbound, Protocol, Received, Spoken, Unit, Work};
+use crate::connection::{Accept, Connection, DID_EXCHANGE};
+use crate::engine::{
+    AgentError, HandlerError, Heading, Kind, Outbound, Protocol, Received, Spoken, Unit, Work,
+};
 use crate::ports::Timestamp;
+use crate::quoted::Quoted;
 
 /// The handler.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +64,10 @@ impl Protocol for Handler {
     async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
         if received.sender.is_none() {
             return Err(HandlerError::dropped("anonymous", "a handshake message must be authenticated"));
+        }
+        if let Some(later) = brought_later(received)? {
+            unit.later(later);
+            return Ok(());
         }
         match received.message.message_type().name() {
             "request" => responder::receive_request(unit, received).await,
@@ -109,9 +120,76 @@ impl Protocol for Handler {
     }
 
     async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
+        if let Ok(kept) = serde_json::from_value::<Kept>(work.detail.clone()) {
+            return take(unit, kept).await;
+        }
         let accept: Accept = serde_json::from_value(work.detail.clone())
             .map_err(|e| AgentError::internal("work-unreadable", format!("did_exchange: {e}")))?;
         let mut connection = unit.require::<Connection>(&accept.connection_id).await?;
         requester::send_request(unit, &mut connection, &requester::Options::default()).await
+    }
+}
+
+/// Queued work: a message whose sender's DID has to be fetched. Whoever waits for a server holds no turn of the transport's.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    message: Value,
+    /// Base58.
+    sender: String,
+    /// Base58.
+    recipient: String,
+}
+
+/// The work that a message is left for, when it names a DID that only the network knows.
+fn brought_later(received: &Received) -> Result<Option<Work>, HandlerError> {
+    let malformed = |e: chancery_didcomm::MessageError| HandlerError::Malformed(e.to_string());
+    let did = match received.message.message_type().name() {
+        "request" => Request::read(&received.message).map_err(malformed)?.did,
+        "response" => Response::read(&received.message).map_err(malformed)?.did,
+        _ => return Ok(None),
+    };
+    let remote = matches!(resolve_local(&did), Ok(Resolution::Needs(Needed::Https { .. })));
+    let (true, Some(sender), Some(recipient)) = (remote, &received.sender, &received.recipient) else {
+        return Ok(None);
+    };
+    let kept = Kept {
+        message: Message::clone(&received.message).into_json(),
+        sender: sender.base58(),
+        recipient: recipient.base58(),
+    };
+    Ok(Some(Work {
+        protocol: DID_EXCHANGE.to_owned(),
+        cause: Some(sender.base58()),
+        detail: json!(kept),
+        trace: None,
+    }))
+}
+
+/// Goes on with a message that was left for later. What is not accepted leaves nothing, as at the door.
+async fn take(unit: &mut Unit<'_>, kept: Kept) -> Result<(), AgentError> {
+    let unreadable = |e: String| AgentError::internal("work-unreadable", format!("did_exchange: {e}"));
+    let key =
+        |text: &str| PublicKey::from_base58(KeyType::Ed25519, text).map_err(|e| unreadable(e.to_string()));
+    let received = Received {
+        message: Message::from_json(kept.message).map_err(|e| unreadable(e.to_string()))?.into(),
+        sender: Some(key(&kept.sender)?),
+        recipient: Some(key(&kept.recipient)?),
+        connection: None,
+        return_route: ReturnRoute::None,
+        oob_id: None,
+    };
+    unit.caused_by(Some(&kept.sender));
+    let outcome = match received.message.message_type().name() {
+        "request" => responder::receive_request(unit, &received).await,
+        _ => requester::receive_response(unit, &received).await,
+    };
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(HandlerError::Failed(error)) if error.kind == Kind::Unavailable => Err(error),
+        Err(error) => {
+            unit.start_over();
+            tracing::info!(tenant = %unit.tenant(), reason = %Quoted(&error.to_string()), "a handshake message had no effect");
+            Ok(())
+        }
     }
 }

@@ -153,9 +153,9 @@ pub struct Work {
     pub protocol: String,
     /// The protocol's own description.
     pub detail: Value,
-    /// The connection whose message has caused it.
+    /// Whose message has caused it: a connection, or a key that has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection_id: Option<String>,
+    pub cause: Option<String>,
     /// The trace that it belongs to, when traces are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
@@ -164,8 +164,8 @@ pub struct Work {
 impl Work {
     /// The lane of the queue: what a lane has under way at once is bounded, so that nobody's work holds up another's.
     pub fn lane(&self) -> String {
-        match &self.connection_id {
-            Some(connection) => format!("{}|{connection}", self.protocol),
+        match &self.cause {
+            Some(cause) => format!("{}|{cause}", self.protocol),
             None => self.protocol.clone(),
         }
     }
@@ -178,11 +178,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_of_one_connection_has_a_lane_of_its_own() {
-        let work = |connection_id: Option<&str>| Work {
+    fn work_that_one_party_causes_has_a_lane_of_its_own() {
+        let work = |cause: Option<&str>| Work {
             protocol: "p".into(),
             detail: json!({}),
-            connection_id: connection_id.map(str::to_owned),
+            cause: cause.map(str::to_owned),
             trace: None,
         };
         assert_eq!(work(Some("one")).lane(), "p|one");

@@ -18,12 +18,7 @@ impl Unit<'_> {
     /// After the commit, handles the messages that were parked for this key of ours (base58).
     pub fn unpark(&mut self, verkey: &str) {
         if self.agent().parked().contains_key(verkey) {
-            self.later(Work {
-                protocol: PARKED.to_owned(),
-                detail: json!(verkey),
-                connection_id: None,
-                trace: None,
-            });
+            self.later(Work { protocol: PARKED.to_owned(), detail: json!(verkey), cause: None, trace: None });
         } else {
             self.unpark_inline(verkey);
         }

@@ -175,8 +175,8 @@ async fn forward_invitation(
         thread_id: message.thread_id().unwrap_or_default().to_owned(),
         invitation,
     });
-    let connection_id = Some(connection.connection_id.clone());
-    unit.later(Work { protocol: NAME.to_owned(), detail, connection_id, trace: None });
+    let cause = Some(connection.connection_id.clone());
+    unit.later(Work { protocol: NAME.to_owned(), detail, cause, trace: None });
     Ok(())
 }
 

@@ -409,7 +409,7 @@ pub(super) async fn go_on(
                 unit.later(Work {
                     protocol: super::handler::NAME.to_owned(),
                     detail,
-                    connection_id: before.connection_id.clone(),
+                    cause: before.connection_id.clone(),
                     trace: None,
                 });
                 return Ok(before);
