@@ -215,6 +215,12 @@ impl Link {
         Ok(made)
     }
 
+    /// What was compiled on the connection.
+    #[cfg(test)]
+    pub fn compiled(&self) -> Vec<String> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     pub fn ended(&self) -> bool {
         self.client.is_closed() || *self.ended.borrow()
     }
