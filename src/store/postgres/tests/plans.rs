@@ -16,7 +16,7 @@ use super::super::{read, schema, write};
 use super::{FACETS, HandClock, OsEntropy, open, options, servers, tenant};
 
 /// Enough that the planner would sooner read a table than an index that gives it little.
-const CONNECTIONS: usize = 3_000;
+const CONNECTIONS: usize = 1_000;
 
 /// The plan for values that the planner doesn't know.
 async fn plan(link: &Link, sql: &str) -> Value {
