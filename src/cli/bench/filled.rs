@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 use super::BenchError;
 use super::copies::Copies;
 use super::pair::{Home, Pair, PairOptions, RAW};
-use super::session::Shape;
+use super::session::{Shape, multi_use};
+use crate::cli::admin_api::AdminApi;
 use crate::store::{CreateMode, KeyMethod, OpenOptions, Place, SqliteStore};
 use crate::wiring::FACETS;
 use crate::world::{SystemClock, SystemEntropy};
@@ -64,6 +65,8 @@ pub(super) struct Contents {
     pub(super) usual_role: String,
     /// The thread of one of them.
     pub(super) thread: String,
+    /// The multi-use invitation that all of the issuer's connections came from.
+    pub(super) invitation: Value,
     /// Bytes of the file.
     pub(super) bytes: u64,
     /// How long it took.
@@ -79,13 +82,18 @@ pub(super) async fn fill(
 ) -> Result<Vec<Contents>, BenchError> {
     let pair = Pair::start(options, home, &[RAW, &["--preserve-exchange-records"]].concat()).await?;
     let shape = Shape { auto_remove: false, ..Shape::default() };
-    let outcome = pair.session(&shape).await.map(drop);
-    pair.end(outcome).await?;
+    let outcome = async {
+        pair.session(&shape).await?;
+        let mut issuer = AdminApi::new("issuer", &pair.issuer.admin_url(), None)?;
+        multi_use(&mut issuer).await
+    };
+    let outcome = outcome.await;
+    let invited = &pair.end(outcome).await?;
     // One thread each: encryption is most of the work.
     let filled = std::thread::scope(|scope| {
         let threads: Vec<_> = names
             .iter()
-            .map(|name| scope.spawn(move || fill_one(&home.wallet(name), &home.key, name, amount)))
+            .map(|name| scope.spawn(move || fill_one(&home.wallet(name), &home.key, name, amount, invited)))
             .collect();
         threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
     });
@@ -95,7 +103,13 @@ pub(super) async fn fill(
         .collect()
 }
 
-fn fill_one(path: &Path, key: &str, role: &str, amount: Amount) -> Result<Contents, BenchError> {
+fn fill_one(
+    path: &Path,
+    key: &str,
+    role: &str,
+    amount: Amount,
+    invited: &Value,
+) -> Result<Contents, BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| BenchError::Fill(format!("can't start an event loop: {e}")))?;
     runtime.block_on(async {
@@ -114,12 +128,12 @@ fn fill_one(path: &Path, key: &str, role: &str, amount: Amount) -> Result<Conten
         .await?;
         let filled = Filling::prepare(&store).await;
         let contents = match filled {
-            Ok(mut filling) => filling.write(role, amount).await,
+            Ok(mut filling) => filling.write(role, amount, invited).await,
             Err(error) => Err(error),
         };
         store.close().await;
         let bytes = std::fs::metadata(path).map(|file| file.len()).unwrap_or_default();
-        Ok(Contents { bytes, took: begun.elapsed(), ..contents? })
+        Ok(Contents { bytes, took: begun.elapsed(), invitation: invited.clone(), ..contents? })
     })
 }
 
@@ -129,6 +143,8 @@ struct Filling<'s> {
     rng: ChaCha20Rng,
     connection_id: String,
     connection: Copies,
+    /// The original's invitation.
+    invitation_id: String,
     exchange: Row,
     details: Vec<Row>,
     ops: Vec<Op>,
@@ -142,7 +158,10 @@ impl<'s> Filling<'s> {
         let only = |mut rows: Vec<Row>, what: &str| {
             rows.pop().ok_or_else(|| BenchError::Fill(format!("the agents have left no {what}")))
         };
-        let connection = only(store.find(&tenant, &Query::all("connection")).await?, "connection")?;
+        let mut connections = store.find(&tenant, &Query::all("connection")).await?;
+        // The multi-use invitation's own has nobody yet.
+        connections.retain(|row| json_of(row).is_ok_and(|record| record["their_did"].is_string()));
+        let connection = only(connections, "connection")?;
         let exchange = only(store.find(&tenant, &Query::all("cred_ex_v20")).await?, "exchange")?;
         let details = store.find(&tenant, &Query::all("ld_proof_cred_ex_v20")).await?;
         let record = json_of(&connection)?;
@@ -151,6 +170,7 @@ impl<'s> Filling<'s> {
             ids.extend(record[member].as_str().map(|id| id.rsplit(':').next().unwrap_or(id).to_owned()));
         }
         let connection_id = connection.key.name.clone();
+        let invitation_id = record["invitation_msg_id"].as_str().unwrap_or_default().to_owned();
         let mut rows = vec![connection];
         for category in OF_CONNECTIONS {
             let all = store.find(&tenant, &Query::all(category)).await?;
@@ -165,13 +185,16 @@ impl<'s> Filling<'s> {
         }
         let connection = Copies::of(&rows, &keys);
         let rng = ChaCha20Rng::from_seed([20; 32]);
-        Ok(Self { store, tenant, rng, connection_id, connection, exchange, details, ops: Vec::new() })
+        let ops = Vec::new();
+        Ok(Self { store, tenant, rng, connection_id, connection, invitation_id, exchange, details, ops })
     }
 
-    async fn write(&mut self, role: &str, amount: Amount) -> Result<Contents, BenchError> {
+    async fn write(&mut self, role: &str, amount: Amount, invited: &Value) -> Result<Contents, BenchError> {
         let mut connections = Vec::new();
+        let shared = (self.invitation_id.clone(), invited["@id"].as_str().unwrap_or_default());
+        let given = if role == "issuer" { vec![(&*shared.0, shared.1)] } else { Vec::new() };
         for _ in 0..amount.connections {
-            let copy = self.connection.make(&[], &mut self.rng);
+            let copy = self.connection.make(&given, &mut self.rng);
             let id = self.connection.became(&copy, &self.connection_id);
             connections.extend(id.map(str::to_owned));
             self.add(copy.ops).await?;

@@ -167,6 +167,13 @@ pub(super) fn invitation() -> Value {
     json!({"handshake_protocols": ["https://didcomm.org/didexchange/1.1"]})
 }
 
+/// An invitation that any number of agents may use.
+pub(super) async fn multi_use(issuer: &mut AdminApi) -> Result<Value, BenchError> {
+    let path = "/out-of-band/create-invitation?auto_accept=true&multi_use=true";
+    let mut created = issuer.post(path, &invitation()).await?;
+    Ok(created["invitation"].take())
+}
+
 /// A credential of twelve claims over contexts that ACA-Py bundles, and how to sign it.
 pub(super) fn credential(issuer_did: &str, holder_did: &str, proof_type: &str) -> Value {
     let mut contexts = vec!["https://www.w3.org/2018/credentials/v1", "https://w3id.org/citizenship/v1"];

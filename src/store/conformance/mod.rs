@@ -3,6 +3,7 @@
 
 pub(super) mod commits;
 pub(super) mod concurrency;
+pub(super) mod plans;
 pub(super) mod queries;
 pub(super) mod side_rows;
 
@@ -186,6 +187,7 @@ macro_rules! conformance {
                 pages_in_both_directions
                 by_tags
                 by_plaintext_tags
+                a_row_that_has_a_tag_twice_is_one_of_any_two
                 by_facets
                 by_facets_after_changes
                 counted_by_state_and_role

@@ -92,6 +92,18 @@ pub(in crate::store) async fn by_plaintext_tags(setup: &Setup) {
     assert_eq!(names(setup, &Query::tagged(A, "role", "sender").and("thread_id", "t1")).await, ["p1", "e1"]);
 }
 
+pub(in crate::store) async fn a_row_that_has_a_tag_twice_is_one_of_any_two(setup: &Setup) {
+    let twice = |name: &str| {
+        let mut new = row(A, name, "1", &[("role", "sender"), ("role", "sender")]);
+        new.tags.push(Tag { plaintext: true, ..Tag::new("role", "sender") });
+        Op::Insert(new)
+    };
+    setup.commit(vec![twice("a"), twice("b"), twice("c")]).await;
+    let any = names(setup, &Query::tagged(A, "role", "sender").any(2)).await;
+    assert!(any.len() == 2 && any[0] != any[1], "{any:?}");
+    assert_eq!(names(setup, &Query::tagged(A, "role", "sender")).await, ["a", "b", "c"]);
+}
+
 async fn exchanges(setup: &Setup) {
     let ops = (0..60)
         .map(|i| {

@@ -48,10 +48,14 @@ const WITH_TAGS: &str = "LEFT JOIN LATERAL (SELECT array_agg(x.name ORDER BY x.i
     array_agg(x.plaintext ORDER BY x.id) AS plain FROM items_tags x WHERE x.item_id = i.id) t ON true";
 /// Rows of other programs may expire and are invisible then.
 const LIVES: &str = "(i.expiry IS NULL OR i.expiry > CURRENT_TIMESTAMP)";
-/// Items with a tag ($1 name, $2 encrypted, $3 plain value): each half has its own partial index.
-const TAGGED: &str = "SELECT item_id FROM items_tags WHERE plaintext = 0 AND name = $1::bytea
+/// Tags with a name and value ($1 name, $2 encrypted, $3 plain value): each half has its own partial index. They come as they are
+/// read: a limit ends the reading.
+const TAGGED: &str = "SELECT id, item_id FROM items_tags WHERE plaintext = 0 AND name = $1::bytea
     AND SUBSTR(value, 1, 12) = SUBSTR($2::bytea, 1, 12) AND value = $2::bytea
-    UNION SELECT item_id FROM items_tags WHERE plaintext = 1 AND name = $1::bytea AND value = $3::bytea";
+    UNION ALL SELECT id, item_id FROM items_tags WHERE plaintext = 1 AND name = $1::bytea AND value = $3::bytea";
+/// A row may have a tag twice, and is found by the first of them. OFFSET keeps it from becoming a join with all tags there are.
+const FIRST: &str = " AND NOT EXISTS (SELECT 1 FROM items_tags x WHERE x.item_id = f.item_id AND x.id < f.id
+    AND x.name = $1::bytea AND x.value = CASE x.plaintext WHEN 0 THEN $2::bytea ELSE $3::bytea END OFFSET 0)";
 const COUNT_TAGGED: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM items_tags WHERE plaintext = 0 AND name = $1::bytea
     AND SUBSTR(value, 1, 12) = SUBSTR($2::bytea, 1, 12) AND value = $2::bytea
     UNION ALL SELECT 1 FROM items_tags WHERE plaintext = 1 AND name = $1::bytea AND value = $3::bytea LIMIT 64) c";
@@ -206,14 +210,19 @@ async fn tagged(
         wanted.swap(0, rarest.0);
     }
     let category = key.encrypt_category(&asked.category);
-    Ok(rows(link, (profile.id, KIND_ITEM, &category), wanted, asked.descending, page).await?)
+    Ok(rows(link, (profile.id, KIND_ITEM, &category), wanted, order(asked), page).await?)
+}
+
+/// Whether the newest come first; `None`: any order will do, so that a limit ends the reading of a tag's rows.
+fn order(asked: &Query) -> Option<bool> {
+    (!asked.unordered).then_some(asked.descending)
 }
 
 async fn rows(
     link: &Link,
     (profile, kind, category): (i64, i64, &[u8]),
     wanted: Vec<Wanted>,
-    descending: bool,
+    descending: Option<bool>,
     (limit, offset, behind): (Option<usize>, usize, Option<i64>),
 ) -> Result<Vec<Found>, tokio_postgres::Error> {
     let number = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
@@ -236,27 +245,35 @@ async fn rows(
         at + 2,
         at + 3
     );
+    if few {
+        sql.push_str(FIRST);
+    }
     for (name, encrypted, plain) in wanted {
         let at = values.len();
         values.extend::<Values>(values![name, encrypted, plain]);
         let _ = write!(
             sql,
             " AND EXISTS (SELECT 1 FROM items_tags x WHERE x.item_id = i.id AND x.name = ${}
-              AND x.value = CASE x.plaintext WHEN 0 THEN ${}::bytea ELSE ${}::bytea END)",
+              AND x.value = CASE x.plaintext WHEN 0 THEN ${}::bytea ELSE ${}::bytea END OFFSET 0)",
             at + 1,
             at + 2,
             at + 3
         );
     }
-    let direction = if descending { "DESC" } else { "ASC" };
+    let direction = if descending == Some(true) { "DESC" } else { "ASC" };
     if let Some(behind) = behind {
         values.push(Box::new(behind));
-        let _ = write!(sql, " AND i.id {} ${}", if descending { "<" } else { ">" }, values.len());
+        let _ =
+            write!(sql, " AND i.id {} ${}", if descending == Some(true) { "<" } else { ">" }, values.len());
     }
-    // With a tag, the index of ids would be the wrong way in.
-    let _ = write!(sql, " ORDER BY i.id{} {direction}", if few { " + 0" } else { "" });
-    values.extend::<Values>(values![limit.map_or(i64::MAX, number), number(offset)]);
-    let _ = write!(sql, " LIMIT ${} OFFSET ${}", values.len() - 1, values.len());
+    if descending.is_some() {
+        // With a tag, the index of ids would be the wrong way in.
+        let _ = write!(sql, " ORDER BY i.id{} {direction}", if few { " + 0" } else { "" });
+    }
+    if limit.is_some() || offset > 0 {
+        values.extend::<Values>(values![limit.map_or(i64::MAX, number), number(offset)]);
+        let _ = write!(sql, " LIMIT ${} OFFSET ${}", values.len() - 1, values.len());
+    }
     let sql = format!("SELECT {COLUMNS} FROM ({sql}) i {WITH_TAGS} ORDER BY i.id {direction}");
     query(link, &sql, &values).await
 }
@@ -266,7 +283,7 @@ pub(super) async fn find_keys(link: &Link, profile: &Profile, tag: &str, value: 
     let name = KeyEntry::user_tag_name(&profile.key, tag);
     let wanted = vec![(name.to_vec(), profile.key.encrypt_tag_value(value), value.as_bytes().to_vec())];
     let category = profile.key.encrypt_category(KeyEntry::CATEGORY);
-    let found = rows(link, (profile.id, KIND_KEY, &category), wanted, false, (None, 0, None)).await?;
+    let found = rows(link, (profile.id, KIND_KEY, &category), wanted, Some(false), (None, 0, None)).await?;
     found.iter().map(|row| key_row(record(profile, row, None, KeyEntry::CATEGORY)?.0)).collect()
 }
 

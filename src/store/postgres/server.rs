@@ -64,7 +64,7 @@ impl fmt::Display for Server {
 /// The planner has no statistics of fresh tables, and plans are kept: what is cheap in an empty table must not be read in full
 /// when it has grown. So joins run in the order written, by index. Without JIT, which such costs would set off.
 const SETTINGS: &str = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_hashjoin=off \
-     -c enable_mergejoin=off -c join_collapse_limit=1 -c from_collapse_limit=1 -c timezone=UTC";
+     -c enable_mergejoin=off -c enable_bitmapscan=off -c join_collapse_limit=1 -c from_collapse_limit=1 -c timezone=UTC";
 
 impl Server {
     /// A connection to the wallet's database.
@@ -213,6 +213,12 @@ impl Link {
         }
         statements.insert(sql.to_owned(), made.clone());
         Ok(made)
+    }
+
+    /// What was compiled on the connection.
+    #[cfg(test)]
+    pub fn compiled(&self) -> Vec<String> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     pub fn ended(&self) -> bool {

@@ -18,10 +18,40 @@ use super::readers::Read;
 /// How far the rows of a tag are counted to find a query's rarest tag.
 const COUNTED: i64 = 64;
 
-/// Items with a tag: each half has its own partial index. UNION, because a row may have a tag twice.
-const TAGGED: &str = "SELECT item_id FROM items_tags
-    WHERE plaintext = 0 AND name = ?1 AND SUBSTR(value, 1, 12) = SUBSTR(?2, 1, 12) AND value = ?2
-    UNION SELECT item_id FROM items_tags WHERE plaintext = 1 AND name = ?1 AND value = ?3";
+/// Tags that have a name and value; each half has its own partial index. They come as they are read: a limit ends the reading.
+macro_rules! tagged {
+    ($columns:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM items_tags
+              WHERE plaintext = 0 AND name = ?1 AND SUBSTR(value, 1, 12) = SUBSTR(?2, 1, 12) AND value = ?2
+              UNION ALL SELECT ",
+            $columns,
+            " FROM items_tags WHERE plaintext = 1 AND name = ?1 AND value = ?3"
+        )
+    };
+}
+
+/// A row may have a tag twice, and is found by the first of them.
+const FIRST: &str = " AND NOT EXISTS (SELECT 1 FROM items_tags x WHERE x.item_id = t.item_id AND x.id < t.id
+    AND x.name = ?1 AND x.value = CASE x.plaintext WHEN 0 THEN ?2 ELSE ?3 END)";
+
+/// Which part of what is found is wanted, and in which order.
+#[derive(Clone, Copy)]
+struct Page {
+    limit: Option<usize>,
+    offset: usize,
+    /// `None`: in any; only so can a limit end the reading of a tag's rows.
+    descending: Option<bool>,
+}
+
+impl Page {
+    fn of(query: &Query) -> Self {
+        let descending = (!query.unordered).then_some(query.descending);
+        Self { limit: query.limit, offset: query.offset, descending }
+    }
+}
 
 /// A row id, with the version that the index has for it.
 pub(super) type Chosen = (i64, Option<Version>);
@@ -31,7 +61,7 @@ type Wanted = (std::sync::Arc<[u8]>, Vec<u8>, Vec<u8>);
 
 /// All that a query wants without facets.
 pub(super) fn by_tags(conn: &Connection, profile: &Profile, query: &Query) -> Read<Vec<Chosen>> {
-    let ids = tagged_ids(conn, profile, query, (query.limit, query.offset))?;
+    let ids = tagged_ids(conn, profile, query, Page::of(query))?;
     Ok(ids.into_iter().map(|id| (id, None)).collect())
 }
 
@@ -40,15 +70,15 @@ pub(super) fn keys_by_tag(conn: &Connection, profile: &Profile, tag: &str, value
     let name = KeyEntry::user_tag_name(&profile.key, tag);
     let wanted = [(name, profile.key.encrypt_tag_value(value), value.as_bytes().to_vec())];
     let category = profile.key.encrypt_category(KeyEntry::CATEGORY);
-    ids(conn, (profile.id, KIND_KEY, &category), &wanted, false, (None, 0))
+    ids(
+        conn,
+        (profile.id, KIND_KEY, &category),
+        &wanted,
+        Page { limit: None, offset: 0, descending: Some(false) },
+    )
 }
 
-fn tagged_ids(
-    conn: &Connection,
-    profile: &Profile,
-    query: &Query,
-    page: (Option<usize>, usize),
-) -> Read<Vec<i64>> {
+fn tagged_ids(conn: &Connection, profile: &Profile, query: &Query, page: Page) -> Read<Vec<i64>> {
     let mut wanted: Vec<Wanted> = query
         .tags
         .iter()
@@ -61,15 +91,14 @@ fn tagged_ids(
         rarest_first(conn, &mut wanted)?;
     }
     let category = profile.key.encrypt_category(&query.category);
-    ids(conn, (profile.id, KIND_ITEM, &category), &wanted, query.descending, page)
+    ids(conn, (profile.id, KIND_ITEM, &category), &wanted, page)
 }
 
 fn ids(
     conn: &Connection,
     (profile, kind, category): (i64, i64, &[u8]),
     wanted: &[Wanted],
-    descending: bool,
-    (limit, offset): (Option<usize>, usize),
+    asked: Page,
 ) -> Read<Vec<i64>> {
     let mut values: Vec<Value> = Vec::with_capacity(5 + 3 * wanted.len());
     let mut sql = String::new();
@@ -77,7 +106,7 @@ fn ids(
         Some((first, _)) => {
             values.extend([first.0.to_vec(), first.1.clone(), first.2.clone()].map(Value::Blob));
             sql.push_str("SELECT i.id FROM (");
-            sql.push_str(TAGGED);
+            sql.push_str(tagged!("id, item_id"));
             sql.push_str(") t CROSS JOIN items i ON i.id = t.item_id WHERE");
         }
         None => {
@@ -88,6 +117,9 @@ fn ids(
     }
     sql.push_str(" i.profile_id = ?4 AND i.kind = ?5 AND i.category = ?6");
     values.extend([Value::Integer(profile), Value::Integer(kind), Value::Blob(category.to_vec())]);
+    if !wanted.is_empty() {
+        sql.push_str(FIRST);
+    }
     for (name, encrypted, plain) in wanted.iter().skip(1) {
         let first = values.len() + 1;
         sql.push_str(&format!(
@@ -98,36 +130,32 @@ fn ids(
         ));
         values.extend([name.to_vec(), encrypted.clone(), plain.clone()].map(Value::Blob));
     }
-    page(&mut sql, &mut values, "i.id", descending, (limit, offset));
+    page(&mut sql, &mut values, "i.id", asked);
     let mut statement = conn.prepare_cached(&sql)?;
     let found = statement.query_map(params_from_iter(values), |row| row.get(0))?;
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-fn page(
-    sql: &mut String,
-    values: &mut Vec<Value>,
-    order: &str,
-    descending: bool,
-    (limit, offset): (Option<usize>, usize),
-) {
+fn page(sql: &mut String, values: &mut Vec<Value>, order: &str, asked: Page) {
+    if let Some(descending) = asked.descending {
+        sql.push_str(&format!(" ORDER BY {order}{}", if descending { " DESC" } else { "" }));
+    }
+    if asked.limit.is_none() && asked.offset == 0 {
+        return;
+    }
     let number = |size: usize| Value::Integer(i64::try_from(size).unwrap_or(i64::MAX));
     let first = values.len() + 1;
-    sql.push_str(&format!(
-        " ORDER BY {order}{} LIMIT ?{first} OFFSET ?{}",
-        if descending { " DESC" } else { "" },
-        first + 1
-    ));
-    values.extend([limit.map_or(Value::Integer(-1), number), number(offset)]);
+    sql.push_str(&format!(" LIMIT ?{first} OFFSET ?{}", first + 1));
+    values.extend([asked.limit.map_or(Value::Integer(-1), number), number(asked.offset)]);
 }
 
 /// Puts the tag with the fewest rows first, counting no further than [`COUNTED`].
 fn rarest_first(conn: &Connection, wanted: &mut [Wanted]) -> Read<()> {
-    let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM ({TAGGED}) LIMIT ?4)");
+    let sql = concat!("SELECT COUNT(*) FROM (", tagged!("1"), " LIMIT ?4)");
     let mut rarest = (usize::MAX, i64::MAX);
     for (position, (name, encrypted, plain)) in wanted.iter().enumerate() {
         let count: i64 = conn
-            .prepare_cached(&sql)?
+            .prepare_cached(sql)?
             .query_row(params![name, encrypted, plain, COUNTED], |row| row.get(0))?;
         if count < rarest.1 {
             rarest = (position, count);
@@ -157,7 +185,7 @@ pub(super) fn by_index(conn: &Connection, profile: &Profile, query: &Query) -> R
         }
         sql.push(')');
     }
-    page(&mut sql, &mut values, "item", query.descending, (query.limit, query.offset));
+    page(&mut sql, &mut values, "item", Page { descending: Some(query.descending), ..Page::of(query) });
     let mut statement = conn.prepare_cached(&sql)?;
     let found = statement.query_map(params_from_iter(values), |row| {
         Ok((row.get(0)?, Some(Version(head(bytes(row.get_ref(1)?))))))
@@ -184,7 +212,7 @@ pub(super) fn by_reading(
     let mut chosen = Vec::new();
     let mut skip = query.offset;
     let mut statement = conn.prepare_cached("SELECT name, value FROM items WHERE id = ?1")?;
-    for id in tagged_ids(conn, profile, query, (None, 0))? {
+    for id in tagged_ids(conn, profile, query, Page { limit: None, offset: 0, ..Page::of(query) })? {
         if query.limit.is_some_and(|limit| chosen.len() >= limit) {
             break;
         }

@@ -154,8 +154,7 @@ async fn is_pairwise(
     connection: &Connection,
     reached: &Reached,
 ) -> Result<bool, AgentError> {
-    let mut invited = Query::tagged(Connection::CATEGORY, "invitation_key", &*reached.verkey);
-    invited.limit = Some(2);
+    let invited = Query::tagged(Connection::CATEGORY, "invitation_key", &*reached.verkey).any(2);
     // The inviter's key in the record of whom we accepted is not ours.
     for row in unit.find_rows(&invited, false).await? {
         if Connection::from_row(&row)?.they_were_invited() {
@@ -166,8 +165,7 @@ async fn is_pairwise(
         if wallet::own_did(unit, did).await?.is_some_and(|own| own.is_shared()) {
             return Ok(false);
         }
-        let mut others = Query::tagged(Connection::CATEGORY, "my_did", &**did);
-        others.limit = Some(2);
+        let others = Query::tagged(Connection::CATEGORY, "my_did", &**did).any(2);
         let rows = unit.find_rows(&others, false).await?;
         if rows.iter().any(|row| row.key.name != connection.connection_id) {
             return Ok(false);

@@ -10,7 +10,7 @@ use super::requester::{is_local_nym, new_did, secret_of, signed_document};
 use super::state::{Input, Role, Send, State, step};
 use crate::connection::{
     self, Claim, Connection, Distrust, INVITEE, attach_request, counts, invitation_used, learn, metadata,
-    set_metadata, short_form,
+    oob_of_invitation, set_metadata, short_form,
 };
 use crate::engine::{AgentError, HandlerError, Kind, Received, Scope, Unit};
 use crate::ports::store::{Guard, Query, Space};
@@ -226,14 +226,27 @@ async fn first_time(unit: &mut Unit<'_>, received: &Received) -> Result<(), Hand
 }
 
 /// The record of an invitation of ours that waits for a request.
+///
+/// The out-of-band record names it. By its tags it would be looked for among all connections that the invitation has made;
+/// that remains for invitations whose out-of-band record was removed.
 pub(super) async fn waiting(
     unit: &mut Unit<'_>,
     invi_msg_id: &str,
 ) -> Result<Option<Connection>, AgentError> {
+    let waits = |connection: &Connection| {
+        connection.invitation_msg_id.as_deref() == Some(invi_msg_id)
+            && connection.state == State::Invitation.word()
+            && connection.they_were_invited()
+    };
+    for record in oob_of_invitation(unit, invi_msg_id).await? {
+        let Some(id) = record.connection_id.filter(|_| record.role == "sender") else { continue };
+        if let Some(connection) = unit.load::<Connection>(&id).await?.filter(waits) {
+            return Ok(Some(connection));
+        }
+    }
     let query =
         Query::tagged("connection", "invitation_msg_id", invi_msg_id).and("state", State::Invitation.word());
-    let connections = unit.find::<Connection>(&query).await?;
-    Ok(connections.into_iter().find(Connection::they_were_invited))
+    Ok(unit.find::<Connection>(&query).await?.into_iter().find(waits))
 }
 
 /// Sends the response of a connection in state `request`. The record was loaded or inserted in this unit.

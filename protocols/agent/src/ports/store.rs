@@ -124,6 +124,8 @@ pub struct Query {
     pub limit: Option<usize>,
     /// Newest first. The order is that of insertion.
     pub descending: bool,
+    /// Any of the rows will do for a limit, in whatever order they are found fastest.
+    pub unordered: bool,
 }
 
 impl Query {
@@ -136,6 +138,7 @@ impl Query {
             offset: 0,
             limit: None,
             descending: false,
+            unordered: false,
         }
     }
 
@@ -144,6 +147,14 @@ impl Query {
         let mut query = Self::all(category);
         query.tags.push((Cow::Borrowed(tag), value.into()));
         query
+    }
+
+    /// No more than some of the rows, whichever they are: that costs the same however many there are.
+    #[must_use]
+    pub fn any(mut self, most: usize) -> Self {
+        self.limit = Some(most);
+        self.unordered = true;
+        self
     }
 
     /// Adds a tag condition.

@@ -3,6 +3,7 @@
 #[path = "../../../../tests/black_box/support/cluster.rs"]
 mod cluster;
 mod encrypted;
+mod plans;
 mod servers;
 mod upkeep;
 

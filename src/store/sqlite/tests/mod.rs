@@ -3,6 +3,7 @@
 mod fixtures;
 mod opening;
 mod oracle;
+mod plans;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
