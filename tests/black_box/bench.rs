@@ -42,7 +42,7 @@ fn starts_and_connections() {
 #[test]
 fn wallets_with_something_in_them() {
     let figures = bench(&["big-wallet", "--connections", "3", "--records", "10", "-n", "1"]);
-    above_zero(&figures, &["exchange_p50_ratio", "invitation_p99_ratio"]);
+    above_zero(&figures, &["exchange_p50_ratio", "invitation_p99_ratio", "request_p50_ratio"]);
 }
 
 /// Each filter finds what was put there for it: the copies are records that the agent reads.

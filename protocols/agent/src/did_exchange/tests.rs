@@ -429,6 +429,42 @@ fn multi_use_makes_a_record_per_request() {
 }
 
 #[test]
+fn a_request_to_a_multi_use_invitation_asks_for_nothing_that_its_connections_share() {
+    let world = World::new(&["issuer", "holder"], protocols);
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    let mut command = handshake(&["didexchange/1.1"], true);
+    command.multi_use = true;
+    let invitation = invite(issuer, command);
+    receive(&world, holder, &invitation, true);
+    issuer.store.take_asked();
+    world.settle();
+    assert_eq!(issuer.store.dump("connection").len(), 2);
+    let asked = issuer.store.take_asked();
+    assert!(asked.iter().any(|query| query.category == "oob_record"), "{asked:?}");
+    for query in &asked {
+        let shared = ["invitation_msg_id", "invitation_key", "state"];
+        let by = |name: &str| shared.contains(&name);
+        let selective = query.tags.iter().any(|(name, _)| !by(name)) || query.limit.is_some();
+        assert!(query.category != "connection" || selective, "{query:?}");
+    }
+}
+
+#[test]
+fn an_invitation_waits_also_without_its_out_of_band_record() {
+    use crate::ports::store::{Commit, Op, RowKey, Store as _};
+    use crate::testing::now;
+    let world = World::new(&["issuer", "holder"], protocols);
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    let invitation = invite(issuer, handshake(&["didexchange/1.1"], true));
+    let (id, _) = issuer.store.dump("oob_record").remove(0);
+    let ops = vec![Op::Remove(RowKey::new("oob_record", id))];
+    now(issuer.store.commit(&issuer.tenant, Commit { guards: Vec::new(), ops })).unwrap();
+    receive(&world, holder, &invitation, true);
+    world.settle();
+    assert_eq!(only_connection(issuer)["their_label"], "holder");
+}
+
+#[test]
 fn multi_use_request_twice_at_once_makes_one_record() {
     let world = World::new(&["issuer", "holder"], protocols);
     let (issuer, holder) = (world.party("issuer"), world.party("holder"));

@@ -17,6 +17,8 @@ type Interfere = Box<dyn FnOnce(&MemoryStore) + Send>;
 
 #[derive(Default)]
 struct Inner {
+    /// What was asked for by tags and facets.
+    asked: Vec<Query>,
     number: i64,
     rows: BTreeMap<i64, (Tenant, Row)>,
     index: HashMap<(Tenant, RowKey), i64>,
@@ -39,6 +41,11 @@ pub struct MemoryStore {
 impl MemoryStore {
     pub fn new(clock: Arc<dyn Clock>, tenant: Tenant) -> Self {
         Self { inner: Mutex::default(), clock, tenant }
+    }
+
+    /// The queries since the last call.
+    pub fn take_asked(&self) -> Vec<Query> {
+        std::mem::take(&mut self.lock().asked)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -257,8 +264,9 @@ impl Store for MemoryStore {
     }
 
     async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
-        let inner = self.lock();
+        let mut inner = self.lock();
         self.check(&inner)?;
+        inner.asked.push(query.clone());
         let mut rows: Vec<Row> = inner
             .rows
             .values()
