@@ -3,6 +3,7 @@
 pub mod held;
 mod http;
 pub mod resend;
+mod under_way;
 mod ws;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,6 +23,7 @@ pub use http::{ENVELOPE_TYPE, root_cause};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use tracing::field::Empty;
+use under_way::UnderWay;
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Poster, Settled};
 use crate::resolve::Reach;
@@ -50,6 +52,7 @@ pub struct Letter {
 
 /// Carries messages.
 pub struct Carrier {
+    under_way: UnderWay,
     agent: OnceLock<Arc<Agent>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -91,12 +94,18 @@ impl Carrier {
     pub fn new(parts: CarrierParts) -> Self {
         let CarrierParts { store, clock, poster, tls, reach, schedule, http, ws, burial } = parts;
         let (agent, newest) = (OnceLock::new(), AtomicI64::new(i64::MIN));
-        Self { agent, store, clock, poster, tls, reach, schedule, http, ws, burial, newest }
+        let under_way = UnderWay::default();
+        Self { under_way, agent, store, clock, poster, tls, reach, schedule, http, ws, burial, newest }
     }
 
     /// The agent that packs.
     pub fn attach(&self, agent: Arc<Agent>) {
         let _ = self.agent.set(agent);
+    }
+
+    /// Deliveries under way.
+    pub fn under_way(&self) -> &UnderWay {
+        &self.under_way
     }
 
     /// The job of a row that was just committed; `None` when the row can't be read (it becomes a dead letter).
@@ -202,6 +211,8 @@ impl Courier for Carrier {
             otel.status_code = Empty, otel.status_description = Empty
         );
         agent.trace().adopt(&span, outbound.trace.as_deref());
+        let connection_id = outbound.connection_id.as_deref();
+        let under_way = connection_id.map(|id| self.under_way.begin(id, &outbound.thread_id));
         let outcome = self.carry(agent, job, agent.trace().context(&span)).instrument(span.clone()).await;
         outcome.tell(&span);
         // Here and not once the dispatcher gets round to it: the answer to this message may be on its way in already, and what is
@@ -209,6 +220,7 @@ impl Courier for Carrier {
         if matches!(outcome, Outcome::Delivered) {
             self.store.lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
         }
+        drop(under_way);
         outcome
     }
 

@@ -1,5 +1,7 @@
 //! Hands what is committed to those who carry it on.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use chancery_agent::ports::store::{Event, Item};
@@ -44,6 +46,15 @@ impl Workers for Crew {
 
     fn redeliver(&self, events: Vec<Event>) {
         self.carry(events, true);
+    }
+
+    fn settling(
+        &self,
+        connection_id: &str,
+        thread_id: &str,
+    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        let (carrier, _) = self.outbound.get()?;
+        carrier.under_way().settling(connection_id, thread_id)
     }
 }
 

@@ -135,6 +135,11 @@ impl Agent {
         &*self.whole.parts.trace
     }
 
+    /// Delivery, webhooks, queued work.
+    pub(super) fn workers(&self) -> &dyn Workers {
+        &*self.whole.parts.workers
+    }
+
     /// What is checked of each message first.
     pub(super) fn edge(&self) -> &Edge {
         &self.whole.parts.edge

@@ -266,6 +266,11 @@ impl Agent {
         if let Some(connection) = &connection {
             tracing::Span::current().record("connection", connection.connection_id.as_str());
         }
+        if let (Some(connection), Some(thread)) = (&connection, message.thread_id())
+            && let Some(settling) = self.workers().settling(&connection.connection_id, thread)
+        {
+            settling.await;
+        }
         let mut received = Received {
             message: message.clone(),
             sender: opened.sender.clone(),

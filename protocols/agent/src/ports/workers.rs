@@ -1,5 +1,8 @@
 //! What happens after a commit: delivery, events, queued work. Called once the rows are durable; must not block.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use super::store::{Event, Item};
 
 /// The workers' ears.
@@ -12,4 +15,13 @@ pub trait Workers: Send + Sync {
     fn events(&self, events: Vec<Event>);
     /// Events of earlier that their targets wait for again.
     fn redeliver(&self, events: Vec<Event>);
+    /// Ends when it is noted what became of a message that is being delivered on this thread of a connection, or after a
+    /// moment; `None`: there is none. The one call that waits: before the next message of the thread is acted on.
+    fn settling(
+        &self,
+        _connection_id: &str,
+        _thread_id: &str,
+    ) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        None
+    }
 }
