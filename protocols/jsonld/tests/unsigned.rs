@@ -141,7 +141,9 @@ fn what_would_be_lost_is_refused() {
         match processor.canonicalize(&claiming(claim.clone()), &ExpandOptions::default()) {
             Err(Error::Unsafe { what: said, pointer }) => {
                 assert_eq!(said, what, "{claim}");
-                assert!(pointer.starts_with("/credentialSubject/claim"), "{claim}: {pointer}");
+                // A direction is lost when triples are made: the pointer is one into the expanded document.
+                let named = if what == Dropped::Direction { "v#claim/0" } else { "/credentialSubject/claim" };
+                assert!(pointer.contains(named), "{claim}: {pointer}");
             }
             other => panic!("{claim}: {other:?}"),
         }
