@@ -305,3 +305,39 @@ async fn nothing_is_packed_for_a_key_that_only_another_peer_has_used() {
     }
     victim.is_served(&agent, &to_victim).await;
 }
+
+/// A wallet as an earlier version has left it: what it lists is there, what counts is not.
+async fn as_of_an_earlier_version(agent: &mut Agent) {
+    assert!(agent.stop().await.success());
+    let path = agent.home.join("wallet/agent/sqlite.db");
+    let wallet = rusqlite::Connection::open(path).unwrap();
+    let marks = wallet.execute("DELETE FROM chancery_memory WHERE space = 'used'", []).unwrap();
+    assert!(marks >= 2);
+    wallet.execute("DELETE FROM chancery_memory WHERE space = 'setting'", []).unwrap();
+    drop(wallet);
+    agent.spawn().await;
+}
+
+#[tokio::test]
+async fn keys_of_a_wallet_of_an_earlier_version_count_but_for_those_that_two_connections_claim() {
+    if std::env::var("CHANCERY_TEST_STORE").is_ok_and(|store| store == "postgres") {
+        return; // It is an SQLite file that is taken back in time.
+    }
+    let mut s = scene(Identity::nym_listing, false, true).await;
+    let third = Peer::start();
+    let shared = s.to_victim.their_did.clone();
+    let honest = Identity::nym(&third.key(), &third.endpoint);
+    let to_third = third.host_to(&s.agent, &honest, Some(&shared)).await;
+    as_of_an_earlier_version(&mut s.agent).await;
+    let agent = &s.agent;
+    for (peer, link) in [(&third, &to_third), (&s.attacker, &s.to_attacker)] {
+        let author = heard(agent, peer, &link.to, link.key()).await;
+        assert_eq!(author.as_deref(), Some(&*link.connection_id));
+    }
+    // The victim's and the attacker's document list this one: nobody can tell whose it is.
+    assert_eq!(heard(agent, &s.victim, &s.to_victim.to, s.to_victim.key()).await, None);
+    third.is_served(agent, &to_third).await;
+    // A new handshake shows it.
+    let again = s.victim.connect(agent).await;
+    s.victim.is_served(agent, &again).await;
+}

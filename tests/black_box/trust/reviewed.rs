@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{exchange, exchanges};
 use crate::support::peer::{
-    Letter, Link, Peer, at_rest, credential_offer, credential_report, credential_request, new_id, on_thread,
-    proposal, thread_of,
+    Letter, Link, Peer, at_rest, credential_ack, credential_offer, credential_report, credential_request,
+    new_id, on_thread, proposal, thread_of,
 };
 use crate::support::{Agent, credential};
 
@@ -188,4 +188,24 @@ async fn an_automatic_answer_that_fails_is_told_to_the_controller_and_the_other_
     let ours = request(&agent.did("ed25519").await);
     peer.say(&link, &ours).await;
     peer.letter("the credential", |l| l.is("issue-credential") && l.thread() == thread_of(&ours)).await;
+}
+
+#[tokio::test]
+async fn an_acknowledgement_after_that_partys_report_makes_the_exchange_done_and_nobody_elses_does() {
+    let agent = Agent::start("agent", &[KEPT, &["--auto-respond-credential-request"]].concat()).await;
+    let (peer, attacker) = (Peer::start(), Peer::start());
+    let (link, elsewhere) = (peer.connect(&agent).await, attacker.connect(&agent).await);
+    let asked = credential_request(&credential_offer(&named(&agent.did("ed25519").await, "Ada")));
+    let thread = thread_of(&asked).to_owned();
+    peer.say(&link, &asked).await;
+    peer.letter("the credential", |l| l.is("issue-credential") && l.thread() == thread).await;
+    peer.say(&link, &credential_report(&thread)).await;
+    attacker.say(&elsewhere, &credential_ack(&thread)).await;
+    at_rest(&agent).await;
+    assert_eq!(exchange(&agent, &thread).await.unwrap()["state"], "abandoned");
+    peer.say(&link, &credential_ack(&thread)).await;
+    at_rest(&agent).await;
+    assert_eq!(exchange(&agent, &thread).await.unwrap()["state"], "done");
+    let states: Vec<String> = heard_of(&agent, &thread).into_iter().map(|(state, _)| state).collect();
+    assert_eq!(states, ["request-received", "credential-issued", "abandoned", "done"]);
 }
