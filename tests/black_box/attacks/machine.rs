@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{not_run, nothing_given_up, report, size};
-use crate::support::{AUTOMATIC, Agent, Ledger, Surroundings, connect, free_port, offer};
+use crate::support::{AUTOMATIC, Agent, Clock, Ledger, Surroundings, connect, free_port, offer};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -235,39 +235,6 @@ async fn a_wallet_that_becomes_read_only_is_refused_and_recovers() {
     assert!(issuer.stop().await.success());
     intact(&issuer, &files[0]);
     report("read-only wallet under way", begun, &[("exchanges", sent as u64)]);
-}
-
-/// The system clock of one process, from Debian's `faketime`.
-struct Clock {
-    file: PathBuf,
-}
-
-impl Clock {
-    const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-
-    fn of(folder: &Path) -> Self {
-        std::fs::create_dir_all(folder).unwrap();
-        let clock = Self { file: folder.join("clock") };
-        clock.shift("+0");
-        clock
-    }
-
-    fn shift(&self, by: &str) {
-        let fresh = self.file.with_extension("new");
-        std::fs::write(&fresh, by).unwrap();
-        std::fs::rename(fresh, &self.file).unwrap();
-    }
-
-    fn surroundings(&self) -> Surroundings {
-        let variables = [
-            ("LD_PRELOAD", Self::LIBRARY),
-            ("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap()),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Surroundings { variables, ..Surroundings::default() }
-    }
 }
 
 #[tokio::test]

@@ -52,7 +52,12 @@ pub struct Controller {
 impl Controller {
     pub fn start() -> Self {
         // Not one of the ports for outgoing connections: it must still be there when the controller comes back.
-        let listener = TcpListener::bind(("127.0.0.1", super::free_port())).unwrap();
+        Self::start_at(&format!("127.0.0.1:{}", super::free_port()))
+    }
+
+    /// At an address that somebody was told before.
+    pub fn start_at(address: &str) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State {
             events: Mutex::default(),

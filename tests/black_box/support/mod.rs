@@ -2,6 +2,7 @@
 
 mod agent;
 mod caller;
+mod clock;
 mod cluster;
 mod controller;
 mod dice;
@@ -17,6 +18,7 @@ mod relay;
 
 pub use agent::{Agent, RAW_KEY, Surroundings, binary, free_port};
 pub use caller::Caller;
+pub use clock::Clock;
 pub use controller::{Controller, Event, Inbox};
 pub use dice::Dice;
 pub use events::Events;

@@ -115,7 +115,12 @@ pub struct Peer {
 
 impl Peer {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at("127.0.0.1:0")
+    }
+
+    /// At an address that somebody was told before.
+    pub fn start_at(address: &str) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(State::default());
         let data = web::Data::from(state.clone());
@@ -135,8 +140,13 @@ impl Peer {
     /// A new key, which opens what is packed for it.
     pub fn key(&self) -> SecretKey {
         let key = SecretKey::generate(KeyType::Ed25519, &mut OsRng);
-        self.state.keys.lock().unwrap().push(key.clone());
+        self.has(&key);
         key
+    }
+
+    /// Opens what is packed for this key, too.
+    pub fn has(&self, key: &SecretKey) {
+        self.state.keys.lock().unwrap().push(key.clone());
     }
 
     /// The letters so far.
