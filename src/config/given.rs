@@ -100,9 +100,9 @@ impl Given {
         let strict = self.flag("--strict-options");
         let mut missing = Vec::new();
         for spec in options::all() {
-            let advice = match spec.status {
-                Status::NotYet(advice) => advice,
-                Status::Absent(because) if strict => because,
+            let advice = match (spec.status, self.absence(spec)) {
+                (_, Some(because)) if strict => because,
+                (Status::NotYet(advice), None) => advice,
                 _ => continue,
             };
             if let Some(origin) = self.asked_for(spec)
@@ -121,11 +121,21 @@ impl Given {
         asks.then_some(value.origin.as_str())
     }
 
+    /// Why what an option asks for is missing without harm; `None`: it acts, or must not be missing.
+    fn absence(&self, spec: &OptionSpec) -> Option<&'static str> {
+        if let Status::Absent(because) = spec.status {
+            return Some(because);
+        }
+        let (values, because) = spec.absent_values?;
+        let mut given = self.values.get(spec.name)?.occurrences.iter().flatten();
+        given.all(|value| values.contains(&value.as_str())).then_some(because)
+    }
+
     /// One sentence about all options that stay without their effect because a feature is missing.
     pub(super) fn absent(&self) -> Option<String> {
         let mut named: Vec<(&str, Vec<&str>)> = Vec::new();
         for spec in options::all() {
-            let Status::Absent(because) = spec.status else { continue };
+            let Some(because) = self.absence(spec) else { continue };
             let Some(origin) = self.asked_for(spec) else { continue };
             match named.iter_mut().find(|(reason, _)| *reason == because) {
                 Some((_, origins)) => origins.push(origin),

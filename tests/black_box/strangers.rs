@@ -378,6 +378,7 @@ async fn the_test_harness_of_owl_starts_the_agent_with_its_own_options() {
         &["--seed", "d_000000000000000000000000123456", "--webhook-url", "http://127.0.0.1:9/webhooks"],
         &["--tails-server-base-url", "https://tails-server-test.pathfinder.gov.bc.ca"],
         &["--emit-new-didcomm-prefix", "--emit-new-didcomm-mime-type"],
+        &["--plugin", "connections", "--plugin", "issue_credential", "--plugin", "present_proof"],
         &["--plugin-config", "/data-mount/plugin-config.yml", "--log-level", "ERROR"],
         &["--arg-file", file.to_str().unwrap()],
     ]
@@ -419,8 +420,9 @@ async fn the_test_harness_of_owl_starts_the_agent_with_its_own_options() {
         json!({"handshake_protocols": ["https://didcomm.org/didexchange/1.1"], "use_public_did": false});
     let made = client.post(url("/out-of-band/create-invitation")).json(&body).send().await.unwrap();
     assert_eq!(made.status(), 200);
-    let made: Value = made.json().await.unwrap();
-    assert_eq!(made["state"], "initial");
+    // The harness replaces this text.
+    let made = made.text().await.unwrap();
+    assert!(made.contains(r#""state": "initial""#), "{made}");
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -20,7 +20,7 @@ pub(super) const DISCOVER_FEATURES: &[OptionSpec] = &[
 
 pub(super) const GENERAL: &[OptionSpec] = &[
     option("--arg-file", None, "FILE", "YAML file with options; keys are option names without dashes"),
-    option("--plugin", Some("ACAPY_PLUGIN"), "PACKAGE", "Load a plugin package").repeatable().not_yet("plugins are Python packages; leave it out"),
+    option("--plugin", Some("ACAPY_PLUGIN"), "PACKAGE", "Load a plugin package").repeatable().not_yet("plugins are Python packages; leave it out").absent_values(&["connections", "issue_credential", "present_proof"], "the protocols that ACA-Py has moved into plugins are not spoken"),
     option("--block-plugin", Some("ACAPY_BLOCKED_PLUGIN"), "PACKAGE", "Keep a plugin from loading").repeatable().no_effect("no plugins are loaded"),
     option("--plugin-config", Some("ACAPY_PLUGIN_CONFIG"), "FILE", "YAML file of plugin settings").no_effect("no plugins are loaded"),
     option("--plugin-config-value", None, "KEY=VALUE", "One plugin setting, a.b=yaml-value").one_or_more().repeatable().short("-o").not_yet("plugins are Python packages; leave it out"),

@@ -59,6 +59,8 @@ pub struct OptionSpec {
     pub status: Status,
     /// A value that asks for nothing, so that `NotYet` lets it pass; the default is another.
     pub harmless: Option<&'static str>,
+    /// Values whose meaning is missing without harm, and why, where others end the start.
+    pub absent_values: Option<(&'static [&'static str], &'static str)>,
     /// A flag that takes the meaning from this option, so that `NotYet` lets it pass.
     pub moot_with: Option<&'static str>,
 }
@@ -112,6 +114,7 @@ const fn option(
         secret: false,
         status: Status::Acts,
         harmless: None,
+        absent_values: None,
         moot_with: None,
     }
 }
@@ -175,6 +178,10 @@ impl OptionSpec {
 
     const fn harmless(self, value: &'static str) -> Self {
         Self { harmless: Some(value), ..self }
+    }
+
+    const fn absent_values(self, values: &'static [&'static str], because: &'static str) -> Self {
+        Self { absent_values: Some((values, because)), ..self }
     }
 
     const fn moot_with(self, flag: &'static str) -> Self {

@@ -421,6 +421,15 @@ fn all_options_that_cannot_act_are_named_at_once() {
 }
 
 #[test]
+fn plugins_of_protocols_that_are_not_spoken_do_no_harm_and_others_end_the_start() {
+    let legacy = ["--plugin", "connections", "--plugin", "issue_credential", "--plugin", "present_proof"];
+    let warnings = with(&legacy).unwrap().warnings.join("\n");
+    assert!(warnings.contains("--plugin (the protocols"), "{warnings}");
+    assert!(refusal(with(&[&legacy[..], &["--strict-options"]].concat())).contains("--plugin"));
+    assert!(refusal(with(&[&legacy[..], &["--plugin", "webvh"]].concat())).contains("Python packages"));
+}
+
+#[test]
 fn an_endpoint_without_a_scheme_is_warned_of() {
     for (endpoint, warned) in [("host:8030", true), ("HTTPS://host", false), ("ftp://user:hidden@host", true)]
     {
