@@ -311,7 +311,12 @@ impl Store for Ledger {
             outcome
         };
         // On its own: a sender that hangs up meanwhile must not leave rows that nobody counts, nor counts without rows.
-        let outcome = tokio::spawn(written.in_current_span()).await;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends with its commit, which a store that closes answers or refuses"
+        )]
+        let written = tokio::spawn(written.in_current_span());
+        let outcome = written.await;
         outcome.map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 
