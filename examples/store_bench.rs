@@ -109,6 +109,7 @@ fn changes(side: bool, id: usize, step: usize, first: NewRow, left: &mut Vec<i64
                 lane: format!("lane-{id}"),
                 due: Timestamp(0),
                 value: vec![b'y'; 600],
+                owner: None,
             };
             ops.push(Op::Enqueue(item));
         }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod delivery;
 pub mod door;
 pub mod inbound;
+pub mod ledger;
 pub mod limits;
 pub mod live;
 pub mod memory;

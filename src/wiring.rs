@@ -21,6 +21,7 @@ use chancery_jsonld::{Documents, Processor};
 use crate::config::{self, Config};
 use crate::delivery;
 use crate::inbound::Endpoint;
+use crate::ledger::Ledger;
 use crate::limits;
 use crate::operations::{Meters, Process};
 use crate::resolve::Fetcher;
@@ -178,6 +179,7 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     let entropy = Arc::new(SystemEntropy);
     let create = if config.wallet.auto_provision { CreateMode::IfMissing } else { CreateMode::Never };
     let Opened { store, commits, died, .. } = open_store(&config, create, &clock, &entropy).await?;
+    let store: Arc<dyn Store> = Arc::new(Ledger::open(store, config.limits.waiting).await?);
     let targets: Vec<webhooks::Target> = config.webhooks.targets.iter().map(webhooks::Target::new).collect();
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) =

@@ -1,5 +1,7 @@
 //! How much is served at once, and how long finished things are kept.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chancery_agent::edge::{Rate, Shape};
@@ -7,6 +9,7 @@ use chancery_agent::engine::PinnedContexts;
 
 use super::error::ConfigError;
 use super::given::Given;
+use crate::ledger::Bounds;
 use crate::resolve::Reach;
 
 /// JSON-LD contexts.
@@ -86,6 +89,8 @@ pub struct Limits {
     pub admin_rate_per_address: Option<Rate>,
     /// Admin requests with one key.
     pub admin_rate_per_key: Option<Rate>,
+    /// What may wait because of one connection's messages.
+    pub waiting: Bounds,
     /// Header in which the operator's proxy names the client, in lower case.
     pub address_header: Option<String>,
     /// Open connections on each DIDComm port.
@@ -112,12 +117,16 @@ impl Limits {
         Ok(Self {
             didcomm: count("--max-concurrent-didcomm", 65_535, 256)?,
             admin: count("--max-concurrent-admin", 65_535, 256)?,
-            per_address: unless_off(given, "--max-concurrent-per-address")?,
-            per_sender: unless_off(given, "--max-concurrent-per-sender")?,
+            per_address: unless_off(given, "--max-concurrent-per-address", 65_535)?,
+            per_sender: unless_off(given, "--max-concurrent-per-sender", 65_535)?,
             rate_per_address: read_rate(given, "--max-rate-per-address")?,
             rate_per_sender: read_rate(given, "--max-rate-per-sender")?,
             admin_rate_per_address: read_rate(given, "--max-admin-rate-per-address")?,
             admin_rate_per_key: read_rate(given, "--max-admin-rate-per-key")?,
+            waiting: Bounds {
+                rows: unless_off(given, "--max-rows-per-connection", 1_000_000)?,
+                bytes: unless_off(given, "--max-bytes-per-connection", 1 << 40)?,
+            },
             address_header: header_name(given, "--client-address-header")?,
             didcomm_connections: count("--max-connections-didcomm", 1_000_000, 4096)?,
             admin_connections: count("--max-connections-admin", 1_000_000, 1024)?,
@@ -140,10 +149,13 @@ impl Limits {
     }
 }
 
-fn unless_off(given: &Given, option: &str) -> Result<Option<usize>, ConfigError> {
+fn unless_off<T>(given: &Given, option: &str, most: T) -> Result<Option<T>, ConfigError>
+where
+    T: From<u8> + FromStr + PartialOrd + Display,
+{
     match given.text(option) {
         None | Some("off") => Ok(None),
-        Some(_) => given.integer(option, 1..=65_535),
+        Some(_) => given.integer(option, T::from(1)..=most),
     }
 }
 

@@ -148,6 +148,20 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("off"),
     option(
+        "--max-rows-per-connection",
+        Some("CHANCERY_MAX_ROWS_PER_CONNECTION"),
+        "ROWS|off",
+        "Messages and queued work that wait because of one connection's messages; beyond that these are answered 503",
+    )
+    .default_value("1000"),
+    option(
+        "--max-bytes-per-connection",
+        Some("CHANCERY_MAX_BYTES_PER_CONNECTION"),
+        "BYTES|off",
+        "Their bytes",
+    )
+    .default_value("16777216"),
+    option(
         "--max-admin-rate-per-address",
         Some("CHANCERY_MAX_ADMIN_RATE_PER_ADDRESS"),
         "RATE|off",

@@ -66,7 +66,7 @@ fn remember(id: &str) -> Op {
 }
 
 fn enqueue() -> Op {
-    Op::Enqueue(NewItem { queue: Queue::Work, lane: "lane".into(), due: now(), value: vec![1] })
+    Op::Enqueue(NewItem { queue: Queue::Work, lane: "lane".into(), due: now(), value: vec![1], owner: None })
 }
 
 fn event() -> Op {

@@ -11,6 +11,7 @@ pub(in crate::store) fn item(lane: &str, value: &str) -> NewItem {
         lane: lane.to_owned(),
         due: Timestamp(5),
         value: value.as_bytes().to_vec(),
+        owner: None,
     }
 }
 

@@ -393,6 +393,7 @@ impl Store for PostgresStore {
         let ops = if proven { Vec::new() } else { vec![probe] };
         match self.commit(&tenant, Commit { guards: Vec::new(), ops }).await {
             Ok(_) | Err(CommitError::Conflict(_)) => Ok(()),
+            Err(CommitError::Full(reason)) => Err(StoreError::Unavailable(reason)),
             Err(CommitError::Store(error)) => Err(error),
         }
     }

@@ -196,20 +196,20 @@ impl Directory {
         Ok(counted)
     }
 
-    /// Whether a key of ours belongs to a connection that isn't ready yet. The connection is guarded: what the caller
-    /// writes because of the answer must not be overtaken by the connection becoming ready.
-    pub async fn awaits_connection(
+    /// The connection that isn't ready yet to which a key of ours belongs. It is guarded: what the caller writes because of the
+    /// answer must not be overtaken by the connection becoming ready.
+    pub async fn awaiting(
         &self,
         unit: &mut Unit<'_>,
         recipient: &PublicKey,
-    ) -> Result<bool, AgentError> {
+    ) -> Result<Option<Connection>, AgentError> {
         for row in unit.find_rows(&Query::tagged("did", "verkey", recipient.as_base58()), false).await? {
             let query = Query::tagged(Connection::CATEGORY, "my_did", &*row.key.name).and("state", "request");
-            if !unit.find::<Connection>(&query).await?.is_empty() {
-                return Ok(true);
+            if let Some(connection) = unit.find::<Connection>(&query).await?.into_iter().next() {
+                return Ok(Some(connection));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Whether an invitation of ours that still waits asks for answers at this key.

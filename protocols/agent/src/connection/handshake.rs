@@ -26,5 +26,6 @@ pub async fn accept_invitation(unit: &mut Unit<'_>, connection_id: &str) -> Resu
         .find(|p| p.name() == DID_EXCHANGE)
         .ok_or_else(|| AgentError::not_supported("this agent speaks no handshake protocol"))?;
     let detail = json!(Accept { connection_id: connection_id.to_owned() });
-    protocol.work(unit, &Work { protocol: DID_EXCHANGE.to_owned(), detail, cause: None, trace: None }).await
+    let work = Work { protocol: DID_EXCHANGE.to_owned(), detail, cause: None, owner: None, trace: None };
+    protocol.work(unit, &work).await
 }

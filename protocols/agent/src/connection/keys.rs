@@ -5,6 +5,7 @@ use chancery_did::PublicKey;
 use chancery_did::methods::sov;
 use serde::{Deserialize, Serialize};
 
+use super::Connection;
 use super::record::short_form;
 use crate::engine::{AgentError, Unit};
 use crate::ports::Timestamp;
@@ -43,6 +44,23 @@ fn mark(did: &str, key: &PublicKey) -> String {
 /// Whether the key counts for the DID.
 pub(crate) async fn counts(unit: &mut Unit<'_>, did: &str, key: &PublicKey) -> Result<bool, AgentError> {
     Ok(unit.recall(Space::Used, &mark(did, key)).await?.is_some())
+}
+
+/// Whether a key is known as that of the party which a connection that isn't ready yet is made with.
+pub(crate) async fn is_awaited(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+    key: &PublicKey,
+) -> Result<bool, AgentError> {
+    if connection.invitation_key.as_deref() == Some(key.as_base58()) {
+        return Ok(true);
+    }
+    for did in [&connection.their_did, &connection.their_public_did].into_iter().flatten() {
+        if counts(unit, did, key).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The holder of the key has used it towards us in the name of the DID.

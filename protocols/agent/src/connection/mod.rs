@@ -23,7 +23,7 @@ pub use commands::{
 pub use directory::{Directory, has_transport, inline_target, services, target_of};
 pub use exchange::{send_in_exchange, service_of};
 pub use handshake::{Accept, DID_EXCHANGE, accept_invitation};
-pub(crate) use keys::counts;
+pub(crate) use keys::{counts, is_awaited};
 pub use known::count_known_keys;
 pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};
 pub use oob_state::{OobInput, OobRole, OobState};

@@ -35,7 +35,13 @@ pub async fn give_up(agent: &Agent, tenant: &Tenant, given_up: GivenUp) -> Resul
         let value = serde_json::to_vec(&letter)
             .map_err(|e| AgentError::internal("record-unwritable", format!("a dead letter: {e}")))?;
         let lane = letter.endpoint.clone().unwrap_or_default();
-        ops.push(Op::Enqueue(NewItem { queue: Queue::Dead, lane, due: agent.clock().now(), value }));
+        ops.push(Op::Enqueue(NewItem {
+            queue: Queue::Dead,
+            lane,
+            due: agent.clock().now(),
+            value,
+            owner: None,
+        }));
     }
     let committed = agent.store().commit(tenant, Commit { guards: Vec::new(), ops }).await?;
     let Some(seq) = committed.items.first().copied() else { return Ok(None) };

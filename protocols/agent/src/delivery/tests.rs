@@ -30,6 +30,7 @@ fn message() -> Outbound {
         },
         connection_id: Some("c1".into()),
         thread_id: "m1".into(),
+        owner: None,
         trace: None,
         scope: Scope::Thread,
     }
@@ -251,6 +252,7 @@ fn work_is_done_again_and_letters_can_be_discarded() {
         protocol: "issue-credential".into(),
         detail: json!({"x": 1}),
         cause: None,
+        owner: None,
         trace: None,
     });
     let bury = || {

@@ -161,6 +161,7 @@ fn brought_later(received: &Received) -> Result<Option<Work>, HandlerError> {
         protocol: DID_EXCHANGE.to_owned(),
         cause: Some(sender.base58()),
         detail: json!(kept),
+        owner: None,
         trace: None,
     }))
 }

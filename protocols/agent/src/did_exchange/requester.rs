@@ -199,6 +199,7 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
             "it came to another key than the one that asked",
         ));
     }
+    unit.on_our_thread(thid);
     let claim = Claim {
         did: &response.did,
         document: response.document.as_ref(),

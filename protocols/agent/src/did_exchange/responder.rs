@@ -196,6 +196,8 @@ async fn begin(
     };
     let id = invited.invitation_msg_id.clone();
     if !invited.is_multi_use() {
+        // Our controller asked for this one.
+        unit.on_our_thread(received.message.thread_id().unwrap_or_default());
         return Ok((invited, id));
     }
     first_time(unit, received).await?;

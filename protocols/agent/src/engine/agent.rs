@@ -10,13 +10,13 @@ use chancery_jsonld::Processor;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::parking::PARKED;
+use super::parking::{PARKED, Parked};
 use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
 use crate::connection::Directory;
 use crate::edge::{Edge, Places, Shape};
 use crate::idempotency::Claim;
 use crate::ports::store::{Event, Item, Queue};
-use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Timestamp, Trace, Watch, Workers};
+use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Trace, Watch, Workers};
 
 const KEY_CACHE: usize = 10_000;
 
@@ -60,7 +60,7 @@ struct Whole {
     keys: Mutex<HashMap<(Tenant, String), SecretKey>>,
     directory: Directory,
     id_secrets: Mutex<HashMap<Tenant, Arc<[u8]>>>,
-    parked: Mutex<HashMap<String, Vec<Timestamp>>>,
+    parked: Parked,
     held: Mutex<HashMap<String, Vec<Item>>>,
     fetching: Places,
 }
@@ -77,7 +77,7 @@ impl Agent {
             keys: Mutex::default(),
             directory: Directory::default(),
             id_secrets: Mutex::default(),
-            parked: Mutex::default(),
+            parked: Parked::default(),
             held: Mutex::default(),
             fetching: Places::new(super::fetch::PLACES),
         };
@@ -294,9 +294,8 @@ impl Agent {
         for verkey in unpark {
             // What was parked has nothing to do with the call that it waited for.
             let agent = Self { whole: self.whole.clone(), claim: None };
-            if agent.parked().contains_key(&verkey)
-                && let Err(error) = agent.take_parked(tenant, &verkey).await
-            {
+            let waits = agent.parked().lock().has(&verkey);
+            if waits && let Err(error) = agent.take_parked(tenant, &verkey).await {
                 tracing::warn!(%tenant, %error, "what was parked is handled after the next start");
             }
         }
@@ -356,9 +355,9 @@ impl Agent {
         self.whole.id_secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Until when envelopes are parked, by the key of ours that they wait for.
-    pub(super) fn parked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<Timestamp>>> {
-        self.whole.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Which envelopes are parked.
+    pub(super) fn parked(&self) -> &Parked {
+        &self.whole.parked
     }
 
     /// Reads what has to be known from the start on: which keys have parked envelopes. [`Agent::take_all_parked`] follows.
@@ -368,9 +367,8 @@ impl Agent {
             let items = self.store().items(Queue::Parked, after, 500).await?;
             let Some(last) = items.last() else { return Ok(()) };
             after = last.seq;
-            for item in &items {
-                self.parked().entry(item.lane.clone()).or_default().push(item.due);
-            }
+            let mut parked = self.parked().lock();
+            items.iter().for_each(|item| parked.found(item));
         }
     }
 }
@@ -401,6 +399,7 @@ impl Agent {
         self.trace().adopt(&span, work.trace.as_deref());
         let run = async {
             crate::transact!(self, &item.tenant, |unit| {
+                unit.owed_by(work.owner.clone());
                 let outcome = protocol.work(&mut unit, &work).await;
                 unit.op(crate::ports::store::Op::Dequeue(item.seq));
                 outcome

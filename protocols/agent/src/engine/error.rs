@@ -151,6 +151,7 @@ impl From<CommitError> for AgentError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Store(error) => error.into(),
+            CommitError::Full(_) => Self::unavailable(error.to_string()),
             CommitError::Conflict(_) => {
                 Self::new(Kind::Unavailable, "busy", Fault::Ours, "too many changes at once to this record")
                     .hint("send the request again")

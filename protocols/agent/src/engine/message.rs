@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::connection::Connection;
+use crate::ports::store::Owner;
 
 /// A message that a handler gets, with what is known of its sender.
 #[derive(Clone, Debug)]
@@ -70,6 +71,9 @@ pub struct Outbound {
     pub thread_id: String,
     /// What it is ordered with.
     pub scope: Scope,
+    /// Whose message it follows from; `None`: the controller's call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// The trace that it belongs to, when traces are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
@@ -153,9 +157,12 @@ pub struct Work {
     pub protocol: String,
     /// The protocol's own description.
     pub detail: Value,
-    /// Whose message has caused it: a connection, or a key that has none.
+    /// Whom it is done for: a connection, or a key that has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Whose message it follows from; `None`: the controller's call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// The trace that it belongs to, when traces are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
@@ -183,6 +190,7 @@ mod tests {
             protocol: "p".into(),
             detail: json!({}),
             cause: cause.map(str::to_owned),
+            owner: None,
             trace: None,
         };
         assert_eq!(work(Some("one")).lane(), "p|one");

@@ -1,24 +1,146 @@
 //! Envelopes that come before their connection is ready (DECISIONS 4): kept, and handled once it is. The row of an envelope
 //! leaves the queue in the commit that handles it.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use serde_json::json;
 
 use super::{Agent, AgentError, Received, Unit, Work};
-use crate::ports::Tenant;
+use crate::connection::{Connection, is_awaited};
 use crate::ports::store::{Item, NewItem, Op, Queue};
+use crate::ports::{Tenant, Timestamp};
 use crate::quoted::Quoted;
 
-const MOST_PARKED_PER_KEY: usize = 16;
-const MOST_PARKED_KEYS: usize = 4096;
+const MOST_KEYS: usize = 4096;
+const MOST_PER_KEY: usize = 16;
+/// Of the places of a key of ours, so many are one sender's.
+const MOST_OF_SENDER: usize = 4;
+const MOST_BYTES_PER_KEY: usize = 1024 * 1024;
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// Name of the queued work that handles what is parked for a key.
 pub(super) const PARKED: &str = "parked";
 
+/// What waits, by the key of ours that it waits for.
+#[derive(Debug, Default)]
+pub(super) struct Parking(HashMap<String, Vec<Waiting>>);
+
+/// One envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Waiting {
+    until: Timestamp,
+    /// The key that it was packed with.
+    sender: String,
+    bytes: usize,
+}
+
+/// The place of an envelope that is being written: given back unless it was.
+pub(super) struct Place {
+    parked: Parked,
+    verkey: String,
+    waiting: Waiting,
+    kept: bool,
+}
+
+impl Place {
+    /// The envelope is in the queue.
+    pub fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.parked.lock().leave(&self.verkey, &self.waiting);
+        }
+    }
+}
+
+/// [`Parking`], shared.
+#[derive(Clone, Default)]
+pub(super) struct Parked(Arc<Mutex<Parking>>);
+
+impl Parked {
+    pub fn lock(&self) -> MutexGuard<'_, Parking> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// The lane of its row: whom it waits for and who has sent it. Rows of earlier versions lack the sender.
+    fn lane(&self, verkey: &str) -> String {
+        format!("{verkey} {}", self.sender)
+    }
+
+    fn of(item: &Item) -> (&str, Self) {
+        let (verkey, sender) = item.lane.split_once(' ').unwrap_or((&item.lane, ""));
+        (verkey, Self { until: item.due, sender: sender.to_owned(), bytes: item.value.len() })
+    }
+}
+
+impl Parking {
+    /// Whether something waits for a key.
+    pub fn has(&self, verkey: &str) -> bool {
+        self.0.contains_key(verkey)
+    }
+
+    /// What was found in the queue.
+    pub fn found(&mut self, item: &Item) {
+        let (verkey, waiting) = Waiting::of(item);
+        self.0.entry(verkey.to_owned()).or_default().push(waiting);
+    }
+
+    /// Finds a place. One sender gets a few of a key; others than the one that the key awaits leave a quarter of everything
+    /// to that one.
+    fn admit(&mut self, verkey: &str, new: &Waiting, awaited: bool, now: Timestamp) -> bool {
+        self.0.retain(|_, waiting| {
+            waiting.retain(|one| one.until > now);
+            !waiting.is_empty()
+        });
+        let fits = |is: usize, most: usize| is <= if awaited { most } else { most / 4 * 3 };
+        let bytes = |waiting: &[Waiting]| waiting.iter().map(|one| one.bytes).sum::<usize>();
+        let here = self.0.get(verkey).map(Vec::as_slice).unwrap_or_default();
+        let keys = self.0.len() + usize::from(here.is_empty());
+        let all: usize = self.0.values().map(|waiting| bytes(waiting)).sum();
+        let admitted = fits(keys, MOST_KEYS)
+            && fits(here.len() + 1, MOST_PER_KEY)
+            && here.iter().filter(|one| one.sender == new.sender).count() < MOST_OF_SENDER
+            && fits(bytes(here) + new.bytes, MOST_BYTES_PER_KEY)
+            && fits(all + new.bytes, MOST_BYTES);
+        if admitted {
+            self.0.entry(verkey.to_owned()).or_default().push(new.clone());
+        }
+        admitted
+    }
+
+    /// Gives a place back.
+    fn leave(&mut self, verkey: &str, gone: &Waiting) {
+        let Some(waiting) = self.0.get_mut(verkey) else { return };
+        if let Some(at) = waiting.iter().position(|one| one == gone) {
+            waiting.remove(at);
+        }
+        if waiting.is_empty() {
+            self.0.remove(verkey);
+        }
+    }
+}
+
 impl Unit<'_> {
     /// After the commit, handles the messages that were parked for this key of ours (base58).
     pub fn unpark(&mut self, verkey: &str) {
-        if self.agent().parked().contains_key(verkey) {
-            self.later(Work { protocol: PARKED.to_owned(), detail: json!(verkey), cause: None, trace: None });
+        if self.agent().parked().lock().has(verkey) {
+            self.later(Work {
+                protocol: PARKED.to_owned(),
+                detail: json!(verkey),
+                cause: None,
+                owner: None,
+                trace: None,
+            });
         } else {
             self.unpark_inline(verkey);
         }
@@ -35,43 +157,55 @@ impl Agent {
         body: &[u8],
         received: &Received,
     ) -> Result<bool, AgentError> {
-        if !self.waits(unit, received).await? {
+        let (Some(awaiting), Some(recipient), Some(sender)) =
+            (self.awaiting(unit, received).await?, &received.recipient, &received.sender)
+        else {
             return Ok(false);
+        };
+        let verkey = recipient.base58();
+        let until = unit.now().plus_millis(unit.settings().parked_seconds.saturating_mul(1000));
+        let waiting = Waiting { until, sender: sender.base58(), bytes: body.len() };
+        let awaited = is_awaited(unit, &awaiting, sender).await?;
+        if !self.parked().lock().admit(&verkey, &waiting, awaited, unit.now()) {
+            return Err(AgentError::unavailable("too many messages wait for a connection to be ready"));
         }
-        let Some(recipient) = &received.recipient else { return Ok(false) };
-        let lane = recipient.base58();
-        let due = unit.now().plus_millis(unit.settings().parked_seconds.saturating_mul(1000));
-        {
-            let mut parked = self.parked();
-            parked.retain(|_, waiting| {
-                waiting.retain(|until| *until > unit.now());
-                !waiting.is_empty()
-            });
-            let most_keys = parked.len() >= MOST_PARKED_KEYS && !parked.contains_key(&lane);
-            if most_keys || parked.get(&lane).is_some_and(|waiting| waiting.len() >= MOST_PARKED_PER_KEY) {
-                return Err(AgentError::unavailable("too many messages wait for a connection to be ready"));
-            }
-            parked.entry(lane.clone()).or_default().push(due);
-        }
-        unit.op(Op::Enqueue(NewItem { queue: Queue::Parked, lane, due, value: body.to_vec() }));
+        let lane = waiting.lane(&verkey);
+        unit.parked = Some(Place { parked: self.parked().clone(), verkey, waiting, kept: false });
+        unit.op(Op::Enqueue(NewItem {
+            queue: Queue::Parked,
+            lane,
+            due: until,
+            value: body.to_vec(),
+            owner: None,
+        }));
         Ok(true)
     }
 
     /// Whether the message was packed for a key of a connection to be. The commit holds only while that is so.
     pub(super) async fn waits(&self, unit: &mut Unit<'_>, received: &Received) -> Result<bool, AgentError> {
-        let (Some(_), Some(recipient)) = (&received.sender, &received.recipient) else { return Ok(false) };
-        let handshake = matches!(received.message.message_type().protocol(), "didexchange" | "out-of-band");
-        Ok(!handshake && self.directory().awaits_connection(unit, recipient).await?)
+        Ok(self.awaiting(unit, received).await?.is_some())
+    }
+
+    async fn awaiting(
+        &self,
+        unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<Option<Connection>, AgentError> {
+        let (Some(_), Some(recipient)) = (&received.sender, &received.recipient) else { return Ok(None) };
+        if matches!(received.message.message_type().protocol(), "didexchange" | "out-of-band") {
+            return Ok(None);
+        }
+        self.directory().awaiting(unit, recipient).await
     }
 
     /// Handles what is parked for a key, in order. What can't be handled now stays, with all behind it.
     ///
     /// Errors: 503.
     pub(super) async fn take_parked(&self, tenant: &Tenant, verkey: &str) -> Result<(), AgentError> {
-        let waiting = self.parked().remove(verkey);
+        let waiting = self.parked().lock().0.remove(verkey);
         let taken = self.take_rows(tenant, verkey).await;
         if let (Err(_), Some(waiting)) = (&taken, waiting) {
-            self.parked().entry(verkey.to_owned()).or_default().extend(waiting);
+            self.parked().lock().0.entry(verkey.to_owned()).or_default().extend(waiting);
         }
         taken
     }
@@ -82,7 +216,7 @@ impl Agent {
             let items = self.store().items(Queue::Parked, after, 500).await?;
             let Some(last) = items.last() else { return Ok(()) };
             after = last.seq;
-            for item in items.into_iter().filter(|i| i.lane == verkey && i.tenant == *tenant) {
+            for item in items.into_iter().filter(|i| Waiting::of(i).0 == verkey && i.tenant == *tenant) {
                 if item.due < self.clock().now() {
                     self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
                 } else {
@@ -100,7 +234,7 @@ impl Agent {
 
     /// At the start: handles what a run before this was to handle when it ended. What still waits stays.
     pub async fn take_all_parked(&self) {
-        let keys: Vec<String> = self.parked().keys().cloned().collect();
+        let keys: Vec<String> = self.parked().lock().0.keys().cloned().collect();
         for verkey in keys {
             if let Err(error) = self.take_parked(self.default_tenant(), &verkey).await {
                 tracing::debug!(error = %Quoted(&error), "what is parked waits on");

@@ -12,9 +12,10 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Target, Unit};
+use crate::connection::Connection;
 use crate::edge::{Misshapen, Place};
 use crate::ports::Tenant;
-use crate::ports::store::{CommitError, Guard, Item, Op, Queue, Seq};
+use crate::ports::store::{CommitError, Guard, Item, Op, Owner, Queue, Seq};
 use crate::quoted::Quoted;
 
 /// What became of a message that was taken.
@@ -262,6 +263,7 @@ impl Agent {
             }
             _ => None,
         };
+        unit.owed_by(Some(owner(connection.as_ref(), opened.sender.as_ref())));
         unit.is_told(connection.is_some());
         if let Some(connection) = &connection {
             tracing::Span::current().record("connection", connection.connection_id.as_str());
@@ -428,6 +430,17 @@ impl Agent {
     pub fn read_payload(payload: &[u8]) -> Value {
         serde_json::from_slice(payload).unwrap_or(Value::Null)
     }
+}
+
+/// For whom is counted what a message causes.
+fn owner(connection: Option<&Connection>, sender: Option<&PublicKey>) -> Owner {
+    let party = match (connection, sender) {
+        (Some(connection), _) => connection.connection_id.clone(),
+        (None, Some(sender)) => sender.base58(),
+        // All who show no key are one.
+        (None, None) => String::new(),
+    };
+    Owner { party, stranger: connection.is_none(), our_thread: None }
 }
 
 fn unavailable(error: AgentError) -> ReceiveError {

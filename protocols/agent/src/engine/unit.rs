@@ -10,10 +10,11 @@ use tracing::Instrument;
 
 use super::fetch::Fetched;
 use super::message::{Outbound, Plaintext, Received, Scope, Target, Work};
+use super::parking::Place;
 use super::{Agent, AgentError, HandlerError, Record, Settings};
 use crate::ports::clock::Rng;
 use crate::ports::store::{
-    Commit, CommitError, Event, Guard, Item, KeyRow, NewEvent, NewItem, NewRow, Op, Query, Queue, Row,
+    Commit, CommitError, Event, Guard, Item, KeyRow, NewEvent, NewItem, NewRow, Op, Owner, Query, Queue, Row,
     RowKey, Space, Tag, Version,
 };
 use crate::ports::{Tenant, Timestamp, trace};
@@ -49,6 +50,8 @@ pub struct Unit<'a> {
     unroute: Vec<String>,
     answer: Option<Value>,
     told: Told,
+    owner: Option<Owner>,
+    pub(super) parked: Option<Place>,
     pub(super) fetched: Fetched,
 }
 
@@ -78,6 +81,8 @@ impl<'a> Unit<'a> {
             unroute: Vec::new(),
             answer: None,
             told: Told::default(),
+            owner: None,
+            parked: None,
             fetched: Fetched::default(),
         }
     }
@@ -101,7 +106,21 @@ impl<'a> Unit<'a> {
     /// A refused message changes nothing: whatever its handler had prepared is dropped.
     pub(crate) fn start_over(&mut self) {
         let fetched = std::mem::take(&mut self.fetched);
-        *self = Self { told: self.told, fetched, ..Self::new(self.agent, self.tenant.clone()) };
+        let owner = self.owner.take().map(|owner| Owner { our_thread: None, ..owner });
+        *self = Self { told: self.told, owner, fetched, ..Self::new(self.agent, self.tenant.clone()) };
+    }
+
+    /// Whose message the unit follows from: what it queues is counted for that party.
+    pub(super) fn owed_by(&mut self, owner: Option<Owner>) {
+        self.owner = owner;
+    }
+
+    /// The message answers what our side began. A party that is full must still take the answers to its own messages, or two
+    /// agents that are both full would wait for each other.
+    pub(crate) fn on_our_thread(&mut self, thread_id: &str) {
+        if let Some(owner) = &mut self.owner {
+            owner.our_thread = Some(thread_id.to_owned());
+        }
     }
 
     /// The agent.
@@ -339,6 +358,7 @@ impl<'a> Unit<'a> {
             connection_id: connection_id.map(str::to_owned),
             thread_id: message.thread_id().unwrap_or_default().to_owned(),
             scope,
+            owner: None,
             trace: None,
         });
     }
@@ -418,6 +438,8 @@ impl<'a> Unit<'a> {
             unpark,
             unroute,
             answer,
+            owner,
+            parked,
             ..
         } = self;
         let mut commit =
@@ -464,16 +486,16 @@ impl<'a> Unit<'a> {
             events.iter_mut().for_each(|e| e.trace = Some(context.clone()));
         }
         let mut queued = Vec::with_capacity(sends.len() + work.len());
-        for outbound in &sends {
-            queued.push(NewItem {
-                queue: Queue::Outbound,
-                lane: outbound.lane(),
-                due: now,
-                value: to_json(outbound)?,
-            });
+        let mut queue = |queue, lane, value| {
+            queued.push(NewItem { queue, lane, due: now, value, owner: owner.clone() });
+        };
+        for outbound in &mut sends {
+            outbound.owner.clone_from(&owner);
+            queue(Queue::Outbound, outbound.lane(), to_json(outbound)?);
         }
-        for work in &work {
-            queued.push(NewItem { queue: Queue::Work, lane: work.lane(), due: now, value: to_json(work)? });
+        for work in &mut work {
+            work.owner.clone_from(&owner);
+            queue(Queue::Work, work.lane(), to_json(work)?);
         }
         commit.ops.extend(queued.iter().cloned().map(Op::Enqueue));
         commit.ops.extend(events.iter().cloned().map(Op::Event));
@@ -483,13 +505,16 @@ impl<'a> Unit<'a> {
             claim.settle(&outcome, answer.is_some());
         }
         let committed = outcome?;
+        if let Some(place) = parked {
+            place.keep();
+        }
         agent.directory().forget(&tenant, &unroute);
 
         let mut leased = Vec::new();
         let mut outbound = Vec::new();
         let mut jobs = Vec::new();
         for (at, (seq, new)) in committed.items.into_iter().zip(queued).enumerate() {
-            let NewItem { queue, lane, due, value } = new;
+            let NewItem { queue, lane, due, value, owner: _ } = new;
             let item =
                 Item { tenant: tenant.clone(), seq, queue, lane, due, created: now, attempts: 0, value };
             match sends.get(at) {

@@ -176,7 +176,7 @@ async fn forward_invitation(
         invitation,
     });
     let cause = Some(connection.connection_id.clone());
-    unit.later(Work { protocol: NAME.to_owned(), detail, cause, trace: None });
+    unit.later(Work { protocol: NAME.to_owned(), detail, cause, owner: None, trace: None });
     Ok(())
 }
 

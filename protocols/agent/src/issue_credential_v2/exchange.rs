@@ -410,6 +410,7 @@ pub(super) async fn go_on(
                     protocol: super::handler::NAME.to_owned(),
                     detail,
                     cause: before.connection_id.clone(),
+                    owner: None,
                     trace: None,
                 });
                 return Ok(before);

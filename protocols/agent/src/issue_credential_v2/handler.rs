@@ -128,6 +128,7 @@ impl Protocol for Handler {
         let id = work.detail.get("cred_ex_id").and_then(|id| id.as_str()).unwrap_or_default();
         if let Some(record) = unit.load::<Exchange>(id).await? {
             unit.caused_by(record.connection_id.as_deref());
+            owe(unit, &record);
             go_on(unit, record, Reach::Network).await?;
         }
         Ok(())
@@ -213,10 +214,18 @@ async fn fresh(unit: &mut Unit<'_>, context: &Context<'_>, role: Role) -> Result
     })
 }
 
+/// What we began, the other side does not owe.
+fn owe(unit: &mut Unit<'_>, record: &Exchange) {
+    if record.initiator == Initiator::Ourselves {
+        unit.on_our_thread(&record.thread_id);
+    }
+}
+
 /// Takes a message's step, then goes on by itself where the exchange moved and policy says so.
 async fn take(unit: &mut Unit<'_>, record: Exchange, input: Input) -> Result<(), HandlerError> {
     let is_new = record.state == State::Start;
     let id = record.cred_ex_id.clone();
+    owe(unit, &record);
     let step = state::step(record, input)
         .map_err(|refusal| HandlerError::dropped("unexpected-message", refusal.text(&id)))?;
     let moved = step.moved();

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use async_trait::async_trait;
 use chancery_did::SecretKey;
+use serde::{Deserialize, Serialize};
 
 use super::{Tenant, Timestamp};
 
@@ -272,6 +273,19 @@ impl Queue {
     }
 }
 
+/// Whose message has caused a queue row. What waits because of one party is bounded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Owner {
+    /// A connection's id, or the key (base58) of a sender without one.
+    pub party: String,
+    /// It has no connection: all such senders are bounded together, too, since keys cost nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stranger: bool,
+    /// The thread, when it was not this party that began it: a few rows of such a thread are not counted for the party.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub our_thread: Option<String>,
+}
+
 /// A queue row to be written.
 #[derive(Clone, Debug)]
 pub struct NewItem {
@@ -283,6 +297,8 @@ pub struct NewItem {
     pub due: Timestamp,
     /// Content, sealed with the profile's key.
     pub value: Vec<u8>,
+    /// Whom the row is counted for; not written by the store: the content says so. `None`: nobody.
+    pub owner: Option<Owner>,
 }
 
 /// A queue row as read.
@@ -438,6 +454,9 @@ pub enum CommitError {
     /// A guard did not hold: load again, decide again.
     #[error("the row {0:?} was changed meanwhile")]
     Conflict(RowKey),
+    /// Too much waits already because of the party whose message the commit follows from; nothing was written.
+    #[error("{0}")]
+    Full(String),
     /// The store failed; nothing was written.
     #[error(transparent)]
     Store(#[from] StoreError),

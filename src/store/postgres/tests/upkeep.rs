@@ -24,7 +24,7 @@ async fn dead_letters_and_parked_envelopes_go_when_their_time_is_over() {
     let store = PostgresStore::open(server.clone(), opened, Keep::default()).await.unwrap();
     let due = chancery_agent::ports::Clock::now(clock.as_ref()).plus_millis(DAY);
     let all = [Queue::Dead, Queue::Outbound, Queue::Work, Queue::Parked];
-    let item = |queue| Op::Enqueue(NewItem { queue, lane: "lane".into(), due, value: vec![1] });
+    let item = |queue| Op::Enqueue(NewItem { queue, lane: "lane".into(), due, value: vec![1], owner: None });
     commit(&store, all.iter().map(|queue| item(*queue)).collect()).await;
     let (mut upkeep, link) = upkeep(&server, &clock).await;
     for (days, stay) in [

@@ -39,7 +39,13 @@ async fn dead_letters_and_parked_envelopes_go_when_their_time_is_over() {
     let keep = Keep { delivered_events: 7 * DAY, dead_letters: 30 * DAY };
     let store = SqliteStore::open_keeping(options, keep).await.unwrap();
     let item = |queue, due| {
-        Op::Enqueue(NewItem { queue, lane: "lane".into(), due: clock.now().plus_millis(due), value: vec![1] })
+        Op::Enqueue(NewItem {
+            queue,
+            lane: "lane".into(),
+            due: clock.now().plus_millis(due),
+            value: vec![1],
+            owner: None,
+        })
     };
     let all = [Queue::Dead, Queue::Outbound, Queue::Work, Queue::Parked];
     commit(&store, all.iter().map(|queue| item(*queue, DAY)).collect()).await.unwrap();

@@ -7,6 +7,9 @@ use super::world::{Kind, Pair, add_key, content, lose_key};
 use crate::credential;
 use crate::engine::{Kind as ErrorKind, Settings};
 use crate::issue_credential_v2 as issue;
+use crate::ports::Store;
+use crate::ports::store::{Owner, Queue};
+use crate::testing::{Party, now};
 
 fn automatic(_: &str, settings: &mut Settings) {
     settings.auto_respond_credential_proposal = true;
@@ -216,6 +219,27 @@ fn a_proposal_runs_through_by_itself() {
     assert_eq!(states.last().unwrap(), "done");
     let record = pair.record("issuer");
     assert_eq!((&record["auto_offer"], &record["auto_issue"]), (&json!(true), &json!(true)));
+}
+
+/// An answer to what the other side began is counted for it, one to what we began is marked so; a call of ours is nobody's.
+#[test]
+fn rows_say_whose_message_they_follow_from_and_whether_we_began_the_thread() {
+    let pair = Pair::with(automatic);
+    let thread = propose(&pair, json!({}))["thread_id"].as_str().unwrap().to_owned();
+    let owner = |party: &Party| {
+        let items = now(party.store.items(Queue::Outbound, 0, 9)).unwrap();
+        let [item] = &items[..] else { panic!("{} rows", items.len()) };
+        crate::Agent::read_outbound(item).unwrap().owner
+    };
+    let (issuer, holder) = (pair.issuer(), pair.holder());
+    assert_eq!(owner(holder), None, "the proposal");
+    pair.world.step();
+    let owed = Owner { party: pair.issuer_connection.clone(), stranger: false, our_thread: None };
+    assert_eq!(owner(issuer), Some(owed), "the offer");
+    pair.world.step();
+    let party = pair.holder_connection.clone();
+    let ours = Owner { party, stranger: false, our_thread: Some(thread) };
+    assert_eq!(owner(holder), Some(ours), "the request");
 }
 
 #[test]
