@@ -26,7 +26,7 @@ use tracing::field::Empty;
 use under_way::UnderWay;
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Poster, Settled};
-use crate::resolve::Reach;
+use crate::resolve::{Reach, Sockets};
 
 /// How long and how often is tried.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,7 @@ pub struct Carrier {
     clock: Arc<dyn Clock>,
     poster: Arc<Poster>,
     tls: Arc<rustls::ClientConfig>,
+    sockets: Arc<Sockets>,
     reach: Reach,
     schedule: Schedule,
     http: bool,
@@ -77,6 +78,8 @@ pub struct CarrierParts {
     pub poster: Arc<Poster>,
     /// For WebSocket.
     pub tls: Arc<rustls::ClientConfig>,
+    /// The places for connections; the poster's, too.
+    pub sockets: Arc<Sockets>,
     /// Which addresses may be connected to.
     pub reach: Reach,
     /// How long and how often is tried.
@@ -92,10 +95,24 @@ pub struct CarrierParts {
 impl Carrier {
     /// A carrier; [`Carrier::attach`] the agent before the first message.
     pub fn new(parts: CarrierParts) -> Self {
-        let CarrierParts { store, clock, poster, tls, reach, schedule, http, ws, burial } = parts;
+        let CarrierParts { store, clock, poster, tls, sockets, reach, schedule, http, ws, burial } = parts;
         let (agent, newest) = (OnceLock::new(), AtomicI64::new(i64::MIN));
         let under_way = UnderWay::default();
-        Self { under_way, agent, store, clock, poster, tls, reach, schedule, http, ws, burial, newest }
+        Self {
+            under_way,
+            agent,
+            store,
+            clock,
+            poster,
+            tls,
+            sockets,
+            reach,
+            schedule,
+            http,
+            ws,
+            burial,
+            newest,
+        }
     }
 
     /// The agent that packs.
@@ -167,12 +184,13 @@ impl Carrier {
             }
             Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
         };
-        match endpoint.split_once("://").map(|(scheme, _)| scheme) {
+        let scheme = endpoint.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme.as_deref() {
             Some("http" | "https") if self.http => {
                 http::post(&self.poster, endpoint, envelope, context).await
             }
             Some("ws" | "wss") if self.ws => {
-                ws::send(&self.tls, self.reach, endpoint, envelope, context).await
+                ws::send(&self.tls, &self.sockets, self.reach, endpoint, envelope, context).await
             }
             _ => Outcome::Hopeless(format!(
                 "no outbound transport for {endpoint}: start with -ot http or -ot ws"

@@ -13,19 +13,20 @@ use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use super::http::root_cause;
 use crate::delivery::Outcome;
-use crate::resolve::Reach;
+use crate::resolve::{Reach, Sockets};
 
 const TIME_OUT: Duration = Duration::from_secs(20);
 
 /// Opens a socket, sends the envelope as one binary frame, closes. `trace`: the `traceparent` of the request that opens it.
 pub async fn send(
     tls: &Arc<rustls::ClientConfig>,
+    sockets: &Sockets,
     reach: Reach,
     endpoint: &str,
     envelope: Vec<u8>,
     trace: Option<String>,
 ) -> Outcome {
-    match tokio::time::timeout(TIME_OUT, exchange(tls, reach, endpoint, envelope, trace)).await {
+    match tokio::time::timeout(TIME_OUT, exchange(tls, sockets, reach, endpoint, envelope, trace)).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome::EndpointDown(format!("no close handshake within {} s", TIME_OUT.as_secs())),
     }
@@ -33,6 +34,7 @@ pub async fn send(
 
 async fn exchange(
     tls: &Arc<rustls::ClientConfig>,
+    sockets: &Sockets,
     reach: Reach,
     endpoint: &str,
     envelope: Vec<u8>,
@@ -55,8 +57,8 @@ async fn exchange(
     if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(&trace).ok()) {
         request.headers_mut().insert("traceparent", trace);
     }
-    let stream = match reach.connect(host.trim_matches(['[', ']']), port).await {
-        Ok(stream) => stream,
+    let (stream, _seat) = match sockets.connect(Some(reach), host.trim_matches(['[', ']']), port).await {
+        Ok(connected) => connected,
         Err(error) => return Outcome::EndpointDown(error.to_string()),
     };
     let connector = Connector::Rustls(tls.clone());
