@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::connection::Connection;
 use chancery_agent::delivery::{Content, GivenUp, Letter as DeadLetter};
-use chancery_agent::engine::{Outbound, Scope};
+use chancery_agent::engine::{Outbound, Scope, scheme};
 use chancery_agent::ports::store::{Item, Op, Queue};
 use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Timestamp};
@@ -168,7 +168,7 @@ impl Carrier {
         if job.not_before.is_some_and(|at| at > Instant::now()) {
             return Outcome::Early;
         }
-        let moved = if job.attempts > 0 { self.target_now(agent, letter).await } else { None };
+        let moved = if job.attempts > 0 { self.target_now(agent, letter, job.attempts).await } else { None };
         let outbound = moved.as_ref().unwrap_or(&letter.outbound);
         let Some(endpoint) = &outbound.target.endpoint else {
             let Some(recipient) = outbound.target.recipient_keys.first() else {
@@ -184,8 +184,7 @@ impl Carrier {
             }
             Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
         };
-        let scheme = endpoint.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-        match scheme.as_deref() {
+        match scheme(endpoint).as_deref() {
             Some("http" | "https") if self.http => {
                 http::post(&self.poster, endpoint, envelope, context).await
             }
@@ -198,12 +197,12 @@ impl Carrier {
         }
     }
 
-    /// At repeats the connection's present target is used: the other side may have moved.
-    async fn target_now(&self, agent: &Agent, letter: &Letter) -> Option<Outbound> {
+    /// At repeats the connection's present target is used: the other side may have moved, or another service of it may work.
+    async fn target_now(&self, agent: &Agent, letter: &Letter, attempts: u32) -> Option<Outbound> {
         let id = letter.outbound.connection_id.as_deref()?;
         let mut unit = agent.unit(&letter.item.tenant);
         let connection = unit.peek::<Connection>(id).await.ok()??;
-        let target = agent.directory().target(&mut unit, &connection).await.ok()??;
+        let target = agent.directory().target_again(&mut unit, &connection, attempts).await.ok()??;
         Some(Outbound { target, ..letter.outbound.clone() })
     }
 }

@@ -50,7 +50,8 @@ async fn exchange(
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
         return Outcome::Hopeless(format!("{endpoint} names no host"));
     };
-    let mut request = match endpoint.into_client_request() {
+    // As parsed: the scheme in lower case.
+    let mut request = match url.as_str().into_client_request() {
         Ok(request) => request,
         Err(error) => return Outcome::Hopeless(format!("{endpoint}: {error}")),
     };
