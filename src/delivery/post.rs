@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery_agent::edge::Client;
 use reqwest::StatusCode;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -170,6 +169,11 @@ impl Poster {
             answer: Answer::default(),
         };
         let asked = timeout(ANSWER, poll_fn(|cx| asking.poll(cx))).await;
+        match &asked {
+            Ok(Ok(_)) => kept.seat.answered(),
+            Ok(Err(_)) => {}
+            Err(_) => kept.seat.unanswered(),
+        }
         let Answered { status, reusable } =
             asked.unwrap_or_else(|_| Err(Failed::Post(PostError::Down(no_answer("no answer", ANSWER)))))?;
         let location = asking.answer.location();
@@ -224,9 +228,9 @@ impl Poster {
 }
 
 impl Idle for Poster {
-    fn close_one(&self, to: Option<&Client>) {
+    fn close_one(&self, fits: &dyn Fn(&Seat) -> bool) {
         let known = self.known();
-        let fits = |kept: &Kept| to.is_none_or(|to| kept.seat.client() == to);
+        let fits = |kept: &Kept| fits(&kept.seat);
         let oldest = known.origins.values().filter_map(|origin| {
             let idle = origin.idle();
             Some((idle.iter().find(|kept| fits(kept))?.since, origin))

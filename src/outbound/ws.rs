@@ -58,7 +58,7 @@ async fn exchange(
     if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(&trace).ok()) {
         request.headers_mut().insert("traceparent", trace);
     }
-    let (stream, _seat) = match sockets.connect(Some(reach), host.trim_matches(['[', ']']), port).await {
+    let (stream, seat) = match sockets.connect(Some(reach), host.trim_matches(['[', ']']), port).await {
         Ok(connected) => connected,
         Err(error) => return Outcome::EndpointDown(error.to_string()),
     };
@@ -76,6 +76,9 @@ async fn exchange(
         return Outcome::EndpointDown(root_cause(&error));
     }
     while let Some(frame) = socket.next().await {
+        if frame.is_ok() {
+            seat.answered();
+        }
         match frame {
             Ok(Message::Close(Some(close))) if close.code == CloseCode::Again => {
                 return Outcome::EndpointDown("the other side asked to try again later".into());

@@ -58,7 +58,7 @@ impl Fetch for Fetcher {
             reqwest::Url::parse(url).map_err(|e| FetchError::Refused(format!("{url} is no URL: {e}")))?;
         self.reach.check(&url).map_err(FetchError::Refused)?;
         // Redirects are followed one after the other: one place is enough.
-        let _seat = tokio::time::timeout(time, self.seat(&url))
+        let seat = tokio::time::timeout(time, self.seat(&url))
             .await
             .map_err(|_| FetchError::Failed(format!("{url}: no connection in time")))?
             .map_err(|error| FetchError::Failed(error.to_string()))?;
@@ -71,6 +71,7 @@ impl Fetch for Fetcher {
         let failed = |e: reqwest::Error| FetchError::Failed(crate::outbound::root_cause(&e));
         let response =
             self.client.get(url.clone()).header(ACCEPT, accept).timeout(time).send().await.map_err(failed)?;
+        seat.answered();
         match response.status() {
             StatusCode::NOT_FOUND | StatusCode::GONE => return Err(FetchError::NotFound(url.to_string())),
             status if !status.is_success() => {

@@ -1,9 +1,9 @@
 //! How many connections lead out at once: in all, to one address, and look-ups of names. Each takes a file of the process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -17,10 +17,13 @@ use super::Reach;
 /// Who finds no place waits so long for one, then tries again later.
 const WAIT: Duration = Duration::from_secs(5);
 
+/// Addresses that are remembered for having answered.
+const REMEMBERED: usize = 65_536;
+
 /// What keeps connections that are not in use.
 pub trait Idle: Send + Sync {
-    /// Closes the one that was not used for longest, of those to an address if one is named.
-    fn close_one(&self, to: Option<&Client>);
+    /// Closes the one that was not used for longest, of those whose place fits.
+    fn close_one(&self, fits: &dyn Fn(&Seat) -> bool);
 }
 
 /// So many places, and those who wait for one.
@@ -62,7 +65,11 @@ impl Line {
 
 /// The places for connections.
 pub struct Sockets {
-    all: Line,
+    /// For addresses that were not heard of, or did not answer the last time.
+    strangers: Line,
+    /// For those that did: who never answers can't hold them up.
+    acquainted: Line,
+    answering: Arc<Answering>,
     lookups: Line,
     per_address: usize,
     addresses: Arc<Addresses>,
@@ -75,6 +82,16 @@ struct Addresses(Mutex<HashMap<Client, (Arc<Line>, usize)>>);
 
 impl Addresses {
     fn lock(&self) -> MutexGuard<'_, HashMap<Client, (Arc<Line>, usize)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The addresses that answered the last time.
+#[derive(Default)]
+struct Answering(Mutex<HashSet<Client>>);
+
+impl Answering {
+    fn lock(&self) -> MutexGuard<'_, HashSet<Client>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -112,20 +129,45 @@ pub struct Seat {
     _of_address: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
     user: User,
+    acquainted: bool,
+    heard: AtomicBool,
+    answering: Arc<Answering>,
 }
 
 impl Seat {
-    /// Whom it leads to.
-    pub fn client(&self) -> &Client {
-        &self.user.client
+    /// The other side has answered. Whoever does has places that strangers can't take, until it does not.
+    pub fn answered(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+        let mut answering = self.answering.lock();
+        if answering.len() >= REMEMBERED && !answering.contains(&self.user.client) {
+            answering.clear();
+        }
+        answering.insert(self.user.client);
+    }
+
+    /// The other side did not answer in time.
+    pub fn unanswered(&self) {
+        self.answering.lock().remove(&self.user.client);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // Neither a connection that was refused nor one that was given up.
+        if !self.heard.load(Ordering::Relaxed) {
+            self.unanswered();
+        }
     }
 }
 
 impl Sockets {
-    /// So many connections in all and to one address, and so many look-ups of names.
+    /// So many connections in all, half of them to addresses that answered the last time; so many to one address, and so many
+    /// look-ups of names.
     pub fn new(all: usize, per_address: usize, lookups: usize) -> Self {
         Self {
-            all: Line::new(all),
+            strangers: Line::new(all.div_ceil(2)),
+            acquainted: Line::new(all / 2),
+            answering: Arc::default(),
             lookups: Line::new(lookups),
             per_address,
             addresses: Arc::default(),
@@ -140,7 +182,14 @@ impl Sockets {
 
     /// Whether somebody waits for a place like this one: then it is none for a connection that is not in use.
     pub fn wants(&self, seat: &Seat) -> bool {
-        self.all.is_waited_for() || seat.user.line.is_waited_for()
+        self.line(seat.acquainted).is_waited_for() || seat.user.line.is_waited_for()
+    }
+
+    fn line(&self, acquainted: bool) -> &Line {
+        match acquainted {
+            true => &self.acquainted,
+            false => &self.strangers,
+        }
     }
 
     /// Connects to the first address of a host that is within reach. `None`: all are.
@@ -196,15 +245,19 @@ impl Sockets {
     async fn seat(&self, address: IpAddr) -> io::Result<Seat> {
         let user = User::new(&self.addresses, Client::new(address), self.per_address);
         // In this order: who waits for an address of many holds up no other.
-        let of_address = user.line.place(|| self.make_room(Some(&user.client))).await;
+        let of_address = user.line.place(|| self.make_room(&|seat| seat.user.client == user.client)).await;
         let of_address = of_address.ok_or_else(|| full(&format!("connections to {address}")))?;
-        let of_all = self.all.place(|| self.make_room(None)).await.ok_or_else(|| full("connections"))?;
-        Ok(Seat { _of_address: of_address, _of_all: of_all, user })
+        let acquainted = self.answering.lock().contains(&user.client);
+        let of_all = self.line(acquainted).place(|| self.make_room(&|seat| seat.acquainted == acquainted));
+        let of_all = of_all.await.ok_or_else(|| full("connections"))?;
+        let answering = self.answering.clone();
+        let heard = AtomicBool::new(false);
+        Ok(Seat { _of_address: of_address, _of_all: of_all, user, acquainted, heard, answering })
     }
 
-    fn make_room(&self, to: Option<&Client>) {
+    fn make_room(&self, fits: &dyn Fn(&Seat) -> bool) {
         if let Some(idle) = self.idle.get().and_then(Weak::upgrade) {
-            idle.close_one(to);
+            idle.close_one(fits);
         }
     }
 }
@@ -230,7 +283,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_finds_no_place_waits_for_one_and_is_told_when_none_comes() {
         let (_listener, port) = listener("127.0.0.1").await;
-        let sockets = Arc::new(Sockets::new(2, 2, 1));
+        let sockets = Arc::new(Sockets::new(4, 2, 1));
         let open = || sockets.connect(None, "127.0.0.1", port);
         let first = open().await.unwrap();
         let _second = open().await.unwrap();
@@ -257,19 +310,31 @@ mod tests {
         assert_eq!(sockets.addresses.lock().len(), 2);
         drop(taken);
         assert!(sockets.addresses.lock().is_empty(), "addresses without a connection are forgotten");
-        assert_eq!(sockets.all.places.available_permits(), 8);
+        assert_eq!(sockets.strangers.places.available_permits(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_answers_has_places_that_strangers_do_not_take() {
+        let (_listener, port) = listener("0.0.0.0").await;
+        let sockets = Sockets::new(4, 4, 1);
+        let open = |host: &'static str| sockets.connect(None, host, port);
+        open("127.0.0.1").await.unwrap().1.answered();
+        let _strangers = [open("127.0.0.2").await.unwrap(), open("127.0.0.3").await.unwrap()];
+        assert!(open("127.0.0.4").await.is_err());
+        drop(open("127.0.0.1").await.unwrap());
+        assert!(open("127.0.0.1").await.is_err(), "who stops to answer is a stranger again");
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_for_one_address_takes_no_place_of_all() {
         let (_listener, port) = listener("127.0.0.1").await;
         let (_other, other_port) = listener("127.0.0.2").await;
-        let sockets = Sockets::new(3, 2, 1);
+        let sockets = Sockets::new(6, 2, 1);
         let _first = sockets.connect(None, "127.0.0.1", port).await.unwrap();
         let _second = sockets.connect(None, "127.0.0.1", port).await.unwrap();
         let waiting = std::pin::pin!(sockets.connect(None, "127.0.0.1", port));
         assert!(futures_util::poll!(waiting).is_pending());
-        let place = sockets.all.places.clone().try_acquire_owned();
+        let place = sockets.strangers.places.clone().try_acquire_owned();
         assert!(place.is_ok());
         drop(place);
         sockets.connect(None, "127.0.0.2", other_port).await.unwrap();

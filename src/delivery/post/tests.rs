@@ -223,7 +223,7 @@ async fn a_redirect_is_guarded_as_the_endpoint_is() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_makes_room_for_one_that_is_needed() {
     let ((first, _), (second, _)) = (server(&[OK, OK]).await, server(&[OK, OK]).await);
-    let poster = poster_with(None, 1);
+    let poster = poster_with(None, 2);
     for url in [&first, &second, &first] {
         assert_eq!(posted(&poster, url).await, Ok(StatusCode::OK), "{url}");
     }
@@ -235,7 +235,7 @@ async fn an_idle_connection_makes_room_for_one_that_is_needed() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_place_gets_that_of_the_next_that_is_done() {
     let ((first, _), (second, _)) = (server(&[OK, OK]).await, server(&[OK, OK]).await);
-    let poster = poster_with(None, 1);
+    let poster = poster_with(None, 2);
     let (one, other) = tokio::join!(posted(&poster, &first), posted(&poster, &second));
     assert_eq!((one, other), (Ok(StatusCode::OK), Ok(StatusCode::OK)));
 }
@@ -245,7 +245,8 @@ async fn an_endpoint_that_never_answers_holds_a_place_for_a_time_only_and_others
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent_url = format!("http://{}/", silent.local_addr().unwrap());
     let (url, _) = server(&[OK]).await;
-    let poster = poster_with(None, 1);
+    let poster = poster_with(None, 2);
+    // Of the two places one is for whoever has answered before.
     let (unanswered, refused) = tokio::join!(posted(&poster, &silent_url), posted(&poster, &url));
     assert_eq!(unanswered, Err(PostError::Down("no answer within 30 s".into())));
     assert!(
