@@ -190,7 +190,7 @@ pub async fn start(mut config: Config) -> Result<(), StartError> {
         build_agent(&config, &sockets, &targets, store.clone(), clock.clone(), entropy.clone(), &crew)
             .await?;
 
-    let workers = start_workers(&config, &sockets, targets, &store, &clock, &entropy, &crew, &agent)?;
+    let workers = start_workers(&config, &sockets, targets, &store, &clock, &crew, &agent)?;
     furnish(&config, &agent, &tenant).await?;
     chancery_agent::connection::count_known_keys(&agent, &tenant).await?;
     agent.resume().await?;

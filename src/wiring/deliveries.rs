@@ -63,12 +63,12 @@ pub(super) fn start_workers(
     targets: Vec<webhooks::Target>,
     store: &Arc<dyn Store>,
     clock: &Arc<SystemClock>,
-    entropy: &Arc<SystemEntropy>,
     crew: &Crew,
     agent: &Arc<Agent>,
 ) -> Result<Delivery, StartError> {
     use rustls_platform_verifier::ConfigVerifierExt;
 
+    let entropy = Arc::new(SystemEntropy);
     let tls = rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
     let tls = Arc::new(tls);
     let reach = limits::peer_reach(config);
@@ -114,7 +114,7 @@ pub(super) fn start_workers(
     let workers = Delivery {
         outbound: Dispatcher::start(carrier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
         webhooks: Dispatcher::start(notifier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
-        work: Dispatcher::start(worker, PER_ENDPOINT, backoff, entropy.clone()),
+        work: Dispatcher::start(worker, PER_ENDPOINT, backoff, entropy),
         burial,
     };
     outbound::held::watch(carrier.clone());
