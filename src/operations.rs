@@ -71,7 +71,7 @@ impl Process {
             tracing::warn!("{warning}: give it a key with ACAPY_ADMIN_API_KEY");
             warnings.push(warning);
         }
-        for warning in config.warnings.iter().cloned().chain(crate::limits::open_files(config)) {
+        for warning in config.warnings.iter().cloned() {
             tracing::warn!("{warning}");
             warnings.push(warning);
         }

@@ -24,7 +24,7 @@ use crate::inbound::Endpoint;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::operations::{Meters, Process};
-use crate::resolve::Fetcher;
+use crate::resolve::{Fetcher, Sockets};
 use crate::store::{CreateMode, FacetSource, OpenError};
 use crate::telemetry;
 use crate::webhooks;
@@ -102,8 +102,9 @@ pub async fn provision(config: Config) -> Result<(), StartError> {
         Some(place) => println!("wallet made at {place}"),
         None => println!("the wallet {} is there already", config.wallet.name),
     }
+    let sockets = Arc::new(limits::outbound(&config));
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
-    let (agent, tenant) = build_agent(&config, &[], store.clone(), clock, entropy, &crew).await?;
+    let (agent, tenant) = build_agent(&config, &sockets, &[], store.clone(), clock, entropy, &crew).await?;
     let outcome = furnish(&config, &agent, &tenant).await;
     store.close().await;
     telemetry.stop().await;
@@ -130,6 +131,7 @@ async fn furnish(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<(), 
 
 async fn build_agent(
     config: &Config,
+    sockets: &Arc<Sockets>,
     targets: &[webhooks::Target],
     store: Arc<dyn Store>,
     clock: Arc<SystemClock>,
@@ -144,7 +146,8 @@ async fn build_agent(
         clock,
         entropy,
         fetch: Arc::new(
-            Fetcher::new(limits::fetch_reach(config), config.contexts.fetch_remote).map_err(tls)?,
+            Fetcher::new(limits::fetch_reach(config), config.contexts.fetch_remote, sockets.clone())
+                .map_err(tls)?,
         ),
         workers: crew.clone(),
         watch: crew.live.clone(),
@@ -169,7 +172,9 @@ async fn build_agent(
 /// Runs the agent until it is told to stop.
 ///
 /// Errors: [`StartError`]. After a signal or `GET /shutdown` it ends with `Ok`.
-pub async fn start(config: Config) -> Result<(), StartError> {
+pub async fn start(mut config: Config) -> Result<(), StartError> {
+    // Before the first file.
+    limits::fit_to_files(&mut config);
     let telemetry = telemetry::start(&config.logging, &config.agent.label)
         .map_err(|error| StartError::Io { what: "the log can't be opened", error })?;
     for notice in &config.notices {
@@ -181,11 +186,13 @@ pub async fn start(config: Config) -> Result<(), StartError> {
     let Opened { store, commits, died, .. } = open_store(&config, create, &clock, &entropy).await?;
     let store: Arc<dyn Store> = Arc::new(Ledger::open(store, config.limits.waiting).await?);
     let targets: Vec<webhooks::Target> = config.webhooks.targets.iter().map(webhooks::Target::new).collect();
+    let sockets = Arc::new(limits::outbound(&config));
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
     let (agent, tenant) =
-        build_agent(&config, &targets, store.clone(), clock.clone(), entropy.clone(), &crew).await?;
+        build_agent(&config, &sockets, &targets, store.clone(), clock.clone(), entropy.clone(), &crew)
+            .await?;
 
-    let workers = start_workers(&config, targets, &store, &clock, &entropy, &crew, &agent)?;
+    let workers = start_workers(&config, &sockets, targets, &store, &clock, &crew, &agent)?;
     furnish(&config, &agent, &tenant).await?;
     chancery_agent::connection::count_known_keys(&agent, &tenant).await?;
     agent.resume().await?;

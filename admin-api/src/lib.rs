@@ -20,6 +20,7 @@ mod operation;
 mod page;
 mod rate;
 mod schema;
+mod seats;
 mod server;
 mod socket;
 mod state;
@@ -44,5 +45,6 @@ mod wallet;
 
 pub use auth::{ApiKey, Auth};
 pub use openapi::description;
+pub use seats::seated;
 pub use server::serve;
 pub use state::{AdminApi, Limits};

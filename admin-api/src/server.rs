@@ -26,6 +26,7 @@ use crate::groups::{self, Entry, Paths};
 use crate::input::{gather, read_body};
 use crate::operation::{Answer, Call, Operation};
 use crate::schema::Field;
+use crate::seats::seated;
 use crate::state::{AdminApi, State};
 use crate::{cors, idempotency, page, rate, socket, texts};
 
@@ -55,6 +56,7 @@ pub fn serve(api: AdminApi, listener: TcpListener, workers: usize) -> std::io::R
     let state = Arc::new(state);
     let limits = &state.api.limits;
     let (connections, header_time, idle_time) = (limits.connections, limits.header_time, limits.idle_time);
+    let per_address = limits.connections_per_address.clone();
     let factory = move || {
         let edge_state = state.clone();
         let routes_state = state.clone();
@@ -65,10 +67,11 @@ pub fn serve(api: AdminApi, listener: TcpListener, workers: usize) -> std::io::R
             .configure(move |config| routes(&routes_state, config))
     };
     let server = HttpServer::new(factory)
+        .on_connect(move |stream, kept| seated(per_address.as_ref(), stream, kept))
         .workers(workers)
         .disable_signals()
         .shutdown_timeout(30)
-        .max_connections(connections.div_ceil(workers))
+        .max_connections((connections / workers).max(1))
         .keep_alive(idle_time)
         .client_request_timeout(header_time)
         .listen(listener)?

@@ -27,6 +27,8 @@ pub struct Limits {
     pub max_concurrent: usize,
     /// Most connections open at once; more wait to be accepted.
     pub connections: usize,
+    /// Most connections of one address; one too many is closed.
+    pub connections_per_address: Option<Places>,
     /// Time for the header of a request.
     pub header_time: Duration,
     /// Time for the body of a request; 408 after it.

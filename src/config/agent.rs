@@ -1,5 +1,7 @@
 //! What the agent is called, where it is reached, and the invitation it prints after its start.
 
+use chancery_agent::engine::Transports;
+
 use super::Purpose;
 use super::error::ConfigError;
 use super::given::Given;
@@ -37,12 +39,7 @@ impl Agent {
 
     /// Endpoints that peers can't use as they are.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let known = ["http", "https", "ws", "wss"];
-        let usable = |endpoint: &str| {
-            endpoint
-                .split_once("://")
-                .is_some_and(|(scheme, _)| known.iter().any(|k| k.eq_ignore_ascii_case(scheme)))
-        };
+        let usable = |endpoint: &str| Transports::default().reach(endpoint);
         let strange = self.endpoints.iter().filter(|endpoint| !usable(endpoint));
         strange
             .map(|endpoint| {

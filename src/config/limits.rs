@@ -97,6 +97,12 @@ pub struct Limits {
     pub didcomm_connections: usize,
     /// Open connections on the admin port.
     pub admin_connections: usize,
+    /// Open connections of one address on each port; `None` also where a proxy names the clients: it is one address.
+    pub connections_per_address: Option<usize>,
+    /// Open connections to peers and for documents.
+    pub outbound_connections: usize,
+    /// Of these, to one address.
+    pub outbound_per_address: usize,
     /// Open DIDComm WebSockets.
     pub websockets: usize,
     /// Time for the header of a request.
@@ -114,7 +120,12 @@ pub struct Limits {
 impl Limits {
     pub(super) fn read(given: &Given) -> Result<Self, ConfigError> {
         let count = |option, most, default| Ok(given.integer(option, 1..=most)?.unwrap_or(default));
+        let address_header = header_name(given, "--client-address-header")?;
+        let per_address = unless_off(given, "--max-connections-per-address", 65_535)?;
         Ok(Self {
+            connections_per_address: per_address.filter(|_| address_header.is_none()),
+            outbound_connections: count("--max-connections-outbound", 1_000_000, 1024)?,
+            outbound_per_address: count("--max-connections-outbound-per-address", 1_000_000, 64)?,
             didcomm: count("--max-concurrent-didcomm", 65_535, 256)?,
             admin: count("--max-concurrent-admin", 65_535, 256)?,
             per_address: unless_off(given, "--max-concurrent-per-address", 65_535)?,
@@ -127,7 +138,7 @@ impl Limits {
                 rows: unless_off(given, "--max-rows-per-connection", 1_000_000)?,
                 bytes: unless_off(given, "--max-bytes-per-connection", 1 << 40)?,
             },
-            address_header: header_name(given, "--client-address-header")?,
+            address_header,
             didcomm_connections: count("--max-connections-didcomm", 1_000_000, 4096)?,
             admin_connections: count("--max-connections-admin", 1_000_000, 1024)?,
             websockets: count("--max-websockets-didcomm", 1_000_000, 1024)?,

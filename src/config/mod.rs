@@ -22,7 +22,7 @@ mod transport;
 mod wallet;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

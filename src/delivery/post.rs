@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::resolve::Reach;
+use crate::resolve::{Idle, Reach, Seat, Sockets};
 use answer::{Answer, Answered};
 pub use fields::{FieldError, Fields};
 
@@ -28,6 +28,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
 /// A connection that was not used for so long is closed: most servers close theirs after a minute.
 const IDLE: Duration = Duration::from_secs(45);
+/// Connections to one place that are kept while they are idle.
+const KEPT: usize = 32;
 const SWEEP: Duration = Duration::from_secs(15);
 /// Endpoints whose URL is kept parsed.
 const ENDPOINTS: usize = 4_096;
@@ -50,6 +52,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 struct Kept {
     stream: Box<dyn Stream>,
     since: Instant,
+    seat: Seat,
 }
 
 /// Where connections lead.
@@ -60,7 +63,7 @@ struct Place {
     port: u16,
 }
 
-/// The idle connections to a place.
+/// The idle connections to a place, the one that was used last at the end.
 struct Origin {
     place: Place,
     idle: Mutex<Vec<Kept>>,
@@ -90,6 +93,7 @@ pub struct Poster {
     tls: TlsConnector,
     /// `None`: the operator's own URLs, which are exempt.
     reach: Option<Reach>,
+    sockets: Arc<Sockets>,
     known: Mutex<Known>,
 }
 
@@ -103,9 +107,12 @@ enum Failed {
 }
 
 impl Poster {
-    /// A poster, and the task that closes connections when they have been idle for long.
-    pub fn start(tls: Arc<rustls::ClientConfig>, reach: Option<Reach>) -> Arc<Self> {
-        let poster = Arc::new(Self { tls: TlsConnector::from(tls), reach, known: Mutex::default() });
+    /// A poster whose connections take places of `sockets`, and the task that closes them when they have been idle for long.
+    pub fn start(tls: Arc<rustls::ClientConfig>, reach: Option<Reach>, sockets: Arc<Sockets>) -> Arc<Self> {
+        let tls = TlsConnector::from(tls);
+        let poster = Arc::new(Self { tls, reach, sockets, known: Mutex::default() });
+        let idle: Arc<dyn Idle> = poster.clone();
+        poster.sockets.set_idle(Arc::downgrade(&idle));
         #[expect(
             clippy::disallowed_methods,
             reason = "the delivery workers are started here and nowhere else"
@@ -162,14 +169,30 @@ impl Poster {
             answer: Answer::default(),
         };
         let asked = timeout(ANSWER, poll_fn(|cx| asking.poll(cx))).await;
+        match &asked {
+            Ok(Ok(_)) => kept.seat.answered(),
+            Ok(Err(_)) => {}
+            Err(_) => kept.seat.unanswered(),
+        }
         let Answered { status, reusable } =
             asked.unwrap_or_else(|_| Err(Failed::Post(PostError::Down(no_answer("no answer", ANSWER)))))?;
         let location = asking.answer.location();
         if reusable {
             kept.since = Instant::now();
-            origin.idle().push(kept);
+            self.keep(origin, kept);
         }
         Ok((status, location))
+    }
+
+    /// Keeps a connection, unless there are enough or its place is wanted.
+    fn keep(&self, origin: &Origin, kept: Kept) {
+        let mut idle = origin.idle();
+        idle.push(kept);
+        // After the push: who waits either found the connection here, or is seen now.
+        let wanted = idle.last().is_some_and(|kept| self.sockets.wants(&kept.seat));
+        if wanted || idle.len() > KEPT {
+            idle.remove(0);
+        }
     }
 
     fn endpoint(&self, url: &str) -> Result<Arc<Endpoint>, PostError> {
@@ -191,11 +214,8 @@ impl Poster {
     async fn open(&self, place: &Place) -> Result<Kept, PostError> {
         let down = |error: io::Error| PostError::Down(crate::outbound::root_cause(&error));
         let host = place.host.trim_matches(['[', ']']);
-        let stream = match self.reach {
-            Some(reach) => reach.connect(host, place.port).await,
-            None => tokio::net::TcpStream::connect((host, place.port)).await,
-        };
-        let stream = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)).map_err(down)?;
+        let (stream, seat) = self.sockets.connect(self.reach, host, place.port).await.map_err(down)?;
+        stream.set_nodelay(true).map_err(down)?;
         let stream: Box<dyn Stream> = if place.tls {
             let name = ServerName::try_from(host.to_owned())
                 .map_err(|_| PostError::Hopeless(format!("{host} is no name for TLS")))?;
@@ -203,7 +223,24 @@ impl Poster {
         } else {
             Box::new(stream)
         };
-        Ok(Kept { stream, since: Instant::now() })
+        Ok(Kept { stream, since: Instant::now(), seat })
+    }
+}
+
+impl Idle for Poster {
+    fn close_one(&self, fits: &dyn Fn(&Seat) -> bool) {
+        let known = self.known();
+        let fits = |kept: &Kept| fits(&kept.seat);
+        let oldest = known.origins.values().filter_map(|origin| {
+            let idle = origin.idle();
+            Some((idle.iter().find(|kept| fits(kept))?.since, origin))
+        });
+        let Some((_, origin)) = oldest.min_by_key(|(since, _)| *since) else { return };
+        let mut idle = origin.idle();
+        // Meanwhile it may have come into use.
+        if let Some(at) = idle.iter().position(fits) {
+            idle.remove(at);
+        }
     }
 }
 

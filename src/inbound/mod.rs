@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
+use chancery_admin_api::seated;
 use chancery_agent::Agent;
+use chancery_agent::edge::Places;
 use chancery_agent::engine::{Receipt, ReceiveError, Rejection};
 pub use gate::{Busy, Gate, Limits};
 
@@ -66,12 +68,14 @@ pub struct Endpoint {
 }
 
 /// How the transports are served.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Serving {
     /// Threads.
     pub workers: usize,
     /// Connections that are open at once; more wait to be accepted.
     pub connections: usize,
+    /// Of these, those of one address; one too many is closed.
+    pub per_address: Option<Places>,
     /// Time for the header of a request.
     pub header_time: Duration,
     /// Time that a connection may be without a request.
@@ -165,9 +169,11 @@ pub fn serve(
             Kind::Ws => app.configure(ws::routes),
         }
     });
+    let per_address = serving.per_address;
     Ok(server
+        .on_connect(move |stream, kept| seated(per_address.as_ref(), stream, kept))
         .workers(serving.workers)
-        .max_connections(serving.connections.div_ceil(serving.workers))
+        .max_connections((serving.connections / serving.workers).max(1))
         .client_request_timeout(serving.header_time)
         .keep_alive(serving.idle_time)
         .disable_signals()

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::connection::Connection;
 use chancery_agent::delivery::{Content, GivenUp, Letter as DeadLetter};
-use chancery_agent::engine::{Outbound, Scope};
+use chancery_agent::engine::{Outbound, Scope, scheme};
 use chancery_agent::ports::store::{Item, Op, Queue};
 use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Timestamp};
@@ -26,7 +26,7 @@ use tracing::field::Empty;
 use under_way::UnderWay;
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Poster, Settled};
-use crate::resolve::Reach;
+use crate::resolve::{Reach, Sockets};
 
 /// How long and how often is tried.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,7 @@ pub struct Carrier {
     clock: Arc<dyn Clock>,
     poster: Arc<Poster>,
     tls: Arc<rustls::ClientConfig>,
+    sockets: Arc<Sockets>,
     reach: Reach,
     schedule: Schedule,
     http: bool,
@@ -77,6 +78,8 @@ pub struct CarrierParts {
     pub poster: Arc<Poster>,
     /// For WebSocket.
     pub tls: Arc<rustls::ClientConfig>,
+    /// The places for connections; the poster's, too.
+    pub sockets: Arc<Sockets>,
     /// Which addresses may be connected to.
     pub reach: Reach,
     /// How long and how often is tried.
@@ -92,10 +95,24 @@ pub struct CarrierParts {
 impl Carrier {
     /// A carrier; [`Carrier::attach`] the agent before the first message.
     pub fn new(parts: CarrierParts) -> Self {
-        let CarrierParts { store, clock, poster, tls, reach, schedule, http, ws, burial } = parts;
+        let CarrierParts { store, clock, poster, tls, sockets, reach, schedule, http, ws, burial } = parts;
         let (agent, newest) = (OnceLock::new(), AtomicI64::new(i64::MIN));
         let under_way = UnderWay::default();
-        Self { under_way, agent, store, clock, poster, tls, reach, schedule, http, ws, burial, newest }
+        Self {
+            under_way,
+            agent,
+            store,
+            clock,
+            poster,
+            tls,
+            sockets,
+            reach,
+            schedule,
+            http,
+            ws,
+            burial,
+            newest,
+        }
     }
 
     /// The agent that packs.
@@ -151,7 +168,7 @@ impl Carrier {
         if job.not_before.is_some_and(|at| at > Instant::now()) {
             return Outcome::Early;
         }
-        let moved = if job.attempts > 0 { self.target_now(agent, letter).await } else { None };
+        let moved = if job.attempts > 0 { self.target_now(agent, letter, job.attempts).await } else { None };
         let outbound = moved.as_ref().unwrap_or(&letter.outbound);
         let Some(endpoint) = &outbound.target.endpoint else {
             let Some(recipient) = outbound.target.recipient_keys.first() else {
@@ -167,12 +184,12 @@ impl Carrier {
             }
             Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
         };
-        match endpoint.split_once("://").map(|(scheme, _)| scheme) {
+        match scheme(endpoint).as_deref() {
             Some("http" | "https") if self.http => {
                 http::post(&self.poster, endpoint, envelope, context).await
             }
             Some("ws" | "wss") if self.ws => {
-                ws::send(&self.tls, self.reach, endpoint, envelope, context).await
+                ws::send(&self.tls, &self.sockets, self.reach, endpoint, envelope, context).await
             }
             _ => Outcome::Hopeless(format!(
                 "no outbound transport for {endpoint}: start with -ot http or -ot ws"
@@ -180,12 +197,12 @@ impl Carrier {
         }
     }
 
-    /// At repeats the connection's present target is used: the other side may have moved.
-    async fn target_now(&self, agent: &Agent, letter: &Letter) -> Option<Outbound> {
+    /// At repeats the connection's present target is used: the other side may have moved, or another service of it may work.
+    async fn target_now(&self, agent: &Agent, letter: &Letter, attempts: u32) -> Option<Outbound> {
         let id = letter.outbound.connection_id.as_deref()?;
         let mut unit = agent.unit(&letter.item.tenant);
         let connection = unit.peek::<Connection>(id).await.ok()??;
-        let target = agent.directory().target(&mut unit, &connection).await.ok()??;
+        let target = agent.directory().target_again(&mut unit, &connection, attempts).await.ok()??;
         Some(Outbound { target, ..letter.outbound.clone() })
     }
 }

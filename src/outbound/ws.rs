@@ -13,19 +13,20 @@ use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use super::http::root_cause;
 use crate::delivery::Outcome;
-use crate::resolve::Reach;
+use crate::resolve::{Reach, Sockets};
 
 const TIME_OUT: Duration = Duration::from_secs(20);
 
 /// Opens a socket, sends the envelope as one binary frame, closes. `trace`: the `traceparent` of the request that opens it.
 pub async fn send(
     tls: &Arc<rustls::ClientConfig>,
+    sockets: &Sockets,
     reach: Reach,
     endpoint: &str,
     envelope: Vec<u8>,
     trace: Option<String>,
 ) -> Outcome {
-    match tokio::time::timeout(TIME_OUT, exchange(tls, reach, endpoint, envelope, trace)).await {
+    match tokio::time::timeout(TIME_OUT, exchange(tls, sockets, reach, endpoint, envelope, trace)).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome::EndpointDown(format!("no close handshake within {} s", TIME_OUT.as_secs())),
     }
@@ -33,6 +34,7 @@ pub async fn send(
 
 async fn exchange(
     tls: &Arc<rustls::ClientConfig>,
+    sockets: &Sockets,
     reach: Reach,
     endpoint: &str,
     envelope: Vec<u8>,
@@ -48,15 +50,16 @@ async fn exchange(
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
         return Outcome::Hopeless(format!("{endpoint} names no host"));
     };
-    let mut request = match endpoint.into_client_request() {
+    // As parsed: the scheme in lower case.
+    let mut request = match url.as_str().into_client_request() {
         Ok(request) => request,
         Err(error) => return Outcome::Hopeless(format!("{endpoint}: {error}")),
     };
     if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(&trace).ok()) {
         request.headers_mut().insert("traceparent", trace);
     }
-    let stream = match reach.connect(host.trim_matches(['[', ']']), port).await {
-        Ok(stream) => stream,
+    let (stream, seat) = match sockets.connect(Some(reach), host.trim_matches(['[', ']']), port).await {
+        Ok(connected) => connected,
         Err(error) => return Outcome::EndpointDown(error.to_string()),
     };
     let connector = Connector::Rustls(tls.clone());
@@ -73,6 +76,9 @@ async fn exchange(
         return Outcome::EndpointDown(root_cause(&error));
     }
     while let Some(frame) = socket.next().await {
+        if frame.is_ok() {
+            seat.answered();
+        }
         match frame {
             Ok(Message::Close(Some(close))) if close.code == CloseCode::Again => {
                 return Outcome::EndpointDown("the other side asked to try again later".into());

@@ -1,11 +1,12 @@
 //! Which addresses may be fetched from. The address that is connected to is checked, not the name.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::net::TcpStream;
+
+use super::Sockets;
 
 /// How far out fetches may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,19 +42,6 @@ impl Reach {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Connects to the first address of a host that is within reach.
-    pub async fn connect(self, host: &str, port: u16) -> std::io::Result<TcpStream> {
-        let mut last =
-            std::io::Error::other(format!("{host} has no address within reach (--outbound-reach)"));
-        for address in tokio::net::lookup_host((host, port)).await?.filter(|a| self.allows(a.ip())) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
     }
 
     /// Whether an address is within reach.
@@ -147,14 +135,13 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-struct GuardedDns(Reach);
+struct GuardedDns(Reach, Arc<Sockets>);
 
 impl Resolve for GuardedDns {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
+        let (reach, sockets) = (self.0, self.1.clone());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|a| reach.allows(a.ip())).collect();
+            let allowed = sockets.addresses(Some(reach), name.as_str(), 0).await?;
             if allowed.is_empty() {
                 return Err(
                     format!("{} has no address within reach (--outbound-reach)", name.as_str()).into()
@@ -165,11 +152,12 @@ impl Resolve for GuardedDns {
     }
 }
 
-/// A client builder that connects within reach only. It follows no redirect and uses no proxy.
-pub fn guarded_client(reach: Reach) -> reqwest::ClientBuilder {
+/// A client builder that connects within reach only. It follows no redirect, uses no proxy and keeps no connection.
+pub fn guarded_client(reach: Reach, sockets: &Arc<Sockets>) -> reqwest::ClientBuilder {
     crate::wiring::client_builder()
-        .dns_resolver(Arc::new(GuardedDns(reach)))
+        .dns_resolver(Arc::new(GuardedDns(reach, sockets.clone())))
         .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0)
         .no_proxy()
 }
 

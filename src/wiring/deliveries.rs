@@ -10,14 +10,12 @@ use super::StartError;
 use super::crew::Crew;
 use crate::config::{Config, Scheme};
 use crate::delivery::{Backoff, Burial, Dispatcher, Poster};
-use crate::limits;
+use crate::limits::{self, PER_ENDPOINT};
 use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
+use crate::resolve::Sockets;
 use crate::webhooks::{self, Notice, Notifier, NotifierParts};
 use crate::work::{self, Worker};
 use crate::world::{SystemClock, SystemEntropy};
-
-/// Tries at once to one endpoint.
-const PER_ENDPOINT: usize = 16;
 
 pub(super) struct Delivery {
     pub outbound: Dispatcher<Letter>,
@@ -61,15 +59,16 @@ impl Delivery {
 
 pub(super) fn start_workers(
     config: &Config,
+    sockets: &Arc<Sockets>,
     targets: Vec<webhooks::Target>,
     store: &Arc<dyn Store>,
     clock: &Arc<SystemClock>,
-    entropy: &Arc<SystemEntropy>,
     crew: &Crew,
     agent: &Arc<Agent>,
 ) -> Result<Delivery, StartError> {
     use rustls_platform_verifier::ConfigVerifierExt;
 
+    let entropy = Arc::new(SystemEntropy);
     let tls = rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
     let tls = Arc::new(tls);
     let reach = limits::peer_reach(config);
@@ -77,8 +76,9 @@ pub(super) fn start_workers(
     let carrier = Arc::new(Carrier::new(CarrierParts {
         store: store.clone(),
         clock: clock.clone(),
-        poster: Poster::start(tls.clone(), Some(reach)),
+        poster: Poster::start(tls.clone(), Some(reach), sockets.clone()),
         tls: tls.clone(),
+        sockets: sockets.clone(),
         reach,
         schedule: Schedule {
             most_retries: config.delivery.max_attempts,
@@ -94,7 +94,7 @@ pub(super) fn start_workers(
     let notifier = Arc::new(Notifier::new(NotifierParts {
         store: store.clone(),
         clock: clock.clone(),
-        poster: Poster::start(tls, None),
+        poster: Poster::start(tls, None, Arc::new(limits::webhooks(config))),
         targets,
         most_age: config.delivery.max_age,
         default_tenant: agent.default_tenant().clone(),
@@ -114,7 +114,7 @@ pub(super) fn start_workers(
     let workers = Delivery {
         outbound: Dispatcher::start(carrier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
         webhooks: Dispatcher::start(notifier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
-        work: Dispatcher::start(worker, PER_ENDPOINT, backoff, entropy.clone()),
+        work: Dispatcher::start(worker, PER_ENDPOINT, backoff, entropy),
         burial,
     };
     outbound::held::watch(carrier.clone());

@@ -21,7 +21,7 @@ pub(super) fn start_servers(
     process: &Arc<Process>,
 ) -> Result<(Vec<actix_web::dev::Server>, Vec<Door>), StartError> {
     let io = |error| StartError::Io { what: "a server can't start", error };
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
+    let workers = limits::server_threads();
     let (mut servers, mut doors) = (Vec::new(), Vec::new());
     for transport in &config.transport.inbound {
         let listener = listen(&transport.host, transport.port)?;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use chancery_agent::Settings;
+use chancery_agent::engine::Transports;
 
-use crate::config::{Config, WalletType};
+use crate::config::{Config, Scheme, WalletType};
 use crate::webhooks;
 
 pub(super) fn settings(config: &Config, targets: &[webhooks::Target]) -> Settings {
@@ -13,6 +14,10 @@ pub(super) fn settings(config: &Config, targets: &[webhooks::Target]) -> Setting
         label: config.agent.label.clone(),
         image_url: config.agent.image_url.clone(),
         endpoints: config.agent.endpoints.clone(),
+        outbound: Transports {
+            http: config.transport.outbound.contains(&Scheme::Http),
+            ws: config.transport.outbound.contains(&Scheme::Ws),
+        },
         invite_base_url: config.protocol.invite_base_url.clone(),
         help_link: admin.and_then(|a| a.help_link.clone()),
         no_receive_invites: admin.is_some_and(|a| a.no_receive_invites),

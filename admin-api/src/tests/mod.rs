@@ -46,6 +46,7 @@ fn limits() -> Limits {
         max_request_bytes: 1 << 20,
         max_concurrent: 4,
         connections: 1024,
+        connections_per_address: None,
         header_time: Duration::from_secs(1),
         body_time: Duration::from_secs(1),
         idle_time: Duration::from_secs(75),

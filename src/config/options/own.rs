@@ -196,6 +196,27 @@ pub(super) const CHANCERY: &[OptionSpec] = &[
     )
     .default_value("1024"),
     option(
+        "--max-connections-per-address",
+        Some("CHANCERY_MAX_CONNECTIONS_PER_ADDRESS"),
+        "CONNECTIONS|off",
+        "Connections of one address open at once on each port; more are closed. Not with --client-address-header",
+    )
+    .default_value("256"),
+    option(
+        "--max-connections-outbound",
+        Some("CHANCERY_MAX_CONNECTIONS_OUTBOUND"),
+        "CONNECTIONS",
+        "Connections to peers and for documents open at once; more wait. Webhooks have places of their own",
+    )
+    .default_value("1024"),
+    option(
+        "--max-connections-outbound-per-address",
+        Some("CHANCERY_MAX_CONNECTIONS_OUTBOUND_PER_ADDRESS"),
+        "CONNECTIONS",
+        "Of these, connections to one address",
+    )
+    .default_value("64"),
+    option(
         "--max-websockets-didcomm",
         Some("CHANCERY_MAX_WEBSOCKETS_DIDCOMM"),
         "SOCKETS",

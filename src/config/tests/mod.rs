@@ -40,7 +40,7 @@ fn load(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Config, Conf
     Config::load(&Sources { arguments: &arguments, environment: &variables }, Purpose::Start)
 }
 
-fn with(more: &[&str]) -> Result<Config, ConfigError> {
+pub(crate) fn with(more: &[&str]) -> Result<Config, ConfigError> {
     load(&[MINIMUM, more].concat(), &[])
 }
 

@@ -8,11 +8,15 @@ use super::*;
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 fn poster(reach: Option<Reach>) -> Arc<Poster> {
+    poster_with(reach, 64)
+}
+
+fn poster_with(reach: Option<Reach>, places: usize) -> Arc<Poster> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    Poster::start(Arc::new(tls), reach)
+    Poster::start(Arc::new(tls), reach, Arc::new(Sockets::new(places, places, 1)))
 }
 
 /// Reads one request to the end of its body; `None`: the connection was closed.
@@ -214,4 +218,43 @@ async fn a_redirect_is_guarded_as_the_endpoint_is() {
     }
     assert!(moved(Reach::Private, "https://a.example/", "http://a.example/").is_err());
     assert_eq!(moved(Reach::Private, "https://a.example/b", "c").unwrap(), "https://a.example/c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_makes_room_for_one_that_is_needed() {
+    let poster = poster_with(None, 2);
+    let mut urls = Vec::new();
+    for _ in 0..4 {
+        urls.push(server(&[OK]).await.0);
+    }
+    for url in &urls {
+        assert_eq!(posted(&poster, url).await, Ok(StatusCode::OK), "{url}");
+    }
+    let idle =
+        |poster: &Poster| poster.known().origins.values().map(|origin| origin.idle().len()).sum::<usize>();
+    assert_eq!(idle(&poster), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_place_gets_that_of_the_next_that_is_done() {
+    let ((first, _), (second, _)) = (server(&[OK, OK]).await, server(&[OK, OK]).await);
+    let poster = poster_with(None, 2);
+    let (one, other) = tokio::join!(posted(&poster, &first), posted(&poster, &second));
+    assert_eq!((one, other), (Ok(StatusCode::OK), Ok(StatusCode::OK)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_never_answers_holds_a_place_for_a_time_only_and_others_are_told_to_wait() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_url = format!("http://{}/", silent.local_addr().unwrap());
+    let (url, _) = server(&[OK]).await;
+    let poster = poster_with(None, 2);
+    // Of the two places one is for whoever has answered before.
+    let (unanswered, refused) = tokio::join!(posted(&poster, &silent_url), posted(&poster, &url));
+    assert_eq!(unanswered, Err(PostError::Down("no answer within 30 s".into())));
+    assert!(
+        matches!(&refused, Err(PostError::Down(reason)) if reason.contains("are open as may be")),
+        "{refused:?}"
+    );
+    assert_eq!(posted(&poster, &url).await, Ok(StatusCode::OK));
 }

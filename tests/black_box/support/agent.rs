@@ -95,6 +95,10 @@ impl Agent {
             controller.url
         );
         let mut args: Vec<String> = fixed.split_whitespace().map(str::to_owned).collect();
+        if options.contains(&"-ot") {
+            let at = args.iter().position(|word| word == "-ot").unwrap();
+            args.drain(at..at + 4);
+        }
         args.extend(options.iter().map(|o| (*o).to_owned()));
         if options.contains(&"--admin-api-key") {
             args.retain(|word| word != "--admin-insecure-mode");

@@ -15,6 +15,7 @@ mod reports;
 mod response;
 mod reviewed;
 mod rotation;
+mod sockets;
 mod web;
 
 use chancery_did::SecretKey;

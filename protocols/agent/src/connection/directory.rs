@@ -11,7 +11,7 @@ use super::keys;
 use super::record::short_form;
 use super::route::{Route, route};
 use super::{Connection, rows, their_did};
-use crate::engine::{AgentError, Record, Target, Unit};
+use crate::engine::{AgentError, Record, Target, Transports, Unit};
 use crate::ports::store::Query;
 use crate::ports::{Tenant, Timestamp};
 use crate::wallet;
@@ -37,8 +37,8 @@ struct Services {
 #[derive(Debug, Default)]
 struct Routes {
     found: HashMap<(Tenant, String, String), Found>,
-    /// The keys that messages to a DID are packed for, where they count.
-    recipients: HashMap<(Tenant, String), Vec<String>>,
+    /// The keys that messages to a service of a DID are packed for, where they count.
+    recipients: HashMap<(Tenant, String, String), Vec<String>>,
     /// Counts [`Directory::forget`]: what was looked up before is not kept after it.
     changes: u64,
 }
@@ -122,25 +122,35 @@ impl Directory {
         }
         let mut routes = lock(&self.routes);
         routes.changes += 1;
-        routes.recipients.retain(|(whose, _), _| whose != tenant);
+        routes.recipients.retain(|(whose, ..), _| whose != tenant);
         routes
             .found
             .retain(|(whose, from, to), _| whose != tenant || !(keys.contains(from) || keys.contains(to)));
     }
 
-    /// Where messages of this connection go: the first service of the other side's DID that we have a transport for.
+    /// Where messages of this connection go: the first service of the other side's DID that a transport leads to.
     /// `None` when it has no DID yet, or one without service.
     pub async fn target(
         &self,
         unit: &mut Unit<'_>,
         connection: &Connection,
     ) -> Result<Option<Target>, AgentError> {
+        self.target_again(unit, connection, 0).await
+    }
+
+    /// As [`Directory::target`], after so many failed tries: each goes to the next service.
+    pub async fn target_again(
+        &self,
+        unit: &mut Unit<'_>,
+        connection: &Connection,
+        failed: u32,
+    ) -> Result<Option<Target>, AgentError> {
         let (Some(their_did), Some(my_did)) = (&connection.their_did, &connection.my_did) else {
             return Ok(None);
         };
         let services = services_of(unit, their_did, true).await?;
         let Some(sender_key) = self.verkey(unit, my_did).await? else { return Ok(None) };
-        let Some(service) = chosen(&services) else { return Ok(None) };
+        let Some(service) = chosen(&services, unit.settings().outbound, failed) else { return Ok(None) };
         let recipients = self.recipients(unit, their_did, service).await?;
         if recipients.is_empty() {
             return Ok(None);
@@ -151,7 +161,7 @@ impl Directory {
     /// Whether a DID of the other side has a service that messages can be packed for.
     pub async fn has_service(&self, unit: &mut Unit<'_>, their_did: &str) -> Result<bool, AgentError> {
         let services = services_of(unit, their_did, true).await?;
-        let Some(service) = chosen(&services) else { return Ok(false) };
+        let Some(service) = chosen(&services, unit.settings().outbound, 0) else { return Ok(false) };
         Ok(!self.recipients(unit, their_did, service).await?.is_empty())
     }
 
@@ -163,7 +173,7 @@ impl Directory {
         did: &str,
         service: &DidCommService,
     ) -> Result<Vec<String>, AgentError> {
-        let at = (unit.tenant().clone(), did.to_owned());
+        let at = (unit.tenant().clone(), did.to_owned(), service.id.clone());
         let changes = {
             let routes = lock(&self.routes);
             if let Some(kept) = routes.recipients.get(&at) {
@@ -279,30 +289,35 @@ async fn services_of(
     Ok(list)
 }
 
-/// The first service that can be reached, or the first at all, to be answered on a return route.
-fn chosen(services: &[DidCommService]) -> Option<&DidCommService> {
-    services.iter().find(|s| has_transport(&s.endpoint)).or(services.first())
+/// Of the services that a transport leads to, the first, and after each failed try the next. Without any: the first that a
+/// transport could lead to, or the first at all, to be answered on a return route.
+fn chosen(services: &[DidCommService], transports: Transports, failed: u32) -> Option<&DidCommService> {
+    let reached: Vec<_> = services.iter().filter(|service| transports.reach(&service.endpoint)).collect();
+    let at = (failed as usize).checked_rem(reached.len());
+    match at.and_then(|at| reached.get(at)) {
+        Some(service) => Some(service),
+        None => services.iter().find(|service| can_be_sent_to(&service.endpoint)).or(services.first()),
+    }
+}
+
+/// Whether there is a transport for an endpoint, configured or not.
+fn can_be_sent_to(endpoint: &str) -> bool {
+    Transports::default().reach(endpoint)
 }
 
 fn target_at(service: &DidCommService) -> Target {
     Target {
         recipient_keys: service.recipient_keys.iter().take(1).map(PublicKey::base58).collect(),
         routing_keys: service.routing_keys.iter().map(PublicKey::base58).collect(),
-        endpoint: Some(service.endpoint.clone()).filter(|endpoint| has_transport(endpoint)),
+        endpoint: Some(service.endpoint.clone()).filter(|endpoint| can_be_sent_to(endpoint)),
         sender_key: None,
     }
 }
 
-/// The chosen service, for its first key: a key that nobody has used yet shares no envelope with another, since whoever opens
-/// one with it knows the content key of all.
-pub fn target_of(services: &[DidCommService], sender_key: Option<String>) -> Option<Target> {
-    chosen(services).map(|service| Target { sender_key, ..target_at(service) })
-}
-
-/// Whether we have a transport for the endpoint's scheme.
-pub fn has_transport(endpoint: &str) -> bool {
-    let scheme = endpoint.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    matches!(scheme.as_deref(), Some("http" | "https" | "ws" | "wss"))
+/// The first service that one of the transports leads to, for its first key: a key that nobody has used yet shares no envelope
+/// with another, since whoever opens one with it knows the content key of all.
+pub fn target_of(services: &[DidCommService], transports: Transports) -> Option<Target> {
+    chosen(services, transports, 0).map(target_at)
 }
 
 /// The target of an inline service, for its first key; keys are did:key or references into one.
@@ -320,7 +335,7 @@ pub fn inline_target(service: &Value) -> Result<Target, String> {
     if recipient_keys.is_empty() {
         return Err("the invitation's service has no recipientKeys".into());
     }
-    let endpoint = service["serviceEndpoint"].as_str().filter(|e| has_transport(e)).map(str::to_owned);
+    let endpoint = service["serviceEndpoint"].as_str().filter(|e| can_be_sent_to(e)).map(str::to_owned);
     let recipient_keys = recipient_keys.into_iter().take(1).collect();
     Ok(Target { recipient_keys, routing_keys: keys("routingKeys")?, endpoint, sender_key: None })
 }
@@ -359,4 +374,43 @@ async fn invited_endpoint(
     let invitation = rows::invitation(unit, &connection.connection_id).await?;
     let endpoint = invitation.as_ref().and_then(|i| i["services"][0]["serviceEndpoint"].as_str());
     Ok(endpoint.map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_did::{DidDocument, KeyType, SecretKey};
+    use serde_json::json;
+
+    use super::*;
+
+    fn services(endpoints: &[&str]) -> Vec<DidCommService> {
+        let key = SecretKey::from_bytes(KeyType::Ed25519, &[1; 32]).unwrap().public();
+        let services = endpoints.iter().enumerate().map(|(priority, endpoint)| {
+            json!({"id": format!("#{priority}"), "type": "did-communication", "priority": priority,
+                "recipientKeys": [key.did_key()], "serviceEndpoint": endpoint})
+        });
+        let document = json!({"id": "did:example:1", "service": services.collect::<Vec<_>>()});
+        DidDocument::from_json(document).unwrap().didcomm_services().unwrap()
+    }
+
+    #[test]
+    fn of_the_services_that_a_configured_transport_reaches_the_first_is_taken_and_then_the_next() {
+        let list = services(&[
+            "wss://a.example",
+            "HTTPS://b.example",
+            "didcomm:transport/queue",
+            "Http://c.example",
+        ]);
+        let taken = |http, ws, failed| &*chosen(&list, Transports { http, ws }, failed).unwrap().endpoint;
+        assert_eq!(
+            [0, 1, 2].map(|failed| taken(true, false, failed)),
+            ["HTTPS://b.example", "Http://c.example", "HTTPS://b.example"]
+        );
+        assert_eq!([0, 1].map(|failed| taken(false, true, failed)), ["wss://a.example"; 2]);
+        assert_eq!(taken(true, true, 0), "wss://a.example");
+        assert_eq!(taken(false, false, 1), "wss://a.example", "which is refused with a sentence");
+        let target = |endpoint| target_of(&services(&[endpoint]), Transports::default()).unwrap().endpoint;
+        assert_eq!(target("WS://a.example"), Some("WS://a.example".to_owned()));
+        assert_eq!(target("didcomm:transport/queue"), None);
+    }
 }

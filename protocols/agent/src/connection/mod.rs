@@ -20,7 +20,7 @@ pub use commands::{
     ConnectionId, CreateStatic, ListConnections, MetadataGet, MetadataSet, create_static, endpoints, get,
     list, metadata_get, metadata_set, remove,
 };
-pub use directory::{Directory, has_transport, inline_target, services, target_of};
+pub use directory::{Directory, inline_target, services, target_of};
 pub use exchange::{send_in_exchange, service_of};
 pub use handshake::{Accept, DID_EXCHANGE, accept_invitation};
 pub(crate) use keys::{counts, is_awaited};

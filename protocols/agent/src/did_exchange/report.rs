@@ -29,7 +29,7 @@ pub fn refuse(unit: &mut Unit<'_>, received: &Received, minor: u32, request: &Re
     };
     let services = said.and_then(|document| document.didcomm_services().ok()).unwrap_or_default();
     let Some(reply) = Unit::reply_target(received) else { return };
-    let target = match target_of(&services, None) {
+    let target = match target_of(&services, unit.settings().outbound) {
         Some(service) => Target { routing_keys: service.routing_keys, endpoint: service.endpoint, ..reply },
         None if received.return_route != ReturnRoute::None => reply,
         None => {

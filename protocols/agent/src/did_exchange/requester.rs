@@ -96,8 +96,8 @@ async fn invited(
         }
     };
     let services = services(unit, &did).await.map_err(AgentError::of_named_did)?;
-    let target =
-        target_of(&services, None).ok_or_else(|| unusable(format!("{did} has no DIDComm service")))?;
+    let target = target_of(&services, unit.settings().outbound)
+        .ok_or_else(|| unusable(format!("{did} has no DIDComm service")))?;
     let pthid = match &connection.invitation_msg_id {
         Some(id) => Some(id.clone()),
         None => services

@@ -14,7 +14,8 @@ impl Client {
         named.or(connected).map(Self::new)
     }
 
-    fn new(address: IpAddr) -> Self {
+    /// The client of an address.
+    pub fn new(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
             v4 => v4,

@@ -22,7 +22,7 @@ pub use protocol::{HandlerError, Protocol, Spoken};
 pub use receive::{Receipt, ReceiveError, Rejection};
 pub use record::Record;
 pub use resolve::Resolved;
-pub use settings::{PinnedContexts, Settings};
+pub use settings::{PinnedContexts, Settings, Transports, scheme};
 pub use unit::{Slot, Unit};
 
 /// Runs a body against a fresh [`Unit`] until its commit holds: on a conflict everything is read and decided again.

@@ -17,6 +17,37 @@ impl Default for PinnedContexts {
     }
 }
 
+/// How messages may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transports {
+    /// `-ot http`: `http://` and `https://`.
+    pub http: bool,
+    /// `-ot ws`: `ws://` and `wss://`.
+    pub ws: bool,
+}
+
+impl Default for Transports {
+    fn default() -> Self {
+        Self { http: true, ws: true }
+    }
+}
+
+impl Transports {
+    /// Whether one of them leads to an endpoint.
+    pub fn reach(self, endpoint: &str) -> bool {
+        match scheme(endpoint).as_deref() {
+            Some("http" | "https") => self.http,
+            Some("ws" | "wss") => self.ws,
+            _ => false,
+        }
+    }
+}
+
+/// The scheme of a URL, in lower case (RFC 3986 section 3.1).
+pub fn scheme(url: &str) -> Option<String> {
+    url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase())
+}
+
 /// The agent-wide settings that protocols look at. Names as ACA-Py's options.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -27,6 +58,8 @@ pub struct Settings {
     pub image_url: Option<String>,
     /// `--endpoint`: the first goes into invitations, all into DID documents.
     pub endpoints: Vec<String>,
+    /// `--outbound-transport`.
+    pub outbound: Transports,
     /// `--invite-base-url`.
     pub invite_base_url: Option<String>,
     /// `--help-link`.

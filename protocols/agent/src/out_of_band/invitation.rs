@@ -150,7 +150,7 @@ impl InvitedService {
                         format!("{did} has no service for DIDComm"),
                     )
                 };
-                target_of(&services, None).ok_or_else(none)
+                target_of(&services, unit.settings().outbound).ok_or_else(none)
             }
         }
     }
