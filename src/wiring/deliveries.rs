@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use chancery_agent::Agent;
+use chancery_agent::engine::Outbound;
 use chancery_agent::ports::Store;
-use chancery_agent::ports::store::Item;
+use chancery_agent::ports::store::{Event, Item};
 
 use super::StartError;
 use super::crew::Crew;
 use crate::config::{Config, Scheme};
 use crate::delivery::{Backoff, Burial, Dispatcher, Poster};
 use crate::limits;
-use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
-use crate::webhooks::{self, Notice, Notifier, NotifierParts};
+use crate::outbound::{self, Carrier, CarrierParts, Schedule};
+use crate::webhooks::{self, Notifier, NotifierParts};
 use crate::work::{self, Worker};
 use crate::world::{SystemClock, SystemEntropy};
 
@@ -20,8 +21,8 @@ use crate::world::{SystemClock, SystemEntropy};
 const PER_ENDPOINT: usize = 16;
 
 pub(super) struct Delivery {
-    pub outbound: Dispatcher<Letter>,
-    pub webhooks: Dispatcher<Notice>,
+    pub outbound: Dispatcher<Outbound>,
+    pub webhooks: Dispatcher<Event>,
     pub work: Dispatcher<Item>,
     pub burial: Burial,
 }
