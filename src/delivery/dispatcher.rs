@@ -52,6 +52,9 @@ impl Figures {
 /// A lane of an endpoint.
 type LaneKey = (Arc<str>, Arc<str>);
 
+/// An endpoint whose pause is over, or one of its lanes that has a job whose pause is.
+type Bell = (Arc<str>, Option<Arc<str>>);
+
 /// What a try has to tell.
 enum Told<T> {
     /// What came of it, and what was delivered.
@@ -220,7 +223,7 @@ struct Board<C: Courier> {
     tries: usize,
     /// Bytes of their contents.
     under_way: usize,
-    timers: BTreeMap<(Instant, i64), (Arc<str>, Option<Arc<str>>)>,
+    timers: BTreeMap<(Instant, i64), Bell>,
     events: mpsc::UnboundedSender<Event<C::Content>>,
     figures: Arc<Figures>,
     going: bool,

@@ -10,6 +10,7 @@ mod keys;
 mod nyms;
 mod peers;
 mod proofs;
+mod queues;
 mod reports;
 mod response;
 mod reviewed;

@@ -229,10 +229,12 @@ impl Agent {
             };
             match unit.commit_leasing(&mut lease).await {
                 Ok(mut replies) => {
-                    if session && replies.is_empty() && route == ReturnRoute::All {
-                        if let Some(sender) = sender.as_deref() {
-                            replies.extend(self.take_held(sender).await);
-                        }
+                    if session
+                        && replies.is_empty()
+                        && route == ReturnRoute::All
+                        && let Some(sender) = sender.as_deref()
+                    {
+                        replies.extend(self.take_held(sender).await);
                     }
                     return Ok(Receipt { replies, rejection });
                 }
