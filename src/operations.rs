@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chancery_agent::engine::Outbound;
 use chancery_agent::ports::operations::{Conductor, Deliveries, Down, Failure, Operations, Standing};
-use chancery_agent::ports::store::{Item, Queue, Seq};
+use chancery_agent::ports::store::{Event, Item, Queue, Seq};
 use chancery_agent::ports::{Clock, Store, Timestamp};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
@@ -15,10 +16,8 @@ use tokio::sync::Notify;
 use crate::config::{AdminAccess, Config};
 use crate::delivery::{Burial, Dispatcher};
 use crate::inbound::Endpoint;
-use crate::outbound::Letter;
 use crate::telemetry::metrics::{self, Page, Port};
 use crate::telemetry::tallies::Tallies;
-use crate::webhooks::Notice;
 
 /// What else is measured.
 pub struct Meters {
@@ -40,8 +39,8 @@ pub struct Process {
     warnings: Vec<String>,
     store: Arc<dyn Store>,
     endpoint: Arc<Endpoint>,
-    outbound: Dispatcher<Letter>,
-    webhooks: Dispatcher<Notice>,
+    outbound: Dispatcher<Outbound>,
+    webhooks: Dispatcher<Event>,
     meters: Meters,
     tallies: Tallies,
     stopping: Arc<AtomicBool>,
@@ -56,8 +55,8 @@ impl Process {
         config: &Config,
         store: Arc<dyn Store>,
         endpoint: Arc<Endpoint>,
-        outbound: Dispatcher<Letter>,
-        webhooks: Dispatcher<Notice>,
+        outbound: Dispatcher<Outbound>,
+        webhooks: Dispatcher<Event>,
         meters: Meters,
         stopping: Arc<AtomicBool>,
     ) -> Self {

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::delivery::{Content, GivenUp, Letter};
 use chancery_agent::engine::{Kind, Work};
-use chancery_agent::ports::store::{Item, Op, Queue, StoreError};
+use chancery_agent::ports::store::{Item, Queue, Seq, StoreError};
 use chancery_agent::ports::trace::trace_id;
-use chancery_agent::ports::{Clock, Store};
+use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use chancery_agent::quoted::Quoted;
 
-use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Settled};
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Lost, Outcome, PAGE, Settled, bury_unread};
 use crate::telemetry::metrics::Steps;
 
 /// Runs queued work on the agent.
@@ -43,16 +43,39 @@ impl Worker {
     }
 
     /// The job of a row. At most so many of one lane, which is a protocol's for one connection, are under way at once.
-    pub fn job(item: Item) -> Job<Item> {
+    pub fn job(item: &Item) -> Job {
         Job {
             id: item.seq,
-            endpoint: item.lane.clone(),
-            lane: item.seq.to_string(),
+            tenant: item.tenant.clone(),
+            endpoint: item.lane.as_str().into(),
+            lane: item.seq.to_string().into(),
             thread: None,
+            since: item.created,
             attempts: item.attempts,
+            left_over: false,
             not_before: None,
-            content: Arc::new(item),
+            weight: item.value.len(),
         }
+    }
+}
+
+/// The row of work that waits; `None`: it waits no more. One that can't be read becomes a dead letter.
+///
+/// Errors: those of the store.
+async fn read(
+    store: &dyn Store,
+    tenant: &Tenant,
+    seq: Seq,
+    attempts: u32,
+    now: Timestamp,
+) -> Result<Option<Item>, StoreError> {
+    match store.item(seq).await {
+        Err(error @ StoreError::Damaged(_)) => {
+            tracing::error!(%error, seq, "queued work can't be read");
+            bury_unread(store, tenant, seq, attempts, now);
+            Ok(None)
+        }
+        found => Ok(found?.filter(|item| item.queue == Queue::Work)),
     }
 }
 
@@ -60,10 +83,15 @@ impl Worker {
 impl Courier for Worker {
     type Content = Item;
 
-    async fn deliver(&self, job: &Job<Item>) -> Outcome {
+    async fn load(&self, job: &Job) -> Result<Option<Item>, String> {
+        let read = read(&*self.store, &job.tenant, job.id, job.attempts, self.clock.now()).await;
+        read.map_err(|error| error.to_string())
+    }
+
+    async fn deliver(&self, _job: &Job, item: &Item) -> Outcome {
         let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
         let began = Instant::now();
-        let outcome = agent.work(&job.content).await;
+        let outcome = agent.work(item).await;
         self.steps.work.count(began.elapsed());
         match outcome {
             Ok(()) => Outcome::Delivered,
@@ -72,38 +100,60 @@ impl Courier for Worker {
         }
     }
 
-    fn gives_up(&self, job: &Job<Item>, _attempts: u32, _endpoint_down: bool) -> bool {
-        let age = self.clock.now().0.saturating_sub(job.content.created.0);
+    fn gives_up(&self, job: &Job, _attempts: u32, _endpoint_down: bool) -> bool {
+        let age = self.clock.now().0.saturating_sub(job.since.0);
         age >= i64::try_from(self.most_age.as_micros()).unwrap_or(i64::MAX)
     }
 
-    fn settled(&self, job: &Job<Item>, settled: Settled) {
-        let item = &job.content;
+    fn settled(&self, job: &Job, item: &Item, settled: Settled) {
         match settled {
             // The row went with the work's own commit.
             Settled::Delivered | Settled::Held => {}
             Settled::Again { attempts, pause, reason } => {
                 let work = serde_json::from_slice::<Work>(&item.value).ok();
                 let trace_id = work.as_ref().and_then(|work| trace_id(work.trace.as_deref()?));
-                tracing::info!(tenant = %item.tenant, protocol = %item.lane, trace_id, attempts, ?pause, reason = %Quoted(reason), "work will be tried again");
-            }
-            Settled::Dead { attempts, reason } => {
-                tracing::warn!(tenant = %item.tenant, protocol = %item.lane, attempts, reason = %Quoted(&reason), "work given up, now a dead letter");
-                let Ok(work) = serde_json::from_slice(&item.value) else {
-                    let op =
-                        Op::Requeue { seq: item.seq, queue: Queue::Dead, due: self.clock.now(), attempts };
-                    return self.store.lazily(&item.tenant, vec![op]);
-                };
-                let letter = Letter {
-                    content: Content::Work(work),
-                    endpoint: None,
-                    reason,
-                    attempts,
-                    since: item.created,
-                };
-                self.burial.bury(&item.tenant, GivenUp { letter, row: Some(item.seq) });
+                tracing::info!(tenant = %job.tenant, protocol = %item.lane, trace_id, attempts, ?pause, reason = %Quoted(reason), "work will be tried again");
             }
         }
+    }
+
+    fn given_up(&self, job: &Job, attempts: u32, reason: String) {
+        let (tenant, at) = (job.tenant.clone(), self.clock.now());
+        self.burial.bury(LostWork { tenant, seq: job.id, attempts, reason, at });
+    }
+}
+
+/// The row of work that was given up.
+struct LostWork {
+    tenant: Tenant,
+    seq: Seq,
+    attempts: u32,
+    reason: String,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Lost for LostWork {
+    fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    async fn letter(&self, store: &dyn Store) -> Result<Option<GivenUp>, StoreError> {
+        let Self { tenant, seq, attempts, reason, at } = self;
+        let Some(item) = read(store, tenant, *seq, *attempts, *at).await? else { return Ok(None) };
+        tracing::warn!(%tenant, protocol = %item.lane, attempts, reason = %Quoted(reason), "work given up, now a dead letter");
+        let Ok(work) = serde_json::from_slice(&item.value) else {
+            bury_unread(store, tenant, *seq, *attempts, *at);
+            return Ok(None);
+        };
+        let letter = Letter {
+            content: Content::Work(work),
+            endpoint: None,
+            reason: reason.clone(),
+            attempts: *attempts,
+            since: item.created,
+        };
+        Ok(Some(GivenUp { letter, row: Some(*seq) }))
     }
 }
 
@@ -112,10 +162,10 @@ pub async fn resume(store: &dyn Store, dispatcher: &Dispatcher<Item>) -> Result<
     let mut after = 0;
     let mut count = 0;
     loop {
-        let items = store.items(Queue::Work, after, 500).await?;
+        let items = store.items(Queue::Work, after, PAGE).await?;
         let Some(last) = items.last() else { return Ok(count) };
         after = last.seq;
         count += items.len();
-        dispatcher.add(items.into_iter().map(Worker::job).collect());
+        dispatcher.add(items.iter().map(|item| (Worker::job(item), None)).collect());
     }
 }

@@ -2,12 +2,33 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use chancery_agent::Agent;
 use chancery_agent::delivery::{GivenUp, give_up};
-use chancery_agent::{Agent, Tenant};
+use chancery_agent::engine::AgentError;
+use chancery_agent::ports::store::{Op, Queue, Seq, StoreError};
+use chancery_agent::ports::{Store, Tenant, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+/// What was given up, told by its row: that is read when its turn comes, however much is given up at once.
+#[async_trait]
+pub trait Lost: Send + Sync + 'static {
+    /// Whose.
+    fn tenant(&self) -> &Tenant;
+    /// The letter that it becomes, told to the log; `None`: there is nothing left to give up.
+    ///
+    /// Errors: those of the store.
+    async fn letter(&self, store: &dyn Store) -> Result<Option<GivenUp>, StoreError>;
+}
+
+/// Makes a dead letter of a queue row that can't be read.
+pub fn bury_unread(store: &dyn Store, tenant: &Tenant, seq: Seq, attempts: u32, now: Timestamp) {
+    let op = Op::Requeue { seq, queue: Queue::Dead, due: now, attempts };
+    store.lazily(tenant, vec![op]);
+}
+
 enum Order {
-    Bury(Tenant, Box<GivenUp>),
+    Bury(Box<dyn Lost>),
     Drain(oneshot::Sender<()>),
 }
 
@@ -26,8 +47,9 @@ impl Burial {
         tokio::spawn(async move {
             while let Some(order) = orders.recv().await {
                 match order {
-                    Order::Bury(tenant, given_up) => {
-                        if let Err(error) = give_up(&agent, &tenant, *given_up).await {
+                    Order::Bury(lost) => {
+                        let tenant = lost.tenant();
+                        if let Err(error) = bury(&agent, &*lost).await {
                             tracing::error!(%tenant, %error, "a dead letter can't be written: it is tried again after the next start");
                         }
                     }
@@ -41,9 +63,9 @@ impl Burial {
     }
 
     /// Makes a dead letter of it, soon.
-    pub fn bury(&self, tenant: &Tenant, given_up: GivenUp) {
+    pub fn bury(&self, lost: impl Lost) {
         // The task ends only with the process.
-        let _ = self.0.send(Order::Bury(tenant.clone(), Box::new(given_up)));
+        let _ = self.0.send(Order::Bury(Box::new(lost)));
     }
 
     /// Resolves when everything handed over so far is written.
@@ -56,4 +78,11 @@ impl Burial {
         let (done, drained) = oneshot::channel();
         self.0.send(Order::Drain(done)).is_ok() && drained.await.is_ok()
     }
+}
+
+async fn bury(agent: &Agent, lost: &dyn Lost) -> Result<(), AgentError> {
+    if let Some(given_up) = lost.letter(agent.store()).await? {
+        give_up(agent, lost.tenant(), given_up).await?;
+    }
+    Ok(())
 }

@@ -1,119 +1,28 @@
 //! One task that knows what waits, for whom, and what may go now.
 
+mod job;
 mod lane;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chancery_agent::ports::Entropy;
 use chancery_agent::quoted::Quoted;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Backoff;
+use job::Carried;
+pub use job::{Courier, Job, Outcome, Settled};
 use lane::{Lane, eligible};
 
-/// One thing to deliver.
-#[derive(Debug)]
-pub struct Job<T> {
-    /// Its row; unique within the dispatcher.
-    pub id: i64,
-    /// What fails as a whole: jobs to an endpoint that is down wait together, one of them probing.
-    pub endpoint: String,
-    /// Jobs of one lane keep an order among themselves.
-    pub lane: String,
-    /// Within the lane, jobs of different threads may overtake each other; a job without a thread waits for all
-    /// before it, and all after it wait for it.
-    pub thread: Option<String>,
-    /// How often it was tried before.
-    pub attempts: u32,
-    /// Held back until then. A job that comes to wait behind it asks for a try, which may turn out to be [`Outcome::Early`].
-    pub not_before: Option<Instant>,
-    /// What to deliver.
-    pub content: Arc<T>,
-}
-
-impl<T> Clone for Job<T> {
-    fn clone(&self) -> Self {
-        Self {
-            id: self.id,
-            endpoint: self.endpoint.clone(),
-            lane: self.lane.clone(),
-            thread: self.thread.clone(),
-            attempts: self.attempts,
-            not_before: self.not_before,
-            content: self.content.clone(),
-        }
-    }
-}
-
-/// What came of one try.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The other side has it.
-    Delivered,
-    /// The endpoint doesn't work at present: connection, time-out, 5xx, 429.
-    EndpointDown(String),
-    /// This job failed; others may work.
-    Failed(String),
-    /// Will never work.
-    Hopeless(String),
-    /// Can't be delivered from here; kept elsewhere until fetched.
-    Held,
-    /// It is still held back ([`Job::not_before`]), and nothing was tried.
-    Early,
-}
-
-impl Outcome {
-    /// Marks the span of a try that failed.
-    pub fn tell(&self, span: &tracing::Span) {
-        if let Self::EndpointDown(reason) | Self::Failed(reason) | Self::Hopeless(reason) = self {
-            span.record("otel.status_code", "ERROR");
-            span.record("otel.status_description", tracing::field::display(Quoted(reason)));
-        }
-    }
-}
-
-/// What was decided after a try; the courier makes it durable.
-#[derive(Clone, Debug)]
-pub enum Settled {
-    /// Done.
-    Delivered,
-    /// Tried so many times now; next try after the pause.
-    Again {
-        /// All tries so far.
-        attempts: u32,
-        /// Until the next one.
-        pause: Duration,
-        /// Why.
-        reason: String,
-    },
-    /// Given up.
-    Dead {
-        /// All tries.
-        attempts: u32,
-        /// Why.
-        reason: String,
-    },
-    /// No longer the dispatcher's.
-    Held,
-}
-
-/// Carries jobs of one kind.
-#[async_trait]
-pub trait Courier: Send + Sync + 'static {
-    /// What is carried.
-    type Content: Send + Sync + 'static;
-    /// One try.
-    async fn deliver(&self, job: &Job<Self::Content>) -> Outcome;
-    /// Whether to give up after this many tries.
-    fn gives_up(&self, job: &Job<Self::Content>, attempts: u32, endpoint_down: bool) -> bool;
-    /// Makes the decision durable, unless [`Courier::deliver`] has done so. Must not block.
-    fn settled(&self, job: &Job<Self::Content>, settled: Settled);
-}
+/// Tries under way at once, all endpoints together: what is being delivered is in memory, whatever waits. Endpoints take turns,
+/// one try each, so that none has to wait until the others have nothing left.
+const TRIES: usize = 256;
+/// Bytes of content being delivered at once; one try is under way whatever its size.
+const UNDER_WAY: usize = 64 << 20;
 
 /// Figures for status and metrics.
 #[derive(Debug, Default)]
@@ -131,23 +40,34 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn count(&self, settled: &Settled) {
-        match settled {
-            Settled::Delivered => self.delivered.fetch_add(1, Ordering::Relaxed),
-            Settled::Again { .. } => {
-                self.failed.fetch_add(1, Ordering::Relaxed);
-                return;
-            }
-            Settled::Dead { .. } => self.dead.fetch_add(1, Ordering::Relaxed),
-            Settled::Held => 0,
-        };
+    /// A job is no longer waiting.
+    fn leaves(&self, how: Option<&AtomicU64>) {
+        if let Some(counter) = how {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
+/// A lane of an endpoint.
+type LaneKey = (Arc<str>, Arc<str>);
+
+/// An endpoint whose pause is over, or one of its lanes that has a job whose pause is.
+type Bell = (Arc<str>, Option<Arc<str>>);
+
+/// What a try has to tell.
+enum Told<T> {
+    /// What came of it, and what was delivered.
+    Tried(Arc<T>, Outcome),
+    /// There is nothing to deliver any more.
+    Gone,
+    /// What to deliver can't be read at present.
+    Unread(String),
+}
+
 enum Event<T> {
-    Jobs(Vec<Job<T>>),
-    Tried(i64, (String, String), Outcome),
+    Jobs(Vec<(Job, Option<Carried<T>>)>),
+    Told(Job, Told<T>),
     Drain(tokio::sync::oneshot::Sender<()>),
     Go,
     Ping(tokio::sync::oneshot::Sender<()>),
@@ -191,11 +111,12 @@ pub struct Down {
 pub struct Dispatcher<T> {
     events: mpsc::UnboundedSender<Event<T>>,
     figures: Arc<Figures>,
+    carried: Arc<AtomicUsize>,
 }
 
 impl<T> Clone for Dispatcher<T> {
     fn clone(&self) -> Self {
-        Self { events: self.events.clone(), figures: self.figures.clone() }
+        Self { events: self.events.clone(), figures: self.figures.clone(), carried: self.carried.clone() }
     }
 }
 
@@ -214,6 +135,9 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
             entropy,
             lanes: HashMap::new(),
             endpoints: HashMap::new(),
+            turn: VecDeque::new(),
+            tries: 0,
+            under_way: 0,
             timers: BTreeMap::new(),
             events: events.clone(),
             figures: figures.clone(),
@@ -225,12 +149,18 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
             reason = "the delivery workers are started here and nowhere else"
         )]
         tokio::spawn(board.run(receiver));
-        Self { events, figures }
+        Self { events, figures, carried: Arc::default() }
     }
 
-    /// Hands over jobs; those of one lane in their order.
-    pub fn add(&self, jobs: Vec<Job<T>>) {
+    /// Hands over jobs; those of one lane in their order. What is known of their contents is carried along as far as there is
+    /// room ([`job::CARRIED`]).
+    pub fn add(&self, jobs: Vec<(Job, Option<Arc<T>>)>) {
         self.figures.waiting.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+        let carry = |(job, content): (Job, Option<Arc<T>>)| {
+            let carried = content.and_then(|content| Carried::take(content, job.weight, &self.carried));
+            (job, carried)
+        };
+        let jobs = jobs.into_iter().map(carry).collect();
         // The task ends only with the process.
         let _ = self.events.send(Event::Jobs(jobs));
     }
@@ -275,7 +205,9 @@ struct Endpoint {
     failures: u32,
     down: Option<Down>,
     not_before: Option<Instant>,
-    ready: VecDeque<String>,
+    ready: VecDeque<Arc<str>>,
+    /// It is among those whose turn comes.
+    listed: bool,
 }
 
 struct Board<C: Courier> {
@@ -283,9 +215,15 @@ struct Board<C: Courier> {
     concurrency: usize,
     backoff: Backoff,
     entropy: Arc<dyn Entropy>,
-    lanes: HashMap<(String, String), Lane<C::Content>>,
-    endpoints: HashMap<String, Endpoint>,
-    timers: BTreeMap<(Instant, i64), (String, Option<String>)>,
+    lanes: HashMap<LaneKey, Lane<C::Content>>,
+    endpoints: HashMap<Arc<str>, Endpoint>,
+    /// Endpoints that may have something to try, in their order.
+    turn: VecDeque<Arc<str>>,
+    /// Under way.
+    tries: usize,
+    /// Bytes of their contents.
+    under_way: usize,
+    timers: BTreeMap<(Instant, i64), Bell>,
     events: mpsc::UnboundedSender<Event<C::Content>>,
     figures: Arc<Figures>,
     going: bool,
@@ -300,18 +238,15 @@ impl<C: Courier> Board<C> {
                 event = receiver.recv() => event,
                 () = sleep_until(timer) => {
                     self.ring();
+                    self.pump();
                     continue;
                 }
             };
             match event {
                 None => return,
                 Some(Event::Jobs(jobs)) => self.take(jobs),
-                Some(Event::Tried(id, lane, outcome)) => self.tried(id, lane, outcome),
-                Some(Event::Go) => {
-                    self.going = true;
-                    let endpoints: Vec<String> = self.endpoints.keys().cloned().collect();
-                    endpoints.iter().for_each(|endpoint| self.pump(endpoint));
-                }
+                Some(Event::Told(job, told)) => self.told(&job, told),
+                Some(Event::Go) => self.going = true,
                 Some(Event::Drain(done)) => self.draining = Some(done),
                 Some(Event::Ping(pong)) => {
                     let _ = pong.send(());
@@ -320,109 +255,180 @@ impl<C: Courier> Board<C> {
                     let _ = answer.send(self.look(&ids));
                 }
             }
-            if self.draining.is_some()
-                && self.endpoints.values().all(|e| e.in_flight == 0)
+            if self.tries == 0
                 && let Some(done) = self.draining.take()
             {
                 let _ = done.send(());
                 return;
             }
+            self.pump();
         }
     }
 
-    fn take(&mut self, jobs: Vec<Job<C::Content>>) {
+    fn take(&mut self, jobs: Vec<(Job, Option<Carried<C::Content>>)>) {
         let now = Instant::now();
-        let mut touched = Vec::new();
-        for job in jobs {
-            let endpoint = job.endpoint.clone();
-            let lane_name = job.lane.clone();
-            let lane = self.lanes.entry((endpoint.clone(), lane_name.clone())).or_default();
+        for (mut job, carried) in jobs {
+            // One name for all that wait, not one each.
+            if let Some((known, _)) = self.endpoints.get_key_value(&job.endpoint) {
+                job.endpoint = known.clone();
+            }
+            let key = (job.endpoint.clone(), job.lane);
+            job.lane = self.lanes.get_key_value(&key).map_or(&key.1, |((_, known), _)| known).clone();
+            let lane = self.lanes.entry((job.endpoint.clone(), job.lane.clone())).or_default();
             if let Some(at) = job.not_before {
-                self.timers.insert((at, job.id), (endpoint.clone(), Some(lane_name.clone())));
+                self.timers.insert((at, job.id), (job.endpoint.clone(), Some(job.lane.clone())));
             }
-            lane.push(job, now);
-            self.list(&endpoint, &lane_name);
-            if !touched.contains(&endpoint) {
-                touched.push(endpoint);
-            }
-        }
-        for endpoint in touched {
-            self.pump(&endpoint);
+            lane.push(job, carried, now);
+            self.list(&key);
         }
     }
 
-    fn list(&mut self, endpoint: &str, lane_name: &str) {
-        let Some(lane) = self.lanes.get_mut(&(endpoint.to_owned(), lane_name.to_owned())) else { return };
-        if !lane.listed {
+    /// A lane may have something to try.
+    fn list(&mut self, key: &LaneKey) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        if !std::mem::replace(&mut lane.listed, true) {
+            self.endpoints.entry(key.0.clone()).or_default().ready.push_back(key.1.clone());
+        }
+        self.line_up(&key.0);
+    }
+
+    /// An endpoint may have something to try.
+    fn line_up(&mut self, endpoint: &Arc<str>) {
+        if let Some(state) = self.endpoints.get_mut(endpoint)
+            && !std::mem::replace(&mut state.listed, true)
+        {
+            self.turn.push_back(endpoint.clone());
+        }
+    }
+
+    /// The lane whose job is too large to be started now is the next to start something.
+    fn stay_first(&mut self, (endpoint, name): LaneKey) {
+        if let Some(state) = self.endpoints.get_mut(&endpoint) {
+            state.listed = true;
+            state.ready.push_front(name.clone());
+        }
+        self.turn.push_front(endpoint.clone());
+        if let Some(lane) = self.lanes.get_mut(&(endpoint, name)) {
             lane.listed = true;
-            self.endpoints.entry(endpoint.to_owned()).or_default().ready.push_back(lane_name.to_owned());
         }
     }
 
-    /// Starts what may go to an endpoint now.
-    fn pump(&mut self, endpoint: &str) {
+    /// Starts what may go now, one try of an endpoint after one of another.
+    fn pump(&mut self) {
         if !self.going || self.draining.is_some() {
             return;
         }
         let now = Instant::now();
-        loop {
-            let Some(state) = self.endpoints.get_mut(endpoint) else { return };
+        while self.tries < TRIES
+            && let Some(endpoint) = self.turn.pop_front()
+        {
+            let Some(state) = self.endpoints.get_mut(&endpoint) else { continue };
+            state.listed = false;
             let most = if state.failures > 0 { 1 } else { self.concurrency };
             if state.in_flight >= most || state.not_before.is_some_and(|at| at > now) {
-                return;
+                continue;
             }
-            let Some(lane_name) = state.ready.pop_front() else {
-                if state.in_flight == 0 && state.failures == 0 {
-                    self.endpoints.remove(endpoint);
-                }
-                return;
-            };
-            let key = (endpoint.to_owned(), lane_name.clone());
-            let Some(lane) = self.lanes.get_mut(&key) else { continue };
-            lane.listed = false;
-            let Some(at) = eligible(&lane.queue, now) else { continue };
-            let entry = &mut lane.queue[at];
-            entry.in_flight = true;
-            entry.asked = false;
-            let job = entry.job.clone();
-            state.in_flight += 1;
-            self.list(endpoint, &lane_name);
-            self.start(job);
+            let Some((key, at, weight)) = self.next(&endpoint, now) else { continue };
+            if self.tries > 0 && self.under_way.saturating_add(weight) > UNDER_WAY {
+                return self.stay_first(key);
+            }
+            self.start(&key, at);
+            self.list(&key);
         }
     }
 
-    fn start(&self, job: Job<C::Content>) {
-        let courier = self.courier.clone();
-        let events = self.events.clone();
+    /// The next job to try of an endpoint that has room for one: its lane, its place there, its weight.
+    fn next(&mut self, endpoint: &Arc<str>, now: Instant) -> Option<(LaneKey, usize, usize)> {
+        let state = self.endpoints.get_mut(endpoint)?;
+        while let Some(name) = state.ready.pop_front() {
+            let key = (endpoint.clone(), name);
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            lane.listed = false;
+            if let Some(at) = eligible(&lane.queue, now) {
+                let weight = lane.queue[at].job.weight;
+                return Some((key, at, weight));
+            }
+        }
+        if state.in_flight == 0 && state.failures == 0 {
+            self.endpoints.remove(endpoint);
+        }
+        None
+    }
+
+    fn start(&mut self, key: &LaneKey, at: usize) {
+        let Some(entry) = self.lanes.get_mut(key).and_then(|lane| lane.queue.get_mut(at)) else { return };
+        entry.in_flight = true;
+        entry.asked = false;
+        let (job, carried) = (entry.job.clone(), entry.carried.take());
+        if let Some(state) = self.endpoints.get_mut(&key.0) {
+            state.in_flight += 1;
+        }
+        self.tries += 1;
+        self.under_way += job.weight;
         self.figures.in_flight.fetch_add(1, Ordering::Relaxed);
+        let (courier, events) = (self.courier.clone(), self.events.clone());
         #[expect(
             clippy::disallowed_methods,
             reason = "the delivery workers are started here and nowhere else"
         )]
         tokio::spawn(async move {
-            let outcome = courier.deliver(&job).await;
-            let _ = events.send(Event::Tried(job.id, (job.endpoint, job.lane), outcome));
+            let content = match &carried {
+                Some(carried) => Ok(Some(carried.content())),
+                None => courier.load(&job).await.map(|content| content.map(Arc::new)),
+            };
+            let told = match content {
+                Ok(Some(content)) => {
+                    let outcome = courier.deliver(&job, &content).await;
+                    Told::Tried(content, outcome)
+                }
+                Ok(None) => Told::Gone,
+                Err(reason) => Told::Unread(reason),
+            };
+            let _ = events.send(Event::Told(job, told));
         });
     }
 
-    fn tried(&mut self, id: i64, lane_key: (String, String), outcome: Outcome) {
+    fn told(&mut self, job: &Job, told: Told<C::Content>) {
         self.figures.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let Some(lane) = self.lanes.get_mut(&lane_key) else { return };
-        let Some(at) = lane.queue.iter().position(|e| e.job.id == id) else { return };
-        let entry = &mut lane.queue[at];
-        entry.in_flight = false;
-        let state = self.endpoints.entry(lane_key.0.clone()).or_default();
-        state.in_flight = state.in_flight.saturating_sub(1);
-        if matches!(outcome, Outcome::Early) {
-            self.list(&lane_key.0, &lane_key.1);
-            return self.pump(&lane_key.0);
+        self.tries = self.tries.saturating_sub(1);
+        self.under_way = self.under_way.saturating_sub(job.weight);
+        if let Some(state) = self.endpoints.get_mut(&job.endpoint) {
+            state.in_flight = state.in_flight.saturating_sub(1);
         }
+        self.line_up(&job.endpoint);
+        let key = (job.endpoint.clone(), job.lane.clone());
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let Some(at) = lane.queue.iter().position(|e| e.job.id == job.id) else { return };
+        lane.queue[at].in_flight = false;
+        match told {
+            Told::Tried(_, Outcome::Early) => {}
+            Told::Tried(content, outcome) => self.tried(&key, at, &content, outcome),
+            Told::Gone => {
+                lane.queue.remove(at);
+                self.figures.leaves(None);
+            }
+            Told::Unread(reason) => {
+                let until = Instant::now() + self.backoff.pause(1, &*self.entropy);
+                lane.queue[at].not_before = Some(until);
+                self.timers.insert((until, job.id), (key.0.clone(), Some(key.1.clone())));
+                tracing::info!(tenant = %job.tenant, row = job.id, reason = %Quoted(reason), "what waits can't be read, will be tried again");
+            }
+        }
+        if self.lanes.get(&key).is_some_and(|lane| lane.queue.is_empty()) {
+            self.lanes.remove(&key);
+        }
+        self.list(&key);
+    }
 
+    /// Decides what becomes of a job that was tried.
+    fn tried(&mut self, key: &LaneKey, at: usize, content: &C::Content, outcome: Outcome) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        let Some(entry) = lane.queue.get_mut(at) else { return };
+        let state = self.endpoints.entry(key.0.clone()).or_default();
         let attempts = entry.job.attempts + 1;
-        let settled = match outcome {
-            Outcome::Held => Settled::Held,
+        let now = Instant::now();
+        let (reason, pause, gives_up) = match outcome {
             Outcome::EndpointDown(reason) => {
-                let now = Instant::now();
                 let failure = Failure { reason: reason.clone(), at: now };
                 entry.failure = Some(failure.clone());
                 // Tries that were under way together fail together: that is one failure of the endpoint.
@@ -433,65 +439,66 @@ impl<C: Courier> Board<C> {
                         now + self.backoff.pause(state.failures, &*self.entropy)
                     }
                 };
-                let pause = until - now;
                 state.not_before = Some(until);
                 let since = state.down.as_ref().map_or(now, |down| down.since);
                 state.down = Some(Down { failures: state.failures, since, last: failure });
-                self.timers.insert((until, id), (lane_key.0.clone(), None));
-                if self.courier.gives_up(&entry.job, attempts, true) {
-                    Settled::Dead { attempts, reason }
-                } else {
-                    Settled::Again { attempts, pause, reason }
-                }
+                self.timers.insert((until, entry.job.id), (key.0.clone(), None));
+                (reason, until - now, self.courier.gives_up(&entry.job, attempts, true))
             }
             answered => {
                 state.failures = 0;
                 state.not_before = None;
                 state.down = None;
                 match answered {
-                    Outcome::Failed(reason) if !self.courier.gives_up(&entry.job, attempts, false) => {
+                    Outcome::Failed(reason) => {
                         let pause = self.backoff.pause(attempts, &*self.entropy);
-                        let until = Instant::now() + pause;
-                        entry.not_before = Some(until);
-                        entry.failure = Some(Failure { reason: reason.clone(), at: Instant::now() });
-                        self.timers.insert((until, id), (lane_key.0.clone(), Some(lane_key.1.clone())));
-                        Settled::Again { attempts, pause, reason }
+                        let gives_up = self.courier.gives_up(&entry.job, attempts, false);
+                        if !gives_up {
+                            entry.not_before = Some(now + pause);
+                            entry.failure = Some(Failure { reason: reason.clone(), at: now });
+                            let lane = (key.0.clone(), Some(key.1.clone()));
+                            self.timers.insert((now + pause, entry.job.id), lane);
+                        }
+                        (reason, pause, gives_up)
                     }
-                    Outcome::Failed(reason) | Outcome::Hopeless(reason) => Settled::Dead { attempts, reason },
-                    _ => Settled::Delivered,
+                    Outcome::Hopeless(reason) => (reason, Duration::ZERO, true),
+                    held_or_delivered => {
+                        let (how, settled) = match held_or_delivered {
+                            Outcome::Held => (None, Settled::Held),
+                            _ => (Some(&self.figures.delivered), Settled::Delivered),
+                        };
+                        self.figures.leaves(how);
+                        self.courier.settled(&entry.job, content, settled);
+                        lane.queue.remove(at);
+                        return;
+                    }
                 }
             }
         };
-        self.figures.count(&settled);
-        self.courier.settled(&entry.job, settled.clone());
-        if let Settled::Again { attempts, .. } = settled {
-            entry.job.attempts = attempts;
-        } else {
+        if gives_up {
+            self.figures.leaves(Some(&self.figures.dead));
+            self.courier.given_up(&entry.job, attempts, reason);
             lane.queue.remove(at);
-        }
-        let down = state.down.as_ref().map(|down| down.last.reason.clone());
-        if lane.queue.is_empty() {
-            self.lanes.remove(&lane_key);
         } else {
-            self.list(&lane_key.0, &lane_key.1);
+            self.figures.failed.fetch_add(1, Ordering::Relaxed);
+            self.courier.settled(&entry.job, content, Settled::Again { attempts, pause, reason });
+            entry.job.attempts = attempts;
         }
-        if let Some(reason) = down {
-            self.give_up_waiting(&lane_key.0, &reason);
+        if let Some(reason) = state.down.as_ref().map(|down| down.last.reason.clone()) {
+            self.give_up_waiting(&key.0, &reason);
         }
-        self.pump(&lane_key.0);
     }
 
     /// Gives up what has waited too long for an endpoint that is down: only one of them probes, and less and less often.
-    fn give_up_waiting(&mut self, endpoint: &str, reason: &str) {
+    fn give_up_waiting(&mut self, endpoint: &Arc<str>, reason: &str) {
         for (_, lane) in self.lanes.iter_mut().filter(|((to, _), _)| to == endpoint) {
             lane.queue.retain(|entry| {
                 let attempts = entry.job.attempts;
                 if entry.in_flight || !self.courier.gives_up(&entry.job, attempts, true) {
                     return true;
                 }
-                let settled = Settled::Dead { attempts, reason: reason.to_owned() };
-                self.figures.count(&settled);
-                self.courier.settled(&entry.job, settled);
+                self.figures.leaves(Some(&self.figures.dead));
+                self.courier.given_up(&entry.job, attempts, reason.to_owned());
                 false
             });
         }
@@ -518,18 +525,13 @@ impl<C: Courier> Board<C> {
 
     fn ring(&mut self) {
         let now = Instant::now();
-        let mut endpoints = HashSet::new();
         while let Some(entry) = self.timers.first_entry()
             && entry.key().0 <= now
         {
-            let (endpoint, lane) = entry.remove();
-            if let Some(lane) = lane {
-                self.list(&endpoint, &lane);
+            match entry.remove() {
+                (endpoint, Some(lane)) => self.list(&(endpoint, lane)),
+                (endpoint, None) => self.line_up(&endpoint),
             }
-            endpoints.insert(endpoint);
-        }
-        for endpoint in endpoints {
-            self.pump(&endpoint);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod held;
 mod http;
+mod lost;
 pub mod resend;
 mod under_way;
 mod ws;
@@ -13,19 +14,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::connection::Connection;
-use chancery_agent::delivery::{Content, GivenUp, Letter as DeadLetter};
-use chancery_agent::engine::{Outbound, Scope, scheme};
-use chancery_agent::ports::store::{Item, Op, Queue};
+use chancery_agent::engine::{Held, Outbound, Scope, scheme};
+use chancery_agent::ports::store::{Item, Op, Queue, Seq, StoreError};
 use chancery_agent::ports::trace::{TARGET, trace_id};
-use chancery_agent::ports::{Clock, Store, Timestamp};
+use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use chancery_agent::quoted::Quoted;
 pub use http::{ENVELOPE_TYPE, root_cause};
+use lost::LostMessage;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 use under_way::UnderWay;
 
-use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, Poster, Settled};
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, PAGE, Poster, Settled, bury_unread};
 use crate::resolve::{Reach, Sockets};
 
 /// How long and how often is tried.
@@ -39,15 +40,6 @@ pub struct Schedule {
     pub most_held: Duration,
     /// What an earlier run may have delivered waits for so long for its answer.
     pub resend_pause: Duration,
-}
-
-/// A message with the row that it came from.
-#[derive(Debug)]
-pub struct Letter {
-    item: Item,
-    outbound: Outbound,
-    /// An earlier run left it: it may have arrived.
-    left_over: bool,
 }
 
 /// Carries messages.
@@ -125,59 +117,50 @@ impl Carrier {
         &self.under_way
     }
 
-    /// The job of a row that was just committed; `None` when the row can't be read (it becomes a dead letter).
-    pub fn job(&self, item: Item) -> Option<Job<Letter>> {
+    /// The job of a row that was just committed, with what it says; `None` when the row can't be read (it becomes a dead letter).
+    pub fn job(&self, item: &Item) -> Option<(Job, Arc<Outbound>)> {
         self.newest.fetch_max(item.created.0, Ordering::Relaxed);
         self.letter(item, false)
     }
 
     /// The job of a row, `left_over` by an earlier run or new.
-    fn letter(&self, item: Item, left_over: bool) -> Option<Job<Letter>> {
-        match Agent::read_outbound(&item) {
-            Ok(outbound) => Some(Job {
-                id: item.seq,
-                endpoint: outbound.target.endpoint.clone().unwrap_or_default(),
-                lane: lane(&outbound),
-                thread: (outbound.scope == Scope::Thread).then(|| outbound.thread_id.clone()),
-                attempts: item.attempts,
-                not_before: None,
-                content: Arc::new(Letter { item, outbound, left_over }),
-            }),
-            Err(error) => {
-                tracing::error!(%error, seq = item.seq, "an outbound message can't be read");
-                let op = Op::Requeue {
-                    seq: item.seq,
-                    queue: Queue::Dead,
-                    due: self.clock.now(),
-                    attempts: item.attempts,
-                };
-                self.store.lazily(&item.tenant, vec![op]);
-                None
-            }
-        }
+    fn letter(&self, item: &Item, left_over: bool) -> Option<(Job, Arc<Outbound>)> {
+        let outbound = readable(&*self.store, item, self.clock.now())?;
+        let job = Job {
+            id: item.seq,
+            tenant: item.tenant.clone(),
+            endpoint: outbound.target.endpoint.as_deref().unwrap_or_default().into(),
+            lane: lane(&outbound).into(),
+            thread: (outbound.scope == Scope::Thread).then(|| outbound.thread_id.as_str().into()),
+            since: item.created,
+            attempts: item.attempts,
+            left_over,
+            not_before: None,
+            weight: item.value.len(),
+        };
+        Some((job, Arc::new(outbound)))
     }
 
     /// One try.
-    async fn carry(&self, agent: &Agent, job: &Job<Letter>, context: Option<String>) -> Outcome {
-        let letter = &*job.content;
-        let repeat = job.attempts > 0 || letter.left_over;
-        if repeat && agent.answered(&letter.item, &letter.outbound).await.unwrap_or(false) {
-            tracing::debug!(tenant = %letter.item.tenant, thread = %letter.outbound.thread_id, "already answered, not sent again");
+    async fn carry(&self, agent: &Agent, job: &Job, letter: &Outbound, context: Option<String>) -> Outcome {
+        let repeat = job.attempts > 0 || job.left_over;
+        if repeat && agent.answered(&job.tenant, job.since, letter).await.unwrap_or(false) {
+            tracing::debug!(tenant = %job.tenant, thread = %letter.thread_id, "already answered, not sent again");
             return Outcome::Delivered;
         }
         if job.not_before.is_some_and(|at| at > Instant::now()) {
             return Outcome::Early;
         }
-        let moved = if job.attempts > 0 { self.target_now(agent, letter, job.attempts).await } else { None };
-        let outbound = moved.as_ref().unwrap_or(&letter.outbound);
+        let moved = if job.attempts > 0 { self.target_now(agent, job, letter).await } else { None };
+        let outbound = moved.as_ref().unwrap_or(letter);
         let Some(endpoint) = &outbound.target.endpoint else {
             let Some(recipient) = outbound.target.recipient_keys.first() else {
                 return Outcome::Hopeless("neither an endpoint nor a key to deliver to".into());
             };
-            agent.hold(recipient, letter.item.clone());
+            agent.hold(recipient, Held { tenant: job.tenant.clone(), seq: job.id, created: job.since });
             return Outcome::Held;
         };
-        let envelope = match agent.pack(&letter.item.tenant, outbound).await {
+        let envelope = match agent.pack(&job.tenant, outbound).await {
             Ok(envelope) => envelope,
             Err(error) if error.kind == chancery_agent::engine::Kind::Unavailable => {
                 return Outcome::Failed(error.message);
@@ -198,12 +181,12 @@ impl Carrier {
     }
 
     /// At repeats the connection's present target is used: the other side may have moved, or another service of it may work.
-    async fn target_now(&self, agent: &Agent, letter: &Letter, attempts: u32) -> Option<Outbound> {
-        let id = letter.outbound.connection_id.as_deref()?;
-        let mut unit = agent.unit(&letter.item.tenant);
+    async fn target_now(&self, agent: &Agent, job: &Job, letter: &Outbound) -> Option<Outbound> {
+        let id = letter.connection_id.as_deref()?;
+        let mut unit = agent.unit(&job.tenant);
         let connection = unit.peek::<Connection>(id).await.ok()??;
-        let target = agent.directory().target_again(&mut unit, &connection, attempts).await.ok()??;
-        Some(Outbound { target, ..letter.outbound.clone() })
+        let target = agent.directory().target_again(&mut unit, &connection, job.attempts).await.ok()??;
+        Some(Outbound { target, ..letter.clone() })
     }
 }
 
@@ -215,108 +198,127 @@ fn lane(outbound: &Outbound) -> String {
         .unwrap_or_default()
 }
 
+/// What a row says; one that can't be read becomes a dead letter.
+fn readable(store: &dyn Store, item: &Item, now: Timestamp) -> Option<Outbound> {
+    let read = Agent::read_outbound(item);
+    if let Err(error) = &read {
+        tracing::error!(%error, seq = item.seq, "an outbound message can't be read");
+        bury_unread(store, &item.tenant, item.seq, item.attempts, now);
+    }
+    read.ok()
+}
+
+/// The row of a message that waits, and what it says; `None`: it waits no more. One that can't be read becomes a dead letter.
+///
+/// Errors: those of the store.
+async fn read(
+    store: &dyn Store,
+    tenant: &Tenant,
+    seq: Seq,
+    attempts: u32,
+    now: Timestamp,
+) -> Result<Option<(Item, Outbound)>, StoreError> {
+    match store.item(seq).await {
+        Err(error @ StoreError::Damaged(_)) => {
+            tracing::error!(%error, seq, "an outbound message can't be read");
+            bury_unread(store, tenant, seq, attempts, now);
+            Ok(None)
+        }
+        found => Ok(found?.filter(|item| item.queue == Queue::Outbound).and_then(|item| {
+            let outbound = readable(store, &item, now)?;
+            Some((item, outbound))
+        })),
+    }
+}
+
 #[async_trait]
 impl Courier for Carrier {
-    type Content = Letter;
+    type Content = Outbound;
 
-    async fn deliver(&self, job: &Job<Letter>) -> Outcome {
+    async fn load(&self, job: &Job) -> Result<Option<Outbound>, String> {
+        let read = read(&*self.store, &job.tenant, job.id, job.attempts, self.clock.now()).await;
+        read.map(|read| read.map(|(_, outbound)| outbound)).map_err(|error| error.to_string())
+    }
+
+    async fn deliver(&self, job: &Job, outbound: &Outbound) -> Outcome {
         let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
-        let Letter { item, outbound, .. } = &*job.content;
         let span = tracing::trace_span!(
-            target: TARGET, "deliver", otel.kind = "producer", tenant = %item.tenant, thread = %Quoted(&outbound.thread_id),
+            target: TARGET, "deliver", otel.kind = "producer", tenant = %job.tenant, thread = %Quoted(&outbound.thread_id),
             connection = outbound.connection_id, endpoint = %Quoted(&job.endpoint), attempts = job.attempts,
             otel.status_code = Empty, otel.status_description = Empty
         );
         agent.trace().adopt(&span, outbound.trace.as_deref());
         let connection_id = outbound.connection_id.as_deref();
         let under_way = connection_id.map(|id| self.under_way.begin(id, &outbound.thread_id));
-        let outcome = self.carry(agent, job, agent.trace().context(&span)).instrument(span.clone()).await;
+        let context = agent.trace().context(&span);
+        let outcome = self.carry(agent, job, outbound, context).instrument(span.clone()).await;
         outcome.tell(&span);
         // Here and not once the dispatcher gets round to it: the answer to this message may be on its way in already, and what is
         // left lazily before a commit goes with it.
         if matches!(outcome, Outcome::Delivered) {
-            self.store.lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
+            self.store.lazily(&job.tenant, vec![Op::Dequeue(job.id)]);
         }
         drop(under_way);
         outcome
     }
 
-    fn gives_up(&self, job: &Job<Letter>, attempts: u32, _endpoint_down: bool) -> bool {
-        let age = self.clock.now().0.saturating_sub(job.content.item.created.0);
+    fn gives_up(&self, job: &Job, attempts: u32, _endpoint_down: bool) -> bool {
+        let age = self.clock.now().0.saturating_sub(job.since.0);
         self.schedule.most_retries.is_some_and(|most| attempts > most)
             || age >= i64::try_from(self.schedule.most_age.as_micros()).unwrap_or(i64::MAX)
     }
 
-    fn settled(&self, job: &Job<Letter>, settled: Settled) {
-        let item = &job.content.item;
-        let outbound = &job.content.outbound;
+    fn settled(&self, job: &Job, outbound: &Outbound, settled: Settled) {
         let message_type = || outbound.message.heading().message_type;
         let trace_id = outbound.trace.as_deref().and_then(trace_id);
         match settled {
             Settled::Delivered => {
                 tracing::debug!(
-                    tenant = %item.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
+                    tenant = %job.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
                     trace_id, "delivered"
                 );
             }
             Settled::Held => {
                 tracing::debug!(
-                    tenant = %item.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
+                    tenant = %job.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
                     trace_id, "kept until its recipient polls"
                 )
             }
             Settled::Again { attempts, pause, reason } => {
                 tracing::info!(
-                    tenant = %item.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
+                    tenant = %job.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
                     trace_id, endpoint = %Quoted(&job.endpoint), attempts, ?pause, reason = %Quoted(reason), "not delivered, will be tried again"
                 );
                 let due = Timestamp(self.clock.now().0)
                     .plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-                let op = Op::Requeue { seq: item.seq, queue: Queue::Outbound, due, attempts };
-                self.store.lazily(&item.tenant, vec![op]);
-            }
-            Settled::Dead { attempts, reason } => {
-                tracing::warn!(
-                    tenant = %item.tenant, message_type = message_type(), thread = %Quoted(&outbound.thread_id), connection = outbound.connection_id,
-                    trace_id, endpoint = %Quoted(&job.endpoint), attempts, reason = %Quoted(&reason), "given up, now a dead letter"
-                );
-                let letter = DeadLetter {
-                    content: Content::Message(outbound.clone()),
-                    endpoint: outbound.target.endpoint.clone(),
-                    reason,
-                    attempts,
-                    since: item.created,
-                };
-                self.burial.bury(&item.tenant, GivenUp { letter, row: Some(item.seq) });
+                let op = Op::Requeue { seq: job.id, queue: Queue::Outbound, due, attempts };
+                self.store.lazily(&job.tenant, vec![op]);
             }
         }
     }
+
+    fn given_up(&self, job: &Job, attempts: u32, reason: String) {
+        let tried = Some((job.endpoint.clone(), attempts));
+        let (tenant, at) = (job.tenant.clone(), self.clock.now());
+        self.burial.bury(LostMessage { tenant, seq: job.id, tried, reason, at });
+    }
 }
 
-/// Feeds what an earlier run left, oldest first. What nobody polled for in time is given up.
-pub async fn resume(
-    carrier: &Carrier,
-    dispatcher: &Dispatcher<Letter>,
-) -> Result<usize, chancery_agent::ports::store::StoreError> {
+/// Feeds what an earlier run left, oldest first.
+pub async fn resume(carrier: &Carrier, dispatcher: &Dispatcher<Outbound>) -> Result<usize, StoreError> {
     let mut after = 0;
     let mut count = 0;
-    let held_since = carrier.held_since();
     let held_back_until = carrier.held_back_until().await?;
     loop {
-        let items = carrier.store.items(Queue::Outbound, after, 500).await?;
+        let items = carrier.store.items(Queue::Outbound, after, PAGE).await?;
         let Some(last) = items.last() else { return Ok(count) };
         after = last.seq;
-        let mut jobs = Vec::with_capacity(items.len());
-        for item in items {
-            let Some(mut job) = carrier.letter(item, true) else { continue };
-            let Letter { item, outbound, .. } = &*job.content;
-            if outbound.target.endpoint.is_none() && item.created < held_since {
-                carrier.unfetched(item, outbound.clone());
-            } else {
-                job.not_before = held_back_until(item);
-                jobs.push(job);
-            }
-        }
+        let slip = |item: &Item| {
+            let (mut job, _) = carrier.letter(item, true)?;
+            job.not_before = held_back_until(item);
+            Some((job, None))
+        };
+        let jobs: Vec<_> = items.iter().filter_map(slip).collect();
         count += jobs.len();
         dispatcher.add(jobs);
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chancery_agent::engine::Outbound;
 use chancery_agent::ports::Timestamp;
 use chancery_agent::ports::store::{Item, Op, Space, StoreError};
 use tokio::time::Instant;
 
-use super::{Carrier, Letter};
+use super::Carrier;
 use crate::delivery::Dispatcher;
 
 /// Rows older than this when the earlier run ended are not held back: what waits for so long without a try was not sent.
@@ -24,7 +25,7 @@ fn micros(duration: Duration) -> i64 {
 }
 
 /// Notes from time to time that the agent lives, as long as that tells anything about a row that waits.
-pub fn watch(carrier: Arc<Carrier>, dispatcher: Dispatcher<Letter>) {
+pub fn watch(carrier: Arc<Carrier>, dispatcher: Dispatcher<Outbound>) {
     #[expect(clippy::disallowed_methods, reason = "it holds nothing that a stop would have to wait for")]
     tokio::spawn(async move {
         loop {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::delivery::{Content, GivenUp, Letter, Webhook, waiting_since};
-use chancery_agent::ports::store::{Event, Op, StoreError};
+use chancery_agent::ports::store::{Event, EventNo, Op, StoreError};
 use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp, Trace};
 use chancery_agent::quoted::Quoted;
@@ -19,7 +19,7 @@ use tracing::field::Empty;
 
 use crate::config::{Secret, WebhookTarget};
 use crate::delivery::{
-    Burial, Courier, Dispatcher, FieldError, Fields, Job, Outcome, PostError, Poster, Settled,
+    Burial, Courier, Dispatcher, FieldError, Fields, Job, Lost, Outcome, PAGE, PostError, Poster, Settled,
 };
 
 /// A controller's URL.
@@ -57,15 +57,6 @@ impl About {
     fn of(event: &Event) -> Self {
         serde_json::from_slice(&event.payload).unwrap_or_default()
     }
-}
-
-/// One event for one target.
-#[derive(Debug)]
-pub struct Notice {
-    event: Arc<Event>,
-    target: usize,
-    /// From when on its age counts.
-    since: Timestamp,
 }
 
 /// Carries events.
@@ -125,32 +116,44 @@ impl Notifier {
         age >= i64::try_from(self.most_age.as_micros()).unwrap_or(i64::MAX)
     }
 
-    /// The jobs of committed events. A target that is no longer configured is forgotten. `since`: from when on the age of
-    /// an event counts for a target.
-    pub fn jobs(&self, events: Vec<Event>, since: impl Fn(&Event, &str) -> Timestamp) -> Vec<Job<Notice>> {
-        let mut jobs = Vec::with_capacity(events.len());
-        for event in events {
-            let event = Arc::new(event);
-            for id in &event.targets {
-                let since = since(&event, id);
-                let Some(target) = self.targets.iter().position(|t| &t.id == id) else {
-                    let op = Op::Delivered { number: event.number, target: id.clone() };
-                    self.store.lazily(&event.tenant, vec![op]);
-                    continue;
-                };
-                jobs.push(Job {
-                    id: event.number * i64::try_from(self.targets.len()).unwrap_or(1)
-                        + i64::try_from(target).unwrap_or(0),
-                    endpoint: self.targets[target].shown.clone(),
-                    lane: format!("{}|{}", event.tenant, event.record),
-                    thread: None,
-                    attempts: 0,
-                    not_before: None,
-                    content: Arc::new(Notice { event: event.clone(), target, since }),
-                });
-            }
+    /// The jobs of a committed event, which they name. A target that is no longer configured is forgotten. `since`: from when
+    /// on the age of the event counts for a target.
+    pub fn jobs(&self, event: &Event, since: impl Fn(&str) -> Timestamp) -> Vec<Job> {
+        let mut jobs = Vec::with_capacity(event.targets.len());
+        for id in &event.targets {
+            let Some(target) = self.targets.iter().position(|t| &t.id == id) else {
+                let op = Op::Delivered { number: event.number, target: id.clone() };
+                self.store.lazily(&event.tenant, vec![op]);
+                continue;
+            };
+            jobs.push(Job {
+                id: event.number * self.count() + i64::try_from(target).unwrap_or(0),
+                tenant: event.tenant.clone(),
+                endpoint: self.targets[target].shown.as_str().into(),
+                lane: format!("{}|{}", event.tenant, event.record).into(),
+                thread: None,
+                since: since(id),
+                attempts: 0,
+                left_over: false,
+                not_before: None,
+                weight: event.payload.len(),
+            });
         }
         jobs
+    }
+
+    /// How many targets there are, or 1: numbers of jobs count events and targets.
+    fn count(&self) -> i64 {
+        i64::try_from(self.targets.len()).unwrap_or(1).max(1)
+    }
+
+    fn event_of(&self, job: &Job) -> EventNo {
+        job.id / self.count()
+    }
+
+    fn target_of(&self, job: &Job) -> &Target {
+        let target = usize::try_from(job.id % self.count()).unwrap_or(0);
+        &self.targets[target]
     }
 
     fn fields(&self, event: &Event, target: &Target, trace: Option<&str>) -> Result<Fields, FieldError> {
@@ -176,9 +179,7 @@ impl Notifier {
     }
 
     /// One try.
-    async fn post(&self, job: &Job<Notice>, trace: Option<&str>) -> Outcome {
-        let event = &job.content.event;
-        let target = &self.targets[job.content.target];
+    async fn post(&self, target: &Target, event: &Event, trace: Option<&str>) -> Outcome {
         let fields = match self.fields(event, target, trace) {
             Ok(fields) => fields,
             Err(error) => return Outcome::Hopeless(error.to_string()),
@@ -198,91 +199,132 @@ impl Notifier {
             status => Outcome::EndpointDown(format!("answered {status}")),
         }
     }
-
-    fn done(&self, notice: &Notice) -> Op {
-        Op::Delivered { number: notice.event.number, target: self.targets[notice.target].id.clone() }
-    }
 }
 
 #[async_trait]
 impl Courier for Notifier {
-    type Content = Notice;
+    type Content = Event;
 
-    async fn deliver(&self, job: &Job<Notice>) -> Outcome {
-        let event = &job.content.event;
+    async fn load(&self, job: &Job) -> Result<Option<Event>, String> {
+        read(&*self.store, &job.tenant, self.event_of(job)).await.map_err(|error| error.to_string())
+    }
+
+    async fn deliver(&self, job: &Job, event: &Event) -> Outcome {
         let span = tracing::trace_span!(
             target: TARGET, "webhook", otel.kind = "producer", tenant = %event.tenant, topic = event.topic,
             event_id = event.id, url = %job.endpoint, attempts = job.attempts, otel.status_code = Empty,
             otel.status_description = Empty
         );
         self.trace.adopt(&span, event.trace.as_deref());
-        let outcome = self.post(job, self.trace.context(&span).as_deref()).instrument(span.clone()).await;
+        let context = self.trace.context(&span);
+        let outcome =
+            self.post(self.target_of(job), event, context.as_deref()).instrument(span.clone()).await;
         outcome.tell(&span);
         outcome
     }
 
-    fn gives_up(&self, job: &Job<Notice>, attempts: u32, endpoint_down: bool) -> bool {
-        (!endpoint_down && attempts >= REFUSED_TRIES) || self.is_old(job.content.since)
+    fn gives_up(&self, job: &Job, attempts: u32, endpoint_down: bool) -> bool {
+        (!endpoint_down && attempts >= REFUSED_TRIES) || self.is_old(job.since)
     }
 
-    fn settled(&self, job: &Job<Notice>, settled: Settled) {
-        let notice = &*job.content;
-        let event = &notice.event;
-        let trace_id = event.trace.as_deref().and_then(trace_id);
+    fn settled(&self, job: &Job, event: &Event, settled: Settled) {
         match settled {
-            Settled::Delivered | Settled::Held => self.store.lazily(&event.tenant, vec![self.done(notice)]),
+            Settled::Delivered | Settled::Held => {
+                let target = self.target_of(job).id.clone();
+                self.store.lazily(&event.tenant, vec![Op::Delivered { number: event.number, target }]);
+            }
             Settled::Again { attempts, pause, reason } => {
                 let About { connection_id, thread_id } = About::of(event);
                 tracing::info!(
-                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id.map(|id| tracing::field::display(Quoted(id))), trace_id,
+                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id.map(|id| tracing::field::display(Quoted(id))),
+                    trace_id = event.trace.as_deref().and_then(trace_id),
                     url = %job.endpoint, attempts, ?pause, reason = %Quoted(reason), "webhook not delivered, will be tried again"
                 );
             }
-            Settled::Dead { attempts, reason } => {
-                let About { connection_id, thread_id } = About::of(event);
-                tracing::warn!(
-                    tenant = %event.tenant, topic = %event.topic, connection = connection_id, thread = thread_id.map(|id| tracing::field::display(Quoted(id))), trace_id,
-                    url = %job.endpoint, attempts, reason = %Quoted(&reason),
-                    "webhook given up, now a dead letter"
-                );
-                let webhook = Webhook {
-                    event: event.number,
-                    id: event.id.clone(),
-                    topic: event.topic.clone(),
-                    record: event.record.clone(),
-                    target: self.targets[notice.target].id.clone(),
-                };
-                let letter = Letter {
-                    content: Content::Webhook(webhook),
-                    endpoint: Some(job.endpoint.clone()),
-                    reason,
-                    attempts,
-                    since: event.created,
-                };
-                self.burial.bury(&event.tenant, GivenUp { letter, row: None });
-            }
         }
+    }
+
+    fn given_up(&self, job: &Job, attempts: u32, reason: String) {
+        self.burial.bury(LostEvent {
+            tenant: job.tenant.clone(),
+            event: self.event_of(job),
+            target: self.target_of(job).id.clone(),
+            endpoint: job.endpoint.clone(),
+            attempts,
+            reason,
+        });
+    }
+}
+
+/// An event by its number; `None`: it is no longer kept.
+async fn read(store: &dyn Store, tenant: &Tenant, number: EventNo) -> Result<Option<Event>, StoreError> {
+    let found = store.events(Some(tenant), number - 1, None, false, 1).await?;
+    Ok(found.into_iter().find(|event| event.number == number))
+}
+
+/// An event that was given up for a target.
+struct LostEvent {
+    tenant: Tenant,
+    event: EventNo,
+    target: String,
+    endpoint: Arc<str>,
+    attempts: u32,
+    reason: String,
+}
+
+#[async_trait]
+impl Lost for LostEvent {
+    fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    async fn letter(&self, store: &dyn Store) -> Result<Option<GivenUp>, StoreError> {
+        let Self { tenant, event, target, endpoint, attempts, reason } = self;
+        let Some(event) = read(store, tenant, *event).await? else { return Ok(None) };
+        let About { connection_id, thread_id } = About::of(&event);
+        tracing::warn!(
+            %tenant, topic = %event.topic, connection = connection_id, thread = thread_id.map(|id| tracing::field::display(Quoted(id))),
+            trace_id = event.trace.as_deref().and_then(trace_id), url = %endpoint, attempts, reason = %Quoted(reason),
+            "webhook given up, now a dead letter"
+        );
+        let webhook = Webhook {
+            event: event.number,
+            id: event.id,
+            topic: event.topic,
+            record: event.record,
+            target: target.clone(),
+        };
+        let letter = Letter {
+            content: Content::Webhook(webhook),
+            endpoint: Some(endpoint.to_string()),
+            reason: reason.clone(),
+            attempts: *attempts,
+            since: event.created,
+        };
+        Ok(Some(GivenUp { letter, row: None }))
     }
 }
 
 /// Feeds what an earlier run left, oldest first.
-pub async fn resume(notifier: &Notifier, dispatcher: &Dispatcher<Notice>) -> Result<usize, StoreError> {
+pub async fn resume(notifier: &Notifier, dispatcher: &Dispatcher<Event>) -> Result<usize, StoreError> {
     let mut after = 0;
     let mut count = 0;
     loop {
-        let events = notifier.store.events(None, after, None, true, 500).await?;
+        let events = notifier.store.events(None, after, None, true, PAGE).await?;
         let Some(last) = events.last() else { return Ok(count) };
         after = last.number;
-        let mut again = HashMap::new();
-        for event in events.iter().filter(|event| notifier.is_old(event.created)) {
-            for target in &event.targets {
-                let since = waiting_since(&*notifier.store, event, target).await?;
-                again.insert((event.number, target.clone()), since);
+        let mut jobs = Vec::with_capacity(events.len());
+        for event in events {
+            let mut again = HashMap::new();
+            if notifier.is_old(event.created) {
+                for target in &event.targets {
+                    let since = waiting_since(&*notifier.store, &event, target).await?;
+                    again.insert(target.clone(), since);
+                }
             }
+            let since = |target: &str| again.get(target).copied().unwrap_or(event.created);
+            jobs.extend(notifier.jobs(&event, since).into_iter().map(|job| (job, None)));
         }
-        let jobs = notifier.jobs(events, |event, target| {
-            again.get(&(event.number, target.to_owned())).copied().unwrap_or(event.created)
-        });
         count += jobs.len();
         dispatcher.add(jobs);
     }

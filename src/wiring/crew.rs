@@ -4,14 +4,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
+use chancery_agent::engine::Outbound;
 use chancery_agent::ports::store::{Event, Item};
 use chancery_agent::ports::{NoTrace, Trace, Workers};
 
 use crate::delivery::Dispatcher;
 use crate::live::Live;
-use crate::outbound::{Carrier, Letter};
+use crate::outbound::Carrier;
 use crate::telemetry;
-use crate::webhooks::{Notice, Notifier};
+use crate::webhooks::Notifier;
 use crate::work::Worker;
 
 #[derive(Default)]
@@ -20,21 +21,23 @@ pub(super) struct Crew {
     pub counts: Arc<telemetry::metrics::Events>,
     pub steps: Arc<telemetry::metrics::Steps>,
     pub trace: Option<Arc<dyn Trace>>,
-    pub outbound: OnceLock<(Arc<Carrier>, Dispatcher<Letter>)>,
-    pub webhooks: OnceLock<(Arc<Notifier>, Dispatcher<Notice>)>,
+    pub outbound: OnceLock<(Arc<Carrier>, Dispatcher<Outbound>)>,
+    pub webhooks: OnceLock<(Arc<Notifier>, Dispatcher<Event>)>,
     pub work: OnceLock<Dispatcher<Item>>,
 }
 
 impl Workers for Crew {
     fn outbound(&self, items: Vec<Item>) {
         if let Some((carrier, dispatcher)) = self.outbound.get() {
-            dispatcher.add(items.into_iter().filter_map(|item| carrier.job(item)).collect());
+            let jobs = items.iter().filter_map(|item| carrier.job(item));
+            dispatcher.add(jobs.map(|(job, outbound)| (job, Some(outbound))).collect());
         }
     }
 
     fn work(&self, items: Vec<Item>) {
         if let Some(dispatcher) = self.work.get() {
-            dispatcher.add(items.into_iter().map(Worker::job).collect());
+            let jobs = items.into_iter().map(|item| (Worker::job(&item), Some(Arc::new(item))));
+            dispatcher.add(jobs.collect());
         }
     }
 
@@ -66,7 +69,14 @@ impl Crew {
     fn carry(&self, events: Vec<Event>, again: bool) {
         if let Some((notifier, dispatcher)) = self.webhooks.get() {
             let now = notifier.now();
-            let jobs = notifier.jobs(events, |event, _| if again { now } else { event.created });
+            let mut jobs = Vec::with_capacity(events.len());
+            for event in events {
+                let since = if again { now } else { event.created };
+                let event = Arc::new(event);
+                jobs.extend(
+                    notifier.jobs(&event, |_| since).into_iter().map(|job| (job, Some(event.clone()))),
+                );
+            }
             if !jobs.is_empty() {
                 dispatcher.add(jobs);
             }

@@ -3,23 +3,24 @@
 use std::sync::Arc;
 
 use chancery_agent::Agent;
+use chancery_agent::engine::Outbound;
 use chancery_agent::ports::Store;
-use chancery_agent::ports::store::Item;
+use chancery_agent::ports::store::{Event, Item};
 
 use super::StartError;
 use super::crew::Crew;
 use crate::config::{Config, Scheme};
 use crate::delivery::{Backoff, Burial, Dispatcher, Poster};
 use crate::limits::{self, PER_ENDPOINT};
-use crate::outbound::{self, Carrier, CarrierParts, Letter, Schedule};
+use crate::outbound::{self, Carrier, CarrierParts, Schedule};
 use crate::resolve::Sockets;
-use crate::webhooks::{self, Notice, Notifier, NotifierParts};
+use crate::webhooks::{self, Notifier, NotifierParts};
 use crate::work::{self, Worker};
 use crate::world::{SystemClock, SystemEntropy};
 
 pub(super) struct Delivery {
-    pub outbound: Dispatcher<Letter>,
-    pub webhooks: Dispatcher<Notice>,
+    pub outbound: Dispatcher<Outbound>,
+    pub webhooks: Dispatcher<Event>,
     pub work: Dispatcher<Item>,
     pub burial: Burial,
 }

@@ -4,13 +4,16 @@ use std::collections::{HashSet, VecDeque};
 
 use tokio::time::Instant;
 
-use super::{Failure, Job};
+use super::Failure;
+use super::job::{Carried, Job};
 
 /// How far into a lane is looked for jobs that may overtake waiting ones.
 const WINDOW: usize = 64;
 
 pub(super) struct Entry<T> {
-    pub job: Job<T>,
+    pub job: Job,
+    /// What it is to deliver, until it was tried.
+    pub carried: Option<Carried<T>>,
     pub in_flight: bool,
     pub not_before: Option<Instant>,
     /// A job waits behind it that came after it was held back.
@@ -38,7 +41,7 @@ impl<T> Default for Lane<T> {
 }
 
 impl<T> Lane<T> {
-    pub fn push(&mut self, job: Job<T>, now: Instant) {
+    pub fn push(&mut self, job: Job, carried: Option<Carried<T>>, now: Instant) {
         let not_before = job.not_before;
         if not_before.is_some() {
             self.held_back_until = self.held_back_until.max(not_before);
@@ -49,12 +52,19 @@ impl<T> Lane<T> {
                 entry.asked = true;
             }
         }
-        self.queue.push_back(Entry { job, in_flight: false, not_before, asked: false, failure: None });
+        self.queue.push_back(Entry {
+            job,
+            carried,
+            in_flight: false,
+            not_before,
+            asked: false,
+            failure: None,
+        });
     }
 }
 
 /// Whether a job may not overtake another one of its lane.
-fn waits_for<T>(job: &Job<T>, other: &Job<T>) -> bool {
+fn waits_for(job: &Job, other: &Job) -> bool {
     match (&job.thread, &other.thread) {
         (Some(thread), Some(others)) => thread == others,
         _ => true,

@@ -1,5 +1,10 @@
 use std::sync::Mutex;
+use std::sync::Weak;
 
+use async_trait::async_trait;
+use chancery_agent::ports::{Tenant, Timestamp};
+
+use super::job::CARRIED;
 use super::*;
 
 /// Answers as scripted per job, remembers what was tried and when.
@@ -17,7 +22,11 @@ struct Script {
 impl Courier for Script {
     type Content = ();
 
-    async fn deliver(&self, job: &Job<()>) -> Outcome {
+    async fn load(&self, _: &Job) -> Result<Option<()>, String> {
+        Ok(Some(()))
+    }
+
+    async fn deliver(&self, job: &Job, _: &()) -> Outcome {
         let _ = self.log.send(format!("{} at {}", job.id, self.began.elapsed().as_secs()));
         let gate = self.held_back.lock().unwrap().remove(&job.id);
         if let Some(gate) = gate {
@@ -32,18 +41,21 @@ impl Courier for Script {
         next.unwrap_or(Outcome::Delivered)
     }
 
-    fn gives_up(&self, _: &Job<()>, attempts: u32, _: bool) -> bool {
+    fn gives_up(&self, _: &Job, attempts: u32, _: bool) -> bool {
         attempts >= self.most_tries
     }
 
-    fn settled(&self, job: &Job<()>, settled: Settled) {
+    fn settled(&self, job: &Job, _: &(), settled: Settled) {
         let word = match settled {
             Settled::Delivered => "delivered",
             Settled::Again { .. } => return,
-            Settled::Dead { .. } => "dead",
             Settled::Held => "held",
         };
         let _ = self.log.send(format!("{} {word}", job.id));
+    }
+
+    fn given_up(&self, job: &Job, _: u32, _: String) {
+        let _ = self.log.send(format!("{} dead", job.id));
     }
 }
 
@@ -78,6 +90,10 @@ impl Stage {
         Self { script, dispatcher, log }
     }
 
+    fn add(&self, jobs: Vec<Job>) {
+        self.dispatcher.add(jobs.into_iter().map(|job| (job, Some(Arc::new(())))).collect());
+    }
+
     fn hold_back(&self, id: i64) -> tokio::sync::oneshot::Sender<()> {
         let (go, gate) = tokio::sync::oneshot::channel();
         self.script.held_back.lock().unwrap().insert(id, gate);
@@ -104,15 +120,18 @@ fn again(outcome: &Outcome) -> Outcome {
     }
 }
 
-fn job(id: i64, lane: &str, thread: Option<&str>) -> Job<()> {
+fn job(id: i64, lane: &str, thread: Option<&str>) -> Job {
     Job {
         id,
+        tenant: Tenant::new("t"),
         endpoint: "http://peer".into(),
         lane: lane.into(),
-        thread: thread.map(str::to_owned),
+        thread: thread.map(Into::into),
+        since: Timestamp(0),
         attempts: 0,
+        left_over: false,
         not_before: None,
-        content: Arc::new(()),
+        weight: 0,
     }
 }
 
@@ -124,7 +143,7 @@ fn down() -> Outcome {
 async fn a_thread_keeps_its_order_while_others_overtake() {
     let mut stage = Stage::new(9, &[]);
     let go = stage.hold_back(1);
-    stage.dispatcher.add(vec![job(1, "c", Some("a")), job(2, "c", Some("a")), job(3, "c", Some("b"))]);
+    stage.add(vec![job(1, "c", Some("a")), job(2, "c", Some("a")), job(3, "c", Some("b"))]);
     assert_eq!(stage.lines(3).await, ["1 at 0", "3 at 0", "3 delivered"]);
     go.send(()).unwrap();
     assert_eq!(stage.lines(3).await, ["1 delivered", "2 at 0", "2 delivered"]);
@@ -135,12 +154,7 @@ async fn a_job_without_a_thread_is_a_barrier() {
     let mut stage = Stage::new(9, &[]);
     let go = stage.hold_back(1);
     let barrier = stage.hold_back(2);
-    stage.dispatcher.add(vec![
-        job(1, "c", Some("a")),
-        job(2, "c", None),
-        job(3, "c", Some("b")),
-        job(4, "d", None),
-    ]);
+    stage.add(vec![job(1, "c", Some("a")), job(2, "c", None), job(3, "c", Some("b")), job(4, "d", None)]);
     assert_eq!(stage.lines(3).await, ["1 at 0", "4 at 0", "4 delivered"]);
     go.send(()).unwrap();
     assert_eq!(stage.lines(2).await, ["1 delivered", "2 at 0"]);
@@ -151,10 +165,10 @@ async fn a_job_without_a_thread_is_a_barrier() {
 #[tokio::test(start_paused = true)]
 async fn one_job_probes_an_endpoint_that_is_down_and_the_others_wait() {
     let mut stage = Stage::new(99, &[(1, &[down(), down(), down()])]);
-    stage.dispatcher.add(vec![job(1, "c", Some("a"))]);
+    stage.add(vec![job(1, "c", Some("a"))]);
     assert_eq!(stage.lines(1).await, ["1 at 0"]);
     tokio::task::yield_now().await;
-    stage.dispatcher.add(vec![job(2, "c", Some("b")), job(3, "d", Some("c"))]);
+    stage.add(vec![job(2, "c", Some("b")), job(3, "d", Some("c"))]);
     // Pauses of 1, 2 and 4 seconds; whoever is next probes.
     let lines = stage.lines(7).await;
     let tries: Vec<&String> = lines.iter().filter(|l| l.contains(" at ")).collect();
@@ -168,7 +182,7 @@ async fn one_job_probes_an_endpoint_that_is_down_and_the_others_wait() {
 #[tokio::test(start_paused = true)]
 async fn tries_that_fail_together_are_one_failure_of_the_endpoint() {
     let mut stage = Stage::new(99, &[(1, &[down()]), (2, &[down()])]);
-    stage.dispatcher.add(vec![job(1, "c", Some("a")), job(2, "c", Some("b"))]);
+    stage.add(vec![job(1, "c", Some("a")), job(2, "c", Some("b"))]);
     let mut lines = stage.lines(6).await;
     assert_eq!(lines.drain(..2).collect::<Vec<_>>(), ["1 at 0", "2 at 0"]);
     assert!(lines.iter().all(|l| l.ends_with("at 1") || l.ends_with("delivered")), "{lines:?}");
@@ -177,7 +191,7 @@ async fn tries_that_fail_together_are_one_failure_of_the_endpoint() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_job_waits_alone() {
     let mut stage = Stage::new(9, &[(1, &[Outcome::Failed("no".into())])]);
-    stage.dispatcher.add(vec![job(1, "c", None), job(2, "d", None)]);
+    stage.add(vec![job(1, "c", None), job(2, "d", None)]);
     let lines = stage.lines(5).await;
     assert_eq!(lines[..3], ["1 at 0", "2 at 0", "2 delivered"]);
     assert_eq!(lines[3..], ["1 at 1", "1 delivered"]);
@@ -187,7 +201,7 @@ async fn a_failed_job_waits_alone() {
 async fn what_never_works_is_given_up_and_the_next_goes_on() {
     let refused = || Outcome::Failed("no".into());
     let mut stage = Stage::new(2, &[(1, &[refused(), refused()]), (2, &[Outcome::Hopeless("gone".into())])]);
-    stage.dispatcher.add(vec![job(1, "c", None), job(2, "c", None), job(3, "c", None)]);
+    stage.add(vec![job(1, "c", None), job(2, "c", None), job(3, "c", None)]);
     assert_eq!(
         stage.lines(7).await,
         ["1 at 0", "1 at 1", "1 dead", "2 at 1", "2 dead", "3 at 1", "3 delivered"]
@@ -202,7 +216,7 @@ async fn at_most_so_many_at_once() {
     let first = stage.hold_back(1);
     let _second = stage.hold_back(2);
     let jobs = (1..=3).map(|id| job(id, &format!("lane {id}"), None)).collect();
-    stage.dispatcher.add(jobs);
+    stage.add(jobs);
     assert_eq!(stage.lines(2).await, ["1 at 0", "2 at 0"]);
     first.send(()).unwrap();
     assert_eq!(stage.lines(3).await, ["1 delivered", "3 at 0", "3 delivered"]);
@@ -212,7 +226,7 @@ async fn at_most_so_many_at_once() {
 async fn draining_waits_for_what_is_under_way_and_starts_nothing() {
     let mut stage = Stage::new(9, &[]);
     let go = stage.hold_back(1);
-    stage.dispatcher.add(vec![job(1, "c", None), job(2, "c", None)]);
+    stage.add(vec![job(1, "c", None), job(2, "c", None)]);
     assert_eq!(stage.lines(1).await, ["1 at 0"]);
     let dispatcher = stage.dispatcher.clone();
     let drained = tokio::join!(dispatcher.drain(), async { go.send(()).unwrap() });
@@ -225,9 +239,9 @@ async fn draining_waits_for_what_is_under_way_and_starts_nothing() {
 async fn what_waits_can_be_looked_at() {
     let mut stage = Stage::new(99, &[(1, &[down(), down()]), (3, &[Outcome::Failed("no".into())])]);
     let began = Instant::now();
-    stage.dispatcher.add(vec![job(1, "c", None), job(2, "c", None)]);
+    stage.add(vec![job(1, "c", None), job(2, "c", None)]);
     let other = Job { endpoint: "http://other".into(), ..job(3, "o", None) };
-    stage.dispatcher.add(vec![other]);
+    stage.add(vec![other]);
     stage.lines(2).await;
     let seconds = |at: Instant| (at - began).as_secs();
     // In between the second try and the third, two seconds later.
@@ -253,7 +267,7 @@ async fn what_waited_too_long_behind_a_probe_is_given_up_with_it() {
     let downs: Vec<Outcome> = (0..9).map(|_| down()).collect();
     let mut stage = Stage::new(3, &[(1, &downs), (3, &downs)]);
     let tried = Job { attempts: 3, ..job(2, "c", None) };
-    stage.dispatcher.add(vec![job(1, "c", None), tried, job(3, "c", None)]);
+    stage.add(vec![job(1, "c", None), tried, job(3, "c", None)]);
     assert_eq!(stage.lines(2).await, ["1 at 0", "2 dead"], "though it is not its turn");
     assert_eq!(stage.dispatcher.figures().waiting.load(Ordering::Relaxed), 2);
 }
@@ -270,7 +284,8 @@ async fn nothing_goes_before_all_that_was_left_is_there() {
         most_tries: 9,
     };
     let dispatcher = Dispatcher::start(Arc::new(script), 2, Backoff::default(), Arc::new(Whole));
-    dispatcher.add(vec![job(1, "c", None), Job { endpoint: "http://other".into(), ..job(2, "c", None) }]);
+    let other = Job { endpoint: "http://other".into(), ..job(2, "c", None) };
+    dispatcher.add(vec![(job(1, "c", None), None), (other, None)]);
     assert!(dispatcher.answers().await);
     assert!(log.try_recv().is_err());
     dispatcher.go();
@@ -280,14 +295,14 @@ async fn nothing_goes_before_all_that_was_left_is_there() {
 }
 
 /// A job that is held back for five seconds.
-fn early(id: i64, lane: &str, thread: Option<&str>) -> Job<()> {
+fn early(id: i64, lane: &str, thread: Option<&str>) -> Job {
     Job { not_before: Some(Instant::now() + Duration::from_secs(5)), ..job(id, lane, thread) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_held_back_goes_when_its_time_has_come_and_other_lanes_and_threads_go_at_once() {
     let mut stage = Stage::new(9, &[]);
-    stage.dispatcher.add(vec![early(1, "c", Some("a")), job(2, "c", Some("b")), job(3, "d", None)]);
+    stage.add(vec![early(1, "c", Some("a")), job(2, "c", Some("b")), job(3, "d", None)]);
     let mut lines = stage.lines(4).await;
     lines.sort();
     assert_eq!(lines, ["2 at 0", "2 delivered", "3 at 0", "3 delivered"]);
@@ -302,10 +317,10 @@ async fn a_job_that_is_held_back_goes_when_its_time_has_come_and_other_lanes_and
 async fn what_comes_behind_a_job_that_is_held_back_waits_with_it() {
     for (first, second) in [(Some("a"), Some("a")), (None, Some("a")), (Some("a"), None), (None, None)] {
         let mut stage = Stage::new(9, &[]);
-        stage.dispatcher.add(vec![early(1, "c", first), job(2, "c", second)]);
+        stage.add(vec![early(1, "c", first), job(2, "c", second)]);
         // It is asked, and says that it is early: that is no failure, of it or of its endpoint.
         assert_eq!(stage.lines(1).await, ["1 at 0"]);
-        stage.dispatcher.add(vec![job(3, "d", None)]);
+        stage.add(vec![job(3, "d", None)]);
         assert_eq!(stage.lines(2).await, ["3 at 0", "3 delivered"]);
         assert_eq!(
             stage.lines(4).await,
@@ -319,10 +334,10 @@ async fn what_comes_behind_a_job_that_is_held_back_waits_with_it() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_turns_out_to_be_answered_holds_up_nothing() {
     let mut stage = Stage::new(9, &[]);
-    stage.dispatcher.add(vec![early(1, "c", Some("a")), early(2, "c", Some("b"))]);
+    stage.add(vec![early(1, "c", Some("a")), early(2, "c", Some("b"))]);
     tokio::time::sleep(Duration::from_secs(1)).await;
     stage.script.answered.lock().unwrap().insert(1);
-    stage.dispatcher.add(vec![job(3, "c", Some("a"))]);
+    stage.add(vec![job(3, "c", Some("a"))]);
     assert_eq!(stage.lines(4).await, ["1 at 1", "1 delivered", "3 at 1", "3 delivered"]);
     assert_eq!(stage.lines(2).await, ["2 at 5", "2 delivered"]);
 }
@@ -331,9 +346,9 @@ async fn a_job_that_turns_out_to_be_answered_holds_up_nothing() {
 async fn what_comes_while_a_job_is_asked_has_it_asked_again() {
     let mut stage = Stage::new(9, &[]);
     let go = stage.hold_back(1);
-    stage.dispatcher.add(vec![early(1, "c", Some("a")), job(2, "c", Some("a"))]);
+    stage.add(vec![early(1, "c", Some("a")), job(2, "c", Some("a"))]);
     assert_eq!(stage.lines(1).await, ["1 at 0"]);
-    stage.dispatcher.add(vec![job(3, "c", Some("a"))]);
+    stage.add(vec![job(3, "c", Some("a"))]);
     assert!(stage.dispatcher.answers().await);
     go.send(()).unwrap();
     assert_eq!(
@@ -346,6 +361,183 @@ async fn what_comes_while_a_job_is_asked_has_it_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn what_is_answered_or_due_after_the_pause_is_tried_like_any_other() {
     let mut stage = Stage::new(9, &[(1, &[down(), Outcome::Failed("no".into())])]);
-    stage.dispatcher.add(vec![early(1, "c", None)]);
+    stage.add(vec![early(1, "c", None)]);
     assert_eq!(stage.lines(4).await, ["1 at 5", "1 at 6", "1 at 8", "1 delivered"]);
+}
+
+/// Rows of ten thousand bytes, of which those that are in memory are counted.
+#[derive(Default)]
+struct Rows {
+    alive: Mutex<Vec<Weak<Vec<u8>>>>,
+    most_alive: AtomicUsize,
+    loads: AtomicUsize,
+    gone: HashSet<i64>,
+    unread: Mutex<HashSet<i64>>,
+    down: Mutex<HashSet<i64>>,
+    /// Tries wait for it.
+    gate: Option<tokio::sync::Semaphore>,
+    tries: AtomicUsize,
+    most_tries: AtomicUsize,
+    delivered: Mutex<Vec<i64>>,
+    wanted: usize,
+    all: tokio::sync::Notify,
+}
+
+const ROW: usize = 10_000;
+
+impl Rows {
+    fn row(&self) -> Arc<Vec<u8>> {
+        let row = Arc::new(vec![0; ROW]);
+        self.alive.lock().unwrap().push(Arc::downgrade(&row));
+        row
+    }
+
+    /// Bytes of rows in memory.
+    fn bytes(&self) -> usize {
+        let mut alive = self.alive.lock().unwrap();
+        alive.retain(|row| row.strong_count() > 0);
+        alive.len() * ROW
+    }
+
+    async fn all_delivered(&self) -> Vec<i64> {
+        self.all.notified().await;
+        self.delivered.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Courier for Rows {
+    type Content = Arc<Vec<u8>>;
+
+    async fn load(&self, job: &Job) -> Result<Option<Arc<Vec<u8>>>, String> {
+        if self.unread.lock().unwrap().remove(&job.id) {
+            return Err("the store is away".into());
+        }
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        Ok((!self.gone.contains(&job.id)).then(|| self.row()))
+    }
+
+    async fn deliver(&self, job: &Job, _: &Arc<Vec<u8>>) -> Outcome {
+        let tries = self.tries.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_tries.fetch_max(tries, Ordering::Relaxed);
+        if let Some(gate) = &self.gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        self.tries.fetch_sub(1, Ordering::Relaxed);
+        if self.down.lock().unwrap().remove(&job.id) {
+            return down();
+        }
+        Outcome::Delivered
+    }
+
+    fn gives_up(&self, _: &Job, _: u32, _: bool) -> bool {
+        false
+    }
+
+    fn settled(&self, job: &Job, _: &Arc<Vec<u8>>, settled: Settled) {
+        if job.id % 1_000 == 0 {
+            self.most_alive.fetch_max(self.bytes(), Ordering::Relaxed);
+        }
+        let mut delivered = self.delivered.lock().unwrap();
+        if matches!(settled, Settled::Delivered) {
+            delivered.push(job.id);
+        }
+        if delivered.len() == self.wanted {
+            self.all.notify_one();
+        }
+    }
+
+    fn given_up(&self, _: &Job, _: u32, _: String) {}
+}
+
+fn row_job(id: i64) -> Job {
+    Job { weight: ROW, ..job(id, "c", Some("a")) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_thousand_waiting_jobs_keep_no_more_content_than_the_budget_and_are_delivered_in_order() {
+    let wanted = 50_000;
+    let rows = Arc::new(Rows { wanted, ..Rows::default() });
+    rows.down.lock().unwrap().insert(1);
+    let dispatcher = Dispatcher::start(rows.clone(), 2, Backoff::default(), Arc::new(Whole));
+    for id in 1..=50_000 {
+        dispatcher.add(vec![(row_job(id), Some(Arc::new(rows.row())))]);
+    }
+    assert!(dispatcher.answers().await);
+    let kept = rows.bytes();
+    assert!(kept > CARRIED / 2 && kept <= CARRIED, "{kept} bytes of {}", wanted * ROW);
+    dispatcher.go();
+    assert_eq!(rows.all_delivered().await, (1..=50_000).collect::<Vec<_>>());
+    let most = rows.most_alive.load(Ordering::Relaxed);
+    assert!(most <= CARRIED + TRIES * ROW, "{most} bytes");
+    let carried = CARRIED / ROW;
+    // The first was tried twice.
+    assert_eq!(rows.loads.load(Ordering::Relaxed), wanted - carried + 1);
+    drop(dispatcher);
+    assert_eq!(rows.bytes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_gone_when_its_turn_comes_holds_up_nothing() {
+    let rows = Arc::new(Rows { wanted: 2, gone: HashSet::from([2]), ..Rows::default() });
+    let dispatcher = Dispatcher::start(rows.clone(), 2, Backoff::default(), Arc::new(Whole));
+    dispatcher.go();
+    dispatcher.add((1..=3).map(|id| (row_job(id), None)).collect());
+    assert_eq!(rows.all_delivered().await, [1, 3]);
+    let figures = dispatcher.figures();
+    assert_eq!(figures.waiting.load(Ordering::Relaxed), 0);
+    assert_eq!(figures.delivered.load(Ordering::Relaxed), 2);
+    assert_eq!(figures.dead.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_at_present_is_read_later_and_does_not_count_as_a_try() {
+    let rows = Arc::new(Rows { wanted: 2, unread: Mutex::new(HashSet::from([1])), ..Rows::default() });
+    let dispatcher = Dispatcher::start(rows.clone(), 2, Backoff::default(), Arc::new(Whole));
+    dispatcher.go();
+    let began = Instant::now();
+    dispatcher.add((1..=2).map(|id| (row_job(id), None)).collect());
+    assert_eq!(rows.all_delivered().await, [1, 2]);
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    assert_eq!(dispatcher.figures().failed.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_tries_are_under_way_than_the_limit_however_many_endpoints_there_are_and_each_gets_its_turn()
+{
+    let endpoints = 1_000;
+    let gate = Some(tokio::sync::Semaphore::new(0));
+    let rows = Arc::new(Rows { wanted: 2 * endpoints, gate, ..Rows::default() });
+    let dispatcher = Dispatcher::start(rows.clone(), 16, Backoff::default(), Arc::new(Whole));
+    let to = |at: usize, id: usize| Job { endpoint: format!("http://{at}").into(), ..row_job(id as i64) };
+    // Two threads each, so that an endpoint could have both under way.
+    let first = (0..endpoints).map(|at| (to(at, at), None));
+    let second = (0..endpoints).map(|at| (Job { thread: Some("b".into()), ..to(at, at + endpoints) }, None));
+    dispatcher.add(first.chain(second).collect());
+    dispatcher.go();
+    while rows.tries.load(Ordering::Relaxed) < TRIES {
+        tokio::task::yield_now().await;
+    }
+    // Anything more that it starts, it has started by now.
+    assert!(dispatcher.answers().await);
+    tokio::task::yield_now().await;
+    rows.gate.as_ref().unwrap().add_permits(2 * endpoints);
+    let delivered = rows.all_delivered().await;
+    assert_eq!(rows.most_tries.load(Ordering::Relaxed), TRIES);
+    let firsts: HashSet<i64> = delivered[..endpoints].iter().copied().collect();
+    assert!((0..endpoints as i64).all(|id| firsts.contains(&id)), "one try each before anybody's second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn contents_under_way_take_no_more_than_the_limit_but_one_always_goes() {
+    let gate = Some(tokio::sync::Semaphore::new(0));
+    let rows = Arc::new(Rows { wanted: 4, gate, ..Rows::default() });
+    let dispatcher = Dispatcher::start(rows.clone(), 16, Backoff::default(), Arc::new(Whole));
+    dispatcher.go();
+    let heavy = |id| (Job { weight: UNDER_WAY + 1, ..job(id, &format!("lane {id}"), None) }, None);
+    dispatcher.add((1..=3).map(heavy).collect());
+    dispatcher.add(vec![(job(4, "light", None), None)]);
+    rows.gate.as_ref().unwrap().add_permits(4);
+    assert_eq!(rows.all_delivered().await, [1, 2, 3, 4]);
+    assert_eq!(rows.most_tries.load(Ordering::Relaxed), 1);
 }

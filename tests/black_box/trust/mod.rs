@@ -11,6 +11,7 @@ mod keys;
 mod nyms;
 mod peers;
 mod proofs;
+mod queues;
 mod reports;
 mod response;
 mod reviewed;

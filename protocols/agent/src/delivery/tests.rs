@@ -6,7 +6,7 @@ use super::{
     Content, DELAY_TOPIC, DeadLetter, Events, GivenUp, Letter, Page, TOPIC, Webhook, dead_letters, discard,
     events, give_up, notice_delay, outbox, retry, waiting_since,
 };
-use crate::engine::{AgentError, Kind, Outbound, Plaintext, Scope, Target, Work};
+use crate::engine::{AgentError, Held, Kind, Outbound, Plaintext, Scope, Target, Work};
 use crate::ports::operations::{Deliveries, Down, Failure, Standing};
 use crate::ports::store::{Commit, Op, Queue, Seq};
 use crate::ports::{Store as _, Timestamp};
@@ -345,7 +345,7 @@ fn a_message_that_nobody_polls_for_is_taken_after_a_time() {
     let hold = |recipient| {
         let seq = queued(party);
         let item = now(party.store.item(seq)).unwrap().unwrap();
-        party.agent.hold(recipient, item);
+        party.agent.hold(recipient, Held { tenant: item.tenant, seq, created: item.created });
         seq
     };
     let old = [hold("one"), hold("two")];
@@ -353,7 +353,7 @@ fn a_message_that_nobody_polls_for_is_taken_after_a_time() {
     let before = party.agent.clock().now();
     hold("one");
     assert_eq!(party.agent.count_held(), 3);
-    let mut taken: Vec<Seq> = party.agent.take_unfetched(before).iter().map(|item| item.seq).collect();
+    let mut taken: Vec<Seq> = party.agent.take_unfetched(before).iter().map(|held| held.seq).collect();
     taken.sort_unstable();
     assert_eq!(taken, old);
     assert_eq!(party.agent.count_held(), 1, "the young one stays");

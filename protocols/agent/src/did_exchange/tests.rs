@@ -312,7 +312,7 @@ fn a_handshake_message_counts_as_answered_once_the_answer_was_taken() {
     let (issuer, holder) = (world.party("issuer"), world.party("holder"));
     let answered = |party: &Party, item: &crate::ports::store::Item| {
         let outbound = crate::engine::Agent::read_outbound(item).unwrap();
-        crate::testing::now(party.agent.answered(item, &outbound)).unwrap()
+        crate::testing::now(party.agent.answered(&item.tenant, item.created, &outbound)).unwrap()
     };
     let deliver = |from: &Party, item: &crate::ports::store::Item, to: &Party| {
         to.receive(&from.pack(&crate::engine::Agent::read_outbound(item).unwrap().into()))

@@ -1,6 +1,6 @@
 //! The agent: ports, protocols, caches. Cheap to share behind an `Arc`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chancery_did::SecretKey;
@@ -10,13 +10,14 @@ use chancery_jsonld::Processor;
 use tracing::Instrument;
 use tracing::field::Empty;
 
+use super::held::Held;
 use super::parking::{PARKED, Parked};
 use super::{AgentError, HandlerError, Outbound, Protocol, Received, Settings, Unit};
 use crate::connection::Directory;
 use crate::edge::{Edge, Places, Shape};
 use crate::idempotency::Claim;
-use crate::ports::store::{Event, Item, Queue};
-use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Trace, Watch, Workers};
+use crate::ports::store::{Event, Item, Queue, Seq};
+use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Timestamp, Trace, Watch, Workers};
 
 const KEY_CACHE: usize = 10_000;
 
@@ -61,7 +62,7 @@ struct Whole {
     directory: Directory,
     id_secrets: Mutex<HashMap<Tenant, Arc<[u8]>>>,
     parked: Parked,
-    held: Mutex<HashMap<String, Vec<Item>>>,
+    held: Mutex<HashMap<String, BTreeMap<Seq, Held>>>,
     fetching: Places,
 }
 
@@ -301,17 +302,20 @@ impl Agent {
         }
     }
 
-    /// Whether a queued message has been answered by the other side: what was delivered just before a crash, or timed out
+    /// Whether a message that was queued then has been answered by the other side: what was delivered just before a crash, or timed out
     /// although it arrived, need not be sent again.
     ///
     /// Errors: those of the store.
-    pub async fn answered(&self, item: &Item, outbound: &Outbound) -> Result<bool, AgentError> {
+    pub async fn answered(
+        &self,
+        tenant: &Tenant,
+        created: Timestamp,
+        outbound: &Outbound,
+    ) -> Result<bool, AgentError> {
         let kind = outbound.message.heading().message_type;
         let Some(Ok(kind)) = kind.as_deref().map(MessageType::parse) else { return Ok(false) };
         match self.protocol(kind.protocol(), kind.version().major) {
-            Some((protocol, _)) => {
-                protocol.answered(&mut self.unit(&item.tenant), outbound, item.created).await
-            }
+            Some((protocol, _)) => protocol.answered(&mut self.unit(tenant), outbound, created).await,
             None => Ok(false),
         }
     }
@@ -346,7 +350,7 @@ impl Agent {
     }
 
     /// Messages that wait for their recipient to poll, by its key; those of one recipient oldest first.
-    pub(super) fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<Item>>> {
+    pub(super) fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, BTreeMap<Seq, Held>>> {
         self.whole.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

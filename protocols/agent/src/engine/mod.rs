@@ -17,6 +17,7 @@ mod unit;
 
 pub use agent::{Agent, Parts};
 pub use error::{AgentError, Fault, Kind};
+pub use held::Held;
 pub use message::{Heading, Outbound, Plaintext, Received, Scope, Target, Work};
 pub use protocol::{HandlerError, Protocol, Spoken};
 pub use receive::{Receipt, ReceiveError, Rejection};

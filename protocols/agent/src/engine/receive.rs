@@ -230,8 +230,12 @@ impl Agent {
             };
             match unit.commit_leasing(&mut lease).await {
                 Ok(mut replies) => {
-                    if session && replies.is_empty() && route == ReturnRoute::All {
-                        replies.extend(sender.as_deref().and_then(|s| self.take_held(s)));
+                    if session
+                        && replies.is_empty()
+                        && route == ReturnRoute::All
+                        && let Some(sender) = sender.as_deref()
+                    {
+                        replies.extend(self.take_held(sender).await);
                     }
                     return Ok(Receipt { replies, rejection });
                 }

@@ -398,7 +398,7 @@ fn a_message_counts_as_answered_once_the_answer_was_taken() {
         let queued = |party: &str| now(pair.world.party(party).store.items(Queue::Outbound, 0, 9)).unwrap();
         let answered = |party: &str, item: &Item| {
             let outbound = Agent::read_outbound(item).unwrap();
-            now(pair.world.party(party).agent.answered(item, &outbound)).unwrap()
+            now(pair.world.party(party).agent.answered(&item.tenant, item.created, &outbound)).unwrap()
         };
         pair.send_offer(json!({}));
         let mut sent = vec![("issuer", queued("issuer").remove(0))];
@@ -426,7 +426,7 @@ fn what_answers_a_repeat_is_sent_though_the_record_is_further() {
     let again = pair.issuer().take_outbound().remove(0);
     let outbound = Agent::read_outbound(&again).unwrap();
     assert_eq!(outbound.message.to_json(), stored(&pair, "issuer", "cred_issue"));
-    assert!(!now(pair.issuer().agent.answered(&again, &outbound)).unwrap());
+    assert!(!now(pair.issuer().agent.answered(&again.tenant, again.created, &outbound)).unwrap());
 }
 
 #[test]
