@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::keys;
 use super::record::short_form;
 use super::route::{Route, route};
-use super::{Connection, rows, their_did};
-use crate::engine::{AgentError, Record, Target, Unit};
+use super::{Connection, asked, rows, their_did};
+use crate::engine::{AgentError, Target, Unit};
 use crate::ports::store::Query;
 use crate::ports::{Tenant, Timestamp};
 use crate::wallet;
@@ -204,9 +204,11 @@ impl Directory {
         recipient: &PublicKey,
     ) -> Result<bool, AgentError> {
         for row in unit.find_rows(&Query::tagged("did", "verkey", recipient.as_base58()), false).await? {
-            let query = Query::tagged(Connection::CATEGORY, "my_did", &*row.key.name).and("state", "request");
-            if !unit.find::<Connection>(&query).await?.is_empty() {
-                return Ok(true);
+            for id in asked::with(unit, &row.key.name).await? {
+                let asked = unit.peek::<Connection>(&id).await?.is_some_and(|c| c.state == "request");
+                if asked && unit.load::<Connection>(&id).await?.is_some() {
+                    return Ok(true);
+                }
             }
         }
         Ok(false)

@@ -1,5 +1,6 @@
 //! Connections: the record, which keys belong to which, and where to send. Shared by all protocols.
 
+pub(crate) mod asked;
 mod commands;
 mod directory;
 mod exchange;

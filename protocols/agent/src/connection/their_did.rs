@@ -86,7 +86,7 @@ pub async fn learn(unit: &mut Unit<'_>, claim: &Claim<'_>) -> Result<(), Distrus
         return refused(format!("the message was not sent by a key of {did}"));
     }
     not_ours(unit, did, &listed).await?;
-    write(unit, did, believed.received.as_ref(), &listed).await?;
+    write(unit, did, believed.received.as_ref(), &listed, claim.sender).await?;
     if let Some(sender) = claim.sender.filter(|sender| listed.iter().any(|key| same_key(key, sender))) {
         keys::count(unit, did, sender);
     }
@@ -109,7 +109,7 @@ pub async fn declare(
     };
     let listed = keys_of(document, did).map_err(own)?;
     not_ours(unit, did, &listed).await.map_err(own)?;
-    write(unit, did, Some(received), &listed).await?;
+    write(unit, did, Some(received), &listed, Some(key)).await?;
     keys::count(unit, did, key);
     Ok(())
 }
@@ -129,7 +129,7 @@ pub(super) async fn published(unit: &Unit<'_>, did: &str, document: &DidDocument
     {
         return Ok(());
     }
-    write(&mut apart, did, None, &listed).await?;
+    write(&mut apart, did, None, &listed, None).await?;
     match apart.commit().await {
         Ok(()) => Ok(()),
         // Somebody else has looked it up at the same time.
@@ -314,12 +314,13 @@ async fn not_ours(unit: &mut Unit<'_>, did: &str, listed: &[PublicKey]) -> Resul
     Ok(())
 }
 
-/// Writes what is believed of a DID: the only place that does.
-async fn write(
+/// Writes what is believed of a DID: the only place that does. `holder`: the key whose holder says it.
+pub(super) async fn write(
     unit: &mut Unit<'_>,
     did: &str,
     received: Option<&Value>,
     listed: &[PublicKey],
+    holder: Option<&PublicKey>,
 ) -> Result<(), AgentError> {
     // A nym has one name in these rows; any other DID the one that it came with, as ACA-Py has it.
     let name = if sov::is_nym(bare(did)) { bare(did) } else { did };
@@ -339,15 +340,22 @@ async fn write(
         }
     }
     for key in listed {
-        record_key(unit, name, key.as_base58()).await?;
+        record_key(unit, name, key, holder.is_some_and(|holder| same_key(holder, key))).await?;
     }
     Ok(())
 }
 
-/// Remembers which DID a key belongs to (row `did_key`).
-async fn record_key(unit: &mut Unit<'_>, did: &str, verkey: &str) -> Result<(), AgentError> {
-    let query = Query::tagged("did_key", "key", verkey).and("did", did);
-    if unit.find_rows(&query, false).await?.is_empty() {
+/// Remembers which DID a key belongs to (row `did_key`). `held`: its holder says so. Others can list the key for so many DIDs
+/// only: each is looked at when the holder sends something.
+async fn record_key(unit: &mut Unit<'_>, did: &str, key: &PublicKey, held: bool) -> Result<(), AgentError> {
+    let verkey = key.as_base58();
+    let query = Query::tagged("did_key", "key", verkey);
+    if unit.find_rows(&query.clone().and("did", did), false).await?.is_empty() {
+        let listed = unit.find_rows(&query.any(keys::MOST_UNUSED_LISTINGS), false).await?;
+        if !held && listed.len() >= keys::MOST_UNUSED_LISTINGS {
+            tracing::info!(did = %Quoted(did), key = verkey, "the key is listed for too many DIDs: not noted for one more");
+            return Ok(());
+        }
         unit.put_row(NewRow {
             key: RowKey::new("did_key", name_of(&["did_key", did, verkey])),
             value: verkey.as_bytes().to_vec(),
@@ -397,7 +405,7 @@ pub(super) async fn forget(unit: &mut Unit<'_>, removed: &Connection, did: &str)
             return Ok(());
         }
         for tag in ["their_did", "their_public_did"] {
-            let query = Query::tagged(Connection::CATEGORY, tag, name);
+            let query = Query::tagged(Connection::CATEGORY, tag, name).any(2);
             let named = unit.find_rows(&query, false).await?;
             if named.iter().any(|row| row.key.name != removed.connection_id) {
                 return Ok(());

@@ -220,6 +220,10 @@ pub enum Space {
     Replaced,
     /// What is known of DIDs of ours whose key was replaced: id = `key <key>`, `did <DID>` or `connection <id>`.
     Rotated,
+    /// Requests with a DID of ours that connections share: id = DID, value = ids of the newest of those connections.
+    Asked,
+    /// Invitations whose out-of-band record is gone: id = `@id`, value = the id of the connection that waits, empty: none.
+    Waiting,
     /// Small settings of ours, secrets included: id = name.
     Setting,
 }
@@ -236,6 +240,8 @@ impl Space {
             Self::Used => "used",
             Self::Replaced => "replaced",
             Self::Rotated => "rotated",
+            Self::Asked => "asked",
+            Self::Waiting => "waiting",
             Self::Setting => "setting",
         }
     }

@@ -1,3 +1,4 @@
+mod many;
 mod trust;
 
 use serde_json::{Value, json};
