@@ -6,6 +6,7 @@ mod derived;
 mod error;
 mod fetch;
 mod held;
+pub(crate) mod kept;
 mod message;
 mod parking;
 mod protocol;
