@@ -9,6 +9,7 @@ mod keys;
 mod known;
 mod oob_record;
 mod oob_state;
+pub(crate) mod published;
 mod record;
 mod rotated;
 mod route;

@@ -15,10 +15,11 @@ use serde_json::Value;
 
 use super::Connection;
 use super::keys::{self, bare, forms, same_key};
+use super::published::is_published;
 use super::record::short_form;
 use super::rows::name_of;
 use crate::engine::{AgentError, Kind, Record, Unit};
-use crate::ports::store::{CommitError, NewRow, Query, Row, RowKey, Tag};
+use crate::ports::store::{CommitError, NewRow, Query, Row, RowKey, Space, Tag};
 use crate::quoted::Quoted;
 use crate::wallet;
 
@@ -117,7 +118,7 @@ pub async fn declare(
 /// A DID of the other side that publishes its document was looked up again: keys that it no longer lists count no more. Written
 /// whatever becomes of the unit that had it looked up.
 pub(super) async fn published(unit: &Unit<'_>, did: &str, document: &DidDocument) -> Result<(), AgentError> {
-    if !matches!(chancery_did::parse(did).map(|did| did.method), Ok(Method::Web)) {
+    if !is_published(did) {
         return Ok(());
     }
     let mut apart = unit.agent().unit(unit.tenant());
@@ -414,6 +415,9 @@ pub(super) async fn forget(unit: &mut Unit<'_>, removed: &Connection, did: &str)
     }
     for name in &names {
         forget_rows(unit, name).await?;
+        if is_published(name) {
+            unit.forget(Space::Published, name);
+        }
     }
     if let Some(key) = expansion {
         unit.remove(key);

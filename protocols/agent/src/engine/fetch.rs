@@ -51,6 +51,11 @@ impl Unit<'_> {
     ///
     /// Errors: those of [`crate::ports::Fetch::fetch`]; [`FetchError::Busy`] while other steps of the same connection fetch.
     pub(crate) async fn fetch(&self, url: &str, purpose: Purpose) -> Result<Vec<u8>, FetchError> {
+        if self.is_turn() {
+            return Err(FetchError::Busy(format!(
+                "{url} is not fetched while the sender of a message waits"
+            )));
+        }
         self.take_place()?;
         let now = self.agent().clock().now();
         let most = i64::try_from(MOST_TIME.as_millis()).unwrap_or(i64::MAX);

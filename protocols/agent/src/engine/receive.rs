@@ -208,6 +208,7 @@ impl Agent {
         let mut attempt = 0;
         loop {
             let mut unit = self.unit(tenant);
+            unit.take_turn();
             let outcome = self.understand(&mut unit, body, &opened, parked.is_some()).await;
             let (rejection, sender, route) = match outcome {
                 Ok(outcome) => outcome,

@@ -50,6 +50,7 @@ pub struct Unit<'a> {
     answer: Option<Value>,
     told: Told,
     pub(super) fetched: Fetched,
+    turn: bool,
 }
 
 /// What the span of the step already says.
@@ -79,7 +80,18 @@ impl<'a> Unit<'a> {
             answer: None,
             told: Told::default(),
             fetched: Fetched::default(),
+            turn: false,
         }
+    }
+
+    /// The unit belongs to a message whose sender waits with a place of the transport's: it may wait for no server.
+    pub(crate) fn take_turn(&mut self) {
+        self.turn = true;
+    }
+
+    /// Whether a transport waits for the unit.
+    pub(crate) fn is_turn(&self) -> bool {
+        self.turn
     }
 
     /// The span of the step says so itself.
@@ -101,7 +113,8 @@ impl<'a> Unit<'a> {
     /// A refused message changes nothing: whatever its handler had prepared is dropped.
     pub(crate) fn start_over(&mut self) {
         let fetched = std::mem::take(&mut self.fetched);
-        *self = Self { told: self.told, fetched, ..Self::new(self.agent, self.tenant.clone()) };
+        *self =
+            Self { told: self.told, fetched, turn: self.turn, ..Self::new(self.agent, self.tenant.clone()) };
     }
 
     /// The agent.

@@ -220,6 +220,8 @@ pub enum Space {
     Replaced,
     /// What is known of DIDs of ours whose key was replaced: id = `key <key>`, `did <DID>` or `connection <id>`.
     Rotated,
+    /// Services of a DID of the other side that publishes its document: id = DID, value = JSON list.
+    Published,
     /// Requests with a DID of ours that connections share: id = DID, value = ids of the newest of those connections.
     Asked,
     /// Invitations whose out-of-band record is gone: id = `@id`, value = the id of the connection that waits, empty: none.
@@ -240,6 +242,7 @@ impl Space {
             Self::Used => "used",
             Self::Replaced => "replaced",
             Self::Rotated => "rotated",
+            Self::Published => "published",
             Self::Asked => "asked",
             Self::Waiting => "waiting",
             Self::Setting => "setting",
