@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chancery_did::{PublicKey, SecretKey};
 use chancery_didcomm::message::Message;
@@ -49,7 +50,9 @@ pub struct Unit<'a> {
     unroute: Vec<String>,
     answer: Option<Value>,
     told: Told,
-    pub(super) fetched: Fetched,
+    pub(super) fetched: Arc<Fetched>,
+    /// The connection whose message causes what is fetched.
+    pub(super) fetches_for: Option<String>,
     turn: bool,
 }
 
@@ -79,7 +82,8 @@ impl<'a> Unit<'a> {
             unroute: Vec::new(),
             answer: None,
             told: Told::default(),
-            fetched: Fetched::default(),
+            fetched: Arc::default(),
+            fetches_for: None,
             turn: false,
         }
     }
@@ -112,9 +116,13 @@ impl<'a> Unit<'a> {
 
     /// A refused message changes nothing: whatever its handler had prepared is dropped.
     pub(crate) fn start_over(&mut self) {
-        let fetched = std::mem::take(&mut self.fetched);
-        *self =
-            Self { told: self.told, fetched, turn: self.turn, ..Self::new(self.agent, self.tenant.clone()) };
+        *self = Self {
+            told: self.told,
+            fetched: self.fetched.clone(),
+            fetches_for: self.fetches_for.take(),
+            turn: self.turn,
+            ..Self::new(self.agent, self.tenant.clone())
+        };
     }
 
     /// The agent.
