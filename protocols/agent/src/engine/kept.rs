@@ -59,9 +59,10 @@ pub fn check_ids(members: &Map<String, Value>) -> Result<(), String> {
     };
     short("@id", members.get("@id"))?;
     short("replacement_id", members.get("replacement_id"))?;
-    for name in ["thid", "pthid"] {
-        short(name, members.get("~thread").and_then(|thread| thread.get(name)))?;
-    }
+    let thread = |name: &str| members.get("~thread").and_then(|thread| thread.get(name));
+    short("thid", thread("thid"))?;
+    // A request without invitation names a DID of ours, or a service of it: nothing is kept under that.
+    short("pthid", thread("pthid").filter(|id| !id.as_str().is_some_and(|id| id.starts_with("did:"))))?;
     for format in members.get("formats").and_then(Value::as_array).into_iter().flatten() {
         short("attach_id", format.get("attach_id"))?;
         short("format", format.get("format"))?;
@@ -116,5 +117,7 @@ mod tests {
             assert!(check_ids(&members(at(&fits))).is_ok());
             assert!(check_ids(&members(at(&long))).is_err(), "{}", at("…"));
         }
+        let of_did = json!({"~thread": {"pthid": format!("did:peer:4{long}")}});
+        assert!(check_ids(&members(of_did)).is_ok());
     }
 }

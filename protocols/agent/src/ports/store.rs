@@ -485,6 +485,14 @@ pub trait Store: Send + Sync {
     async fn recall(&self, tenant: &Tenant, space: Space, id: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// How many things are remembered in a space, and their bytes as they are kept; of more than `most`, so many are counted.
     async fn weigh(&self, tenant: &Tenant, space: Space, most: usize) -> Result<(usize, u64), StoreError>;
+    /// What is remembered in a space, ids and values, in an order that stays the same.
+    async fn remembered(
+        &self,
+        tenant: &Tenant,
+        space: Space,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
     /// All of it durable, or nothing.
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError>;
     /// Changes that need not be durable at once (`Dequeue`, `Delivered`, `Forget`): they go with the next commit, or soon

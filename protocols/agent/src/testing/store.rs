@@ -329,6 +329,22 @@ impl Store for MemoryStore {
         Ok((sizes.len(), sizes.iter().sum()))
     }
 
+    async fn remembered(
+        &self,
+        tenant: &Tenant,
+        space: Space,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let inner = self.lock();
+        self.check(&inner)?;
+        let all = inner.remembered.keys().filter(|(t, s, _)| t == tenant && *s == space);
+        let all =
+            all.filter_map(|(_, _, id)| Some((id.clone(), self.remembered(&inner, tenant, space, id)?)));
+        let sorted: BTreeMap<String, Vec<u8>> = all.collect();
+        Ok(sorted.into_iter().skip(offset).take(limit).collect())
+    }
+
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {
         let interfere = self.lock().interfere.take();
         if let Some(interfere) = interfere {
