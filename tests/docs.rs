@@ -212,7 +212,7 @@ fn the_tests_that_the_threat_model_names_are_there() {
     for name in names.into_iter().filter(|name| !name.starts_with("cargo ")) {
         let (module, test) = name.rsplit_once("::").unwrap();
         let module = module.replace("::", "/");
-        let rooms = ["tests/black_box", "protocols/agent/src"];
+        let rooms = ["tests/black_box", "protocols/agent/src", "src"];
         let text = rooms
             .iter()
             .find_map(|room| fs::read_to_string(root().join(room).join(&module).with_extension("rs")).ok());
