@@ -20,7 +20,7 @@ use lane::{Lane, eligible};
 
 /// Tries under way at once, all endpoints together: what is being delivered is in memory, whatever waits. Endpoints take turns,
 /// one try each, so that none has to wait until the others have nothing left.
-const TRIES: usize = 256;
+const TRIES: usize = 1024;
 /// Bytes of content being delivered at once; one try is under way whatever its size.
 const UNDER_WAY: usize = 64 << 20;
 

@@ -381,5 +381,21 @@ async fn a_full_pin_store_refuses_with_a_sentence() {
         status == 400 && text.to_string().contains("as many JSON-LD contexts as it may"),
         "{status} {text}"
     );
+    assert!(text.to_string().contains("/chancery/contexts"), "{text}");
     agent.post("/issue-credential-2.0/create-offer", offer("a")).await;
+
+    // The operator sees what is kept and removes it: there is room again, for another.
+    let kept = agent.get("/chancery/contexts").await;
+    let [one] = kept["results"].as_array().unwrap().as_slice() else { panic!("{kept}") };
+    assert_eq!(one["url"], contexts.url("a"));
+    assert_eq!(one["sha256"].as_str().unwrap().len(), 64);
+    let path = |at: &str| format!("/chancery/contexts?url={}", contexts.url(at).replace(':', "%3A"));
+    for (at, status) in [("b", 404), ("a", 200)] {
+        let answer = agent.http.delete(format!("{}{}", agent.admin, path(at))).send().await.unwrap();
+        assert_eq!(answer.status(), status);
+    }
+    assert_eq!(agent.get("/chancery/contexts").await, json!({"results": []}));
+    agent.post("/issue-credential-2.0/create-offer", offer("b")).await;
+    let kept = agent.get("/chancery/contexts").await;
+    assert_eq!(kept["results"][0]["url"], contexts.url("b"));
 }

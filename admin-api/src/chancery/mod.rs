@@ -1,5 +1,6 @@
 //! Tag `chancery`: what ACA-Py has no calls for, all under one prefix.
 
+mod contexts;
 mod dead_letters;
 mod discard;
 mod events;
@@ -40,5 +41,7 @@ pub(crate) static GROUP: Group = Group {
         &retry::OPERATION,
         &discard::OPERATION,
         &events::OPERATION,
+        &contexts::LIST,
+        &contexts::FORGET,
     ],
 };

@@ -183,6 +183,15 @@ impl Store for Rows {
     async fn weigh(&self, _: &Tenant, _: Space, _: usize) -> Result<(usize, u64), StoreError> {
         Ok((0, 0))
     }
+    async fn remembered(
+        &self,
+        _: &Tenant,
+        _: Space,
+        _: usize,
+        _: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        Ok(Vec::new())
+    }
     async fn commit(&self, _: &Tenant, _: Commit) -> Result<Committed, CommitError> {
         Err(StoreError::Unavailable("the store under test takes nothing".to_owned()).into())
     }

@@ -21,6 +21,26 @@ pub fn look_ups() -> Vec<Query> {
     queries
 }
 
+/// Every form of look-up that messages were seen to ask for: tests of the agent keep the list.
+pub fn asked_for() -> Vec<Query> {
+    let list = include_str!("../../../protocols/agent/src/testing/look_ups.txt");
+    let forms = list.lines().filter(|line| !line.starts_with('#'));
+    forms
+        .map(|form| {
+            let mut words = form.split(' ');
+            let category = words.next().unwrap_or_default();
+            words.fold(Query::all(category), |query, word| match word.parse() {
+                Ok(most) => query.any(most),
+                Err(_) => query.and(word, value_of(word)),
+            })
+        })
+        .collect()
+}
+
+fn value_of(tag: &str) -> &'static str {
+    SHARED.iter().find(|(name, _)| *name == tag).map_or("none", |(_, value)| value)
+}
+
 /// Connections of one multi-use invitation, and what else a commit may meet.
 pub fn contents(connections: usize) -> Vec<Op> {
     let connection = |number: usize| row("connection", &format!("c{number}"), "1", &SHARED);

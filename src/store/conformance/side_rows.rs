@@ -193,6 +193,14 @@ pub(in crate::store) async fn memory_is_remembered_and_forgotten(setup: &Setup) 
     assert!(count == 2 && (3..300).contains(&bytes), "{count} {bytes}");
     assert_eq!(store.weigh(&setup.tenant, Space::Context, 1).await.unwrap().0, 1);
     assert_eq!(store.weigh(&setup.tenant, Space::Tombstone, 9).await.unwrap(), (0, 0));
+    let listed = |offset, limit| store.remembered(&setup.tenant, Space::Context, offset, limit);
+    let all = listed(0, 9).await.unwrap();
+    let mut sorted = all.clone();
+    sorted.sort();
+    let (one, two) = (("https://one".to_owned(), b"1b".to_vec()), ("https://two".to_owned(), b"2".to_vec()));
+    assert_eq!(sorted, [one, two]);
+    assert_eq!([listed(0, 1).await.unwrap(), listed(1, 9).await.unwrap()].concat(), all);
+    assert!(listed(2, 9).await.unwrap().is_empty());
     setup
         .commit(vec![
             Op::Forget(Space::Context, "https://one".into()),

@@ -312,6 +312,17 @@ impl Store for PostgresStore {
         self.read(async |link| read::weigh(link, profile, space, most).await).await
     }
 
+    async fn remembered(
+        &self,
+        tenant: &Tenant,
+        space: Space,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let (profile, now) = (self.profile(tenant)?, self.clock.now());
+        self.read(async |link| read::remembered(link, profile, space, (offset, limit), now).await).await
+    }
+
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {
         let began = Instant::now();
         let profile = self.profile(tenant)?;

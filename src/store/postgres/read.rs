@@ -518,6 +518,28 @@ pub(super) async fn weigh(link: &Link, profile: &Profile, space: Space, most: us
     Ok((usize::try_from(count).unwrap_or(usize::MAX), bytes.unsigned_abs()))
 }
 
+/// What is remembered in a space and not expired, by the names of the rows.
+pub(super) async fn remembered(
+    link: &Link,
+    profile: &Profile,
+    space: Space,
+    (offset, limit): (usize, usize),
+    now: Timestamp,
+) -> Read<Vec<(String, Vec<u8>)>> {
+    let sql = "SELECT id, value FROM chancery_memory WHERE profile = $1 AND space = $2
+         AND (expires IS NULL OR expires > $3) ORDER BY id LIMIT $4 OFFSET $5";
+    let number = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
+    let asked = values![profile.id, space.as_str(), now.0, number(limit), number(offset)];
+    let mut all = Vec::new();
+    for row in query(link, sql, &asked).await? {
+        let hash: &[u8] = row.get(0);
+        let Ok(hash) = <[u8; 16]>::try_from(hash) else { continue };
+        let [id, value] = profile.key.sealing().open(&memory_place(space, &hash), row.get(1))?;
+        all.push((String::from_utf8_lossy(&id).into_owned(), value));
+    }
+    Ok(all)
+}
+
 /// A real round trip.
 pub(super) async fn ping(link: &Link) -> Read<()> {
     query(link, "SELECT COUNT(*) FROM config", &Vec::new()).await?;

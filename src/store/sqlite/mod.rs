@@ -430,6 +430,18 @@ impl Store for SqliteStore {
         self.long(move |shared| shared.read(|conn| side::weigh(conn, &profile, space, most))).await
     }
 
+    async fn remembered(
+        &self,
+        tenant: &Tenant,
+        space: Space,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let (profile, now) = (Arc::clone(self.profile(tenant)?), self.shared.clock.now());
+        let part = (offset, limit);
+        self.long(move |shared| shared.read(|conn| side::remembered(conn, &profile, space, part, now))).await
+    }
+
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {
         let began = Instant::now();
         let profile = self.profile(tenant)?;

@@ -156,6 +156,30 @@ pub(super) fn weigh(conn: &Connection, profile: &Profile, space: Space, most: us
     Ok((usize::try_from(count).unwrap_or(usize::MAX), bytes.unsigned_abs()))
 }
 
+/// What is remembered in a space and not expired, by the names of the rows.
+pub(super) fn remembered(
+    conn: &Connection,
+    profile: &Profile,
+    space: Space,
+    (offset, limit): (usize, usize),
+    now: Timestamp,
+) -> Read<Vec<(String, Vec<u8>)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, value FROM chancery_memory WHERE profile = ?1 AND space = ?2
+         AND (expires IS NULL OR expires > ?3) ORDER BY id LIMIT ?4 OFFSET ?5",
+    )?;
+    let asked = params![profile.id, space.as_str(), now.0, number(limit), number(offset)];
+    let found =
+        statement.query_map(asked, |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    found
+        .map(|row| {
+            let (hash, sealed) = row?;
+            let [id, value] = profile.key.sealing().open(&memory_place(space, &hash), &sealed)?;
+            Ok((String::from_utf8_lossy(&id).into_owned(), value))
+        })
+        .collect()
+}
+
 fn number(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -8,6 +8,7 @@ mod documents;
 mod forwarded;
 mod invitations;
 mod keys;
+mod lengths;
 mod nyms;
 mod peers;
 mod proofs;

@@ -5,7 +5,9 @@ use chancery_did::{PublicKey, SecretKey};
 use serde_json::{Value, json};
 
 use super::{connection, heard};
-use crate::support::peer::{Identity, Link, Peer, Site, at_rest, invitation, invite};
+use crate::support::peer::{
+    Identity, Link, Peer, Site, at_rest, invitation, invite, ping, with_return_route,
+};
 use crate::support::{Agent, free_port};
 
 /// A document as sites publish it.
@@ -98,4 +100,20 @@ async fn a_key_that_a_site_publishes_no_more_authenticates_no_new_message_once_t
     assert!(is_heard(&agent, &peer, &link, &new).await);
     let letter = peer.told(&agent, &link.connection_id).await;
     assert_eq!(letter.packed_for, [new.as_public().base58()]);
+}
+
+#[tokio::test]
+async fn a_site_that_is_gone_keeps_no_message_waiting() {
+    let (site, mut agent, peer) = scene().await;
+    let key = peer.key();
+    site.publish(published(&site, &[key.as_public()], &peer.endpoint));
+    let link = peer.connect_as(&agent, &Identity::bare(&site.did, &key)).await;
+    let honest = peer.connect(&agent).await;
+    peer.is_served(&agent, &link).await;
+    drop(site);
+    agent.restart().await;
+    for link in [&link, &honest] {
+        let answer = peer.send(&link.to, Some(link.key()), &with_return_route(ping())).await;
+        assert!(answer.letter.is_some_and(|letter| letter.is("ping_response")));
+    }
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::keys;
 use super::record::short_form;
 use super::route::{Route, route};
-use super::{Connection, rows, their_did};
-use crate::engine::{AgentError, Record, Target, Transports, Unit};
+use super::{Connection, asked, published, rows, their_did};
+use crate::engine::{AgentError, Target, Transports, Unit};
 use crate::ports::store::Query;
 use crate::ports::{Tenant, Timestamp};
 use crate::wallet;
@@ -19,6 +19,8 @@ use crate::wallet;
 const MOST_ENTRIES: usize = 50_000;
 /// How long services of a DID are kept whose document may change (did:web): 1 h.
 const SERVICES_MILLIS: i64 = 3_600_000;
+/// How long after one look-up of such a DID was left to a worker the next one is: 1 min.
+const LOOK_UP_MILLIS: i64 = 60_000;
 
 #[derive(Clone, Debug)]
 struct Found {
@@ -214,9 +216,11 @@ impl Directory {
         recipient: &PublicKey,
     ) -> Result<Option<Connection>, AgentError> {
         for row in unit.find_rows(&Query::tagged("did", "verkey", recipient.as_base58()), false).await? {
-            let query = Query::tagged(Connection::CATEGORY, "my_did", &*row.key.name).and("state", "request");
-            if let Some(connection) = unit.find::<Connection>(&query).await?.into_iter().next() {
-                return Ok(Some(connection));
+            for id in asked::with(unit, &row.key.name).await? {
+                let asked = unit.peek::<Connection>(&id).await?.is_some_and(|c| c.state == "request");
+                if asked && let Some(connection) = unit.load(&id).await? {
+                    return Ok(Some(connection));
+                }
             }
         }
         Ok(None)
@@ -270,6 +274,44 @@ async fn services_of(
     {
         return Ok(services.list.clone());
     }
+    if of_peer && unit.is_turn() && published::is_published(did) {
+        return without_waiting(unit, did).await;
+    }
+    if of_peer { look_up(unit, did).await } else { fresh(unit, did, false).await }
+}
+
+/// Looks up the services of the other side of a connection, whatever is cached.
+pub(super) async fn look_up(unit: &mut Unit<'_>, did: &str) -> Result<Arc<[DidCommService]>, AgentError> {
+    fresh(unit, did, true).await
+}
+
+/// The services as they were last seen, for a message's turn; they are looked up again once it is over.
+///
+/// Errors: 503 while they were never seen.
+async fn without_waiting(unit: &mut Unit<'_>, did: &str) -> Result<Arc<[DidCommService]>, AgentError> {
+    let at = (unit.tenant().clone(), did.to_owned());
+    let now = unit.now();
+    let stale = lock(&unit.agent().directory().services).get(&at).map(|services| services.list.clone());
+    let seen = match stale {
+        Some(list) => Some(list),
+        None => published::last_seen(unit, did).await?,
+    };
+    let Some(list) = seen else {
+        let mut apart = unit.agent().unit(unit.tenant());
+        published::look_up_later(&mut apart, did);
+        apart.commit().await.map_err(AgentError::from)?;
+        return Err(AgentError::unavailable(format!("{did} is being looked up")));
+    };
+    let until = Some(now.plus_millis(LOOK_UP_MILLIS));
+    keep(&unit.agent().directory().services, at, Services { list: list.clone(), until });
+    published::look_up_later(unit, did);
+    Ok(list)
+}
+
+async fn fresh(unit: &mut Unit<'_>, did: &str, of_peer: bool) -> Result<Arc<[DidCommService]>, AgentError> {
+    let at = (unit.tenant().clone(), did.to_owned());
+    let now = unit.now();
+    let directory = unit.agent().directory();
     let resolved = if of_peer { unit.resolve_peer(did).await? } else { unit.resolve(did).await? };
     let list: Arc<[DidCommService]> = resolved
         .document
@@ -280,6 +322,9 @@ async fn services_of(
         .into();
     if of_peer && !is_immutable(did) {
         their_did::published(unit, did, &resolved.document).await?;
+    }
+    if of_peer && published::is_published(did) {
+        published::note(unit, did, &list).await?;
     }
     let until = (!is_immutable(did)).then(|| now.plus_millis(SERVICES_MILLIS));
     // The document of a nym is a row, perhaps one of this unit's own that is never committed.

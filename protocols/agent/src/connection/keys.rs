@@ -11,6 +11,11 @@ use crate::engine::{AgentError, Unit};
 use crate::ports::Timestamp;
 use crate::ports::store::{Query, Row, Space};
 
+/// Rows of one key that are looked at. Documents that its holder has not sent leave room for those that it has.
+pub(super) const MOST_LISTINGS: usize = 256;
+/// DIDs for which a key is noted that only stands in their documents.
+pub(super) const MOST_UNUSED_LISTINGS: usize = 64;
+
 /// The name under which rows and marks know a DID of the other side: short, and a nym without prefix.
 pub(super) fn bare(did: &str) -> &str {
     sov::unqualified(short_form(did))
@@ -81,10 +86,11 @@ pub(super) fn counting(did: &str, key: &PublicKey) -> crate::ports::store::Op {
 
 /// The rows that list a key, in whatever form it was listed.
 pub(super) async fn listings(unit: &mut Unit<'_>, key: &PublicKey) -> Result<Vec<Row>, AgentError> {
-    let mut rows = unit.find_rows(&Query::tagged("did_key", "key", key.as_base58()), false).await?;
+    let listing = |form: &str| Query::tagged("did_key", "key", form).any(MOST_LISTINGS);
+    let mut rows = unit.find_rows(&listing(key.as_base58()), false).await?;
     let other = one_form(key);
     if other != key.as_base58() {
-        rows.extend(unit.find_rows(&Query::tagged("did_key", "key", other), false).await?);
+        rows.extend(unit.find_rows(&listing(&other), false).await?);
     }
     Ok(rows)
 }

@@ -1,5 +1,6 @@
 //! Connections: the record, which keys belong to which, and where to send. Shared by all protocols.
 
+pub(crate) mod asked;
 mod commands;
 mod directory;
 mod exchange;
@@ -8,6 +9,7 @@ mod keys;
 mod known;
 mod oob_record;
 mod oob_state;
+pub(crate) mod published;
 mod record;
 mod rotated;
 mod route;

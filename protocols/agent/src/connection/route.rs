@@ -12,6 +12,9 @@ use crate::ports::Timestamp;
 use crate::ports::store::Query;
 use crate::wallet;
 
+/// Connections with the same DIDs that are looked at.
+const MOST_LOOKED_AT: usize = 64;
+
 /// Where a message came from.
 pub(super) struct Route {
     /// The connection.
@@ -59,7 +62,7 @@ pub(super) async fn route(
     for did in &dids {
         let counts = keys::counts(unit, did, sender).await?;
         counts_for_another |= counts;
-        let found = with_dids(unit, did, &reached.dids).await?;
+        let found = with_dids(unit, did, &reached.rows).await?;
         if counts { counted.extend(found) } else { listed.extend(found) }
     }
     let mut route = if !counted.is_empty() {
@@ -70,7 +73,7 @@ pub(super) async fn route(
         first_use(unit, listed, sender, &reached, message).await?
     };
     if route.connection.is_none() {
-        route = Route::once(of_replaced_key(unit, sender, &reached.dids, message).await?);
+        route = Route::once(of_replaced_key(unit, sender, &reached.rows, message).await?);
     }
     if let Some(connection) = &route.connection {
         let (taken, noted) = rotated::arrived(unit, &reached, connection).await?;
@@ -82,7 +85,8 @@ pub(super) async fn route(
     Ok(route)
 }
 
-/// The connections between a DID of the other side, in every form that a record may hold, and DIDs of ours.
+/// The connections between a DID of the other side, in every form that a record may hold, and DIDs of ours. Of more than
+/// [`MOST_LOOKED_AT`] between the same two DIDs any so many.
 async fn with_dids(
     unit: &mut Unit<'_>,
     their_did: &str,
@@ -90,10 +94,21 @@ async fn with_dids(
 ) -> Result<Vec<Connection>, AgentError> {
     let mut found: Vec<Connection> = Vec::new();
     for form in keys::forms(their_did) {
-        for row in unit.find_rows(&Query::tagged(Connection::CATEGORY, "their_did", form), false).await? {
+        let query = Query::tagged(Connection::CATEGORY, "their_did", form);
+        let mut rows = unit.find_rows(&query.clone().any(MOST_LOOKED_AT), false).await?;
+        if rows.len() >= MOST_LOOKED_AT {
+            rows.clear();
+            for did in mine {
+                let both = query.clone().and("my_did", did.as_str()).any(MOST_LOOKED_AT);
+                rows.extend(unit.find_rows(&both, false).await?);
+            }
+        }
+        for row in rows {
             let connection = Connection::from_row(&row)?;
-            let ours =
-                connection.my_did.as_deref().is_some_and(|did| mine.iter().any(|m| m == short_form(did)));
+            let ours = connection
+                .my_did
+                .as_deref()
+                .is_some_and(|did| mine.iter().any(|m| short_form(m) == short_form(did)));
             if ours && !found.iter().any(|c| c.connection_id == connection.connection_id) {
                 found.push(connection);
             }

@@ -15,10 +15,11 @@ use serde_json::Value;
 
 use super::Connection;
 use super::keys::{self, bare, forms, same_key};
+use super::published::is_published;
 use super::record::short_form;
 use super::rows::name_of;
 use crate::engine::{AgentError, Kind, Record, Unit};
-use crate::ports::store::{CommitError, NewRow, Query, Row, RowKey, Tag};
+use crate::ports::store::{CommitError, NewRow, Query, Row, RowKey, Space, Tag};
 use crate::quoted::Quoted;
 use crate::wallet;
 
@@ -86,7 +87,7 @@ pub async fn learn(unit: &mut Unit<'_>, claim: &Claim<'_>) -> Result<(), Distrus
         return refused(format!("the message was not sent by a key of {did}"));
     }
     not_ours(unit, did, &listed).await?;
-    write(unit, did, believed.received.as_ref(), &listed).await?;
+    write(unit, did, believed.received.as_ref(), &listed, claim.sender).await?;
     if let Some(sender) = claim.sender.filter(|sender| listed.iter().any(|key| same_key(key, sender))) {
         keys::count(unit, did, sender);
     }
@@ -109,7 +110,7 @@ pub async fn declare(
     };
     let listed = keys_of(document, did).map_err(own)?;
     not_ours(unit, did, &listed).await.map_err(own)?;
-    write(unit, did, Some(received), &listed).await?;
+    write(unit, did, Some(received), &listed, Some(key)).await?;
     keys::count(unit, did, key);
     Ok(())
 }
@@ -117,7 +118,7 @@ pub async fn declare(
 /// A DID of the other side that publishes its document was looked up again: keys that it no longer lists count no more. Written
 /// whatever becomes of the unit that had it looked up.
 pub(super) async fn published(unit: &Unit<'_>, did: &str, document: &DidDocument) -> Result<(), AgentError> {
-    if !matches!(chancery_did::parse(did).map(|did| did.method), Ok(Method::Web)) {
+    if !is_published(did) {
         return Ok(());
     }
     let mut apart = unit.agent().unit(unit.tenant());
@@ -129,7 +130,7 @@ pub(super) async fn published(unit: &Unit<'_>, did: &str, document: &DidDocument
     {
         return Ok(());
     }
-    write(&mut apart, did, None, &listed).await?;
+    write(&mut apart, did, None, &listed, None).await?;
     match apart.commit().await {
         Ok(()) => Ok(()),
         // Somebody else has looked it up at the same time.
@@ -314,12 +315,13 @@ async fn not_ours(unit: &mut Unit<'_>, did: &str, listed: &[PublicKey]) -> Resul
     Ok(())
 }
 
-/// Writes what is believed of a DID: the only place that does.
-async fn write(
+/// Writes what is believed of a DID: the only place that does. `holder`: the key whose holder says it.
+pub(super) async fn write(
     unit: &mut Unit<'_>,
     did: &str,
     received: Option<&Value>,
     listed: &[PublicKey],
+    holder: Option<&PublicKey>,
 ) -> Result<(), AgentError> {
     // A nym has one name in these rows; any other DID the one that it came with, as ACA-Py has it.
     let name = if sov::is_nym(bare(did)) { bare(did) } else { did };
@@ -339,15 +341,22 @@ async fn write(
         }
     }
     for key in listed {
-        record_key(unit, name, key.as_base58()).await?;
+        record_key(unit, name, key, holder.is_some_and(|holder| same_key(holder, key))).await?;
     }
     Ok(())
 }
 
-/// Remembers which DID a key belongs to (row `did_key`).
-async fn record_key(unit: &mut Unit<'_>, did: &str, verkey: &str) -> Result<(), AgentError> {
-    let query = Query::tagged("did_key", "key", verkey).and("did", did);
-    if unit.find_rows(&query, false).await?.is_empty() {
+/// Remembers which DID a key belongs to (row `did_key`). `held`: its holder says so. Others can list the key for so many DIDs
+/// only: each is looked at when the holder sends something.
+async fn record_key(unit: &mut Unit<'_>, did: &str, key: &PublicKey, held: bool) -> Result<(), AgentError> {
+    let verkey = key.as_base58();
+    let query = Query::tagged("did_key", "key", verkey);
+    if unit.find_rows(&query.clone().and("did", did), false).await?.is_empty() {
+        let listed = unit.find_rows(&query.any(keys::MOST_UNUSED_LISTINGS), false).await?;
+        if !held && listed.len() >= keys::MOST_UNUSED_LISTINGS {
+            tracing::info!(did = %Quoted(did), key = verkey, "the key is listed for too many DIDs: not noted for one more");
+            return Ok(());
+        }
         unit.put_row(NewRow {
             key: RowKey::new("did_key", name_of(&["did_key", did, verkey])),
             value: verkey.as_bytes().to_vec(),
@@ -397,7 +406,7 @@ pub(super) async fn forget(unit: &mut Unit<'_>, removed: &Connection, did: &str)
             return Ok(());
         }
         for tag in ["their_did", "their_public_did"] {
-            let query = Query::tagged(Connection::CATEGORY, tag, name);
+            let query = Query::tagged(Connection::CATEGORY, tag, name).any(2);
             let named = unit.find_rows(&query, false).await?;
             if named.iter().any(|row| row.key.name != removed.connection_id) {
                 return Ok(());
@@ -406,6 +415,9 @@ pub(super) async fn forget(unit: &mut Unit<'_>, removed: &Connection, did: &str)
     }
     for name in &names {
         forget_rows(unit, name).await?;
+        if is_published(name) {
+            unit.forget(Space::Published, name);
+        }
     }
     if let Some(key) = expansion {
         unit.remove(key);

@@ -104,10 +104,13 @@ async fn pin(unit: &mut Unit<'_>, fetched: Vec<(String, Vec<u8>)>) -> Result<(),
     let more: u64 = fetched.iter().map(|(_, body)| body.len() as u64).sum();
     if count + fetched.len() > most.count || bytes + more > most.bytes {
         let text = format!(
-            "the agent keeps as many JSON-LD contexts as it may ({count}, {bytes} bytes), and no more are taken"
+            "the agent keeps as many JSON-LD contexts as it may ({count}, {bytes} bytes), and no more are taken \
+             until one is removed (DELETE /chancery/contexts)"
         );
-        return Err(AgentError::bad_request("contexts-full", text)
-            .hint("raise --max-pinned-contexts or --max-pinned-context-bytes"));
+        return Err(AgentError::bad_request("contexts-full", text).hint(
+            "remove what isn't needed (`GET` and `DELETE /chancery/contexts`), or raise --max-pinned-contexts or \
+                 --max-pinned-context-bytes",
+        ));
     }
     for (url, body) in fetched {
         unit.guard(Guard::Unknown(Space::Context, url.clone()));

@@ -1,7 +1,9 @@
 //! W3C credentials that the agent holds, verification of any, and the facts that credential formats ask for.
 
 mod commands;
+mod contexts;
 mod facts;
 
 pub use commands::{Id, ListW3c, VerifyVc, delete_w3c, get_w3c, list_w3c, verify};
+pub use contexts::{ForgetContext, ListContexts, contexts, forget_context};
 pub use facts::{Failure, Reach, refusal, with_facts};

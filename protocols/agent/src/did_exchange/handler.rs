@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::messages::{PROTOCOL, Request, Response};
 use super::state::State;
 use super::{report, requester, responder};
-use crate::connection::{Accept, Connection, DID_EXCHANGE};
+use crate::connection::published::LookUp;
+use crate::connection::{self, Accept, Connection, DID_EXCHANGE};
 use crate::engine::{
     AgentError, HandlerError, Heading, Kind, Outbound, Protocol, Received, Spoken, Unit, Work,
 };
@@ -122,6 +123,9 @@ impl Protocol for Handler {
     async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
         if let Ok(kept) = serde_json::from_value::<Kept>(work.detail.clone()) {
             return take(unit, kept).await;
+        }
+        if let Ok(look_up) = serde_json::from_value::<LookUp>(work.detail.clone()) {
+            return connection::published::look_up(unit, look_up).await;
         }
         let accept: Accept = serde_json::from_value(work.detail.clone())
             .map_err(|e| AgentError::internal("work-unreadable", format!("did_exchange: {e}")))?;

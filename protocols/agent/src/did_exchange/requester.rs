@@ -44,7 +44,13 @@ pub async fn send_request(
         .map_err(|_| AgentError::bad_request("wrong-state", "Connection not in state invitation."))?;
     let (target, pthid) = invited(unit, connection).await?;
     let minor = minor_of(connection.connection_protocol.as_deref());
-    let own = choose_did(unit, connection, minor, options).await?;
+    let (own, fresh) = match known_did(unit, connection, options).await? {
+        Some(own) => (own, false),
+        None => {
+            let method = options.use_did_method.as_deref();
+            (new_did(unit, minor, method, options.my_endpoint.as_deref())?, true)
+        }
+    };
 
     let id = unit.new_id();
     let label = options.my_label.clone().unwrap_or_else(|| unit.settings().label.clone());
@@ -63,6 +69,9 @@ pub async fn send_request(
         .optional("goal", options.goal.clone())
         .finish();
 
+    if !fresh {
+        connection::asked::note(unit, &own.did, &connection.connection_id).await?;
+    }
     connection.my_did = Some(own.did.clone());
     connection.request_id = Some(id);
     if connection.invitation_key.is_none() {
@@ -107,22 +116,22 @@ async fn invited(
     Ok((target, pthid))
 }
 
-async fn choose_did(
+/// The DID that is to be asked with, when it is one that we have.
+async fn known_did(
     unit: &mut Unit<'_>,
     connection: &Connection,
-    minor: u32,
     options: &Options,
-) -> Result<OwnDid, AgentError> {
+) -> Result<Option<OwnDid>, AgentError> {
     let unknown =
         |did: &str| AgentError::bad_request("unknown-did", format!("DID not found in wallet: {did}"));
     if let Some(did) = options.use_did.as_ref().or(connection.my_did.as_ref()) {
-        return wallet::own_did_to_connect(unit, did).await?.ok_or_else(|| unknown(did));
+        return wallet::own_did_to_connect(unit, did).await?.ok_or_else(|| unknown(did)).map(Some);
     }
     if options.use_public_did {
         let none = || AgentError::bad_request("no-public-did", "No public DID configured.");
-        return wallet::public(unit).await?.ok_or_else(none);
+        return wallet::public(unit).await?.ok_or_else(none).map(Some);
     }
-    new_did(unit, minor, options.use_did_method.as_deref(), options.my_endpoint.as_deref())
+    Ok(None)
 }
 
 /// A new DID for a connection: a nym in 1.0, else a did:peer of the given method (default did:peer:4).

@@ -7,7 +7,7 @@ use crate::engine::{Kind, Protocol, ReceiveError};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::ports::Store as _;
 use crate::ports::store::Queue;
-use crate::testing::{Party, World};
+use crate::testing::{Party, World, now};
 use crate::trust_ping::{SendPing, send_ping};
 use crate::wallet::{DidCreate, SetPublicDid, did_create, set_public_did};
 
@@ -92,7 +92,7 @@ fn stored_words_and_states_belong_together() {
 }
 
 fn invite(party: &Party, command: CreateInvitation) -> Value {
-    crate::testing::now(create_invitation(&party.agent, &party.tenant, command)).unwrap()
+    now(create_invitation(&party.agent, &party.tenant, command)).unwrap()
 }
 
 fn handshake(protocols: &[&str], auto: bool) -> CreateInvitation {
@@ -312,7 +312,7 @@ fn a_handshake_message_counts_as_answered_once_the_answer_was_taken() {
     let (issuer, holder) = (world.party("issuer"), world.party("holder"));
     let answered = |party: &Party, item: &crate::ports::store::Item| {
         let outbound = crate::engine::Agent::read_outbound(item).unwrap();
-        crate::testing::now(party.agent.answered(&item.tenant, item.created, &outbound)).unwrap()
+        now(party.agent.answered(&item.tenant, item.created, &outbound)).unwrap()
     };
     let deliver = |from: &Party, item: &crate::ports::store::Item, to: &Party| {
         to.receive(&from.pack(&crate::engine::Agent::read_outbound(item).unwrap().into()))
@@ -388,7 +388,7 @@ fn two_requests_at_once_for_one_invitation() {
     // The second request is committed by another process between the first one's reading and writing.
     let rival = crate::engine::Agent::new(issuer.parts(), protocols());
     issuer.store.before_next_commit(move |_| {
-        let receipt = crate::testing::now(rival.receive(&second, false)).unwrap();
+        let receipt = now(rival.receive(&second, false)).unwrap();
         assert!(receipt.rejection.is_none());
     });
     let receipt = issuer.receive(&first);
@@ -452,7 +452,6 @@ fn a_request_to_a_multi_use_invitation_asks_for_nothing_that_its_connections_sha
 #[test]
 fn an_invitation_waits_also_without_its_out_of_band_record() {
     use crate::ports::store::{Commit, Op, RowKey, Store as _};
-    use crate::testing::now;
     let world = World::new(&["issuer", "holder"], protocols);
     let (issuer, holder) = (world.party("issuer"), world.party("holder"));
     let invitation = invite(issuer, handshake(&["didexchange/1.1"], true));
@@ -462,6 +461,46 @@ fn an_invitation_waits_also_without_its_out_of_band_record() {
     receive(&world, holder, &invitation, true);
     world.settle();
     assert_eq!(only_connection(issuer)["their_label"], "holder");
+}
+
+/// An invitation of ours that has led to connections, without out-of-band record.
+fn invitation(party: &Party, id: &str, count: usize, waits: bool) {
+    let mut unit = party.agent.unit(&party.tenant);
+    for n in 0..count {
+        let waits = waits && n == count / 2;
+        let state = if waits { "invitation" } else { "completed" };
+        let mut connection =
+            crate::connection::Connection::new(&unit, state, crate::connection::INVITEE, true);
+        connection.invitation_msg_id = Some(id.to_owned());
+        unit.insert(&connection).unwrap();
+    }
+    now(unit.commit()).unwrap();
+}
+
+#[test]
+fn an_invitation_of_many_connections_without_its_record_is_searched_for_once() {
+    let world = World::new(&["agent"], protocols);
+    let agent = world.party("agent");
+    let waiting = |id: &str| {
+        agent.store.take_asked();
+        let mut unit = agent.agent.unit(&agent.tenant);
+        let found = now(super::responder::waiting(&mut unit, id)).unwrap();
+        let searched = agent
+            .store
+            .take_asked()
+            .iter()
+            .any(|query| query.limit.is_none() && query.category == "connection");
+        (found.is_some(), searched)
+    };
+    for (id, count, waits) in [("few", 3, true), ("used", 3, false)] {
+        invitation(agent, id, count, waits);
+        assert_eq!(waiting(id), (waits, false), "{id}");
+    }
+    for (id, waits) in [("open", true), ("closed", false)] {
+        invitation(agent, id, 100, waits);
+        assert_eq!(waiting(id), (waits, true), "{id}");
+        assert_eq!(waiting(id), (waits, false), "{id}");
+    }
 }
 
 #[test]
@@ -476,7 +515,7 @@ fn multi_use_request_twice_at_once_makes_one_record() {
     let rival = crate::engine::Agent::new(issuer.parts(), protocols());
     let copy = request.clone();
     issuer.store.before_next_commit(move |_| {
-        crate::testing::now(rival.receive(&copy, false)).unwrap();
+        now(rival.receive(&copy, false)).unwrap();
     });
     assert!(issuer.receive(&request).rejection.is_none());
     assert_eq!(issuer.store.dump("connection").len(), 2);
@@ -544,7 +583,7 @@ fn a_known_nym_keeps_its_document() {
     let document: Value = serde_json::from_str(&document).unwrap();
     let mut forged = chancery_didcomm::message::Attachment::json_base64("x", &document);
     let verkey = request.outbound.target.sender_key.clone().unwrap();
-    let secret = crate::testing::now(mallory.agent.secret(&mallory.tenant, &verkey)).unwrap().unwrap();
+    let secret = now(mallory.agent.secret(&mallory.tenant, &verkey)).unwrap().unwrap();
     forged.sign(&secret).unwrap();
     request.message["did"] = json!(nym);
     request.message["did_doc~attach"] = forged.to_json();
@@ -580,11 +619,11 @@ fn what_was_parked_is_handled_after_a_kill() {
     let response = issuer.take_messages().remove(0);
     let conn_id = issuer.store.dump("connection")[0].0.clone();
     let ping = SendPing { conn_id, comment: None };
-    crate::testing::now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+    now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
     holder.receive(&issuer.pack(&issuer.take_messages().remove(0)));
     let run = || crate::engine::Agent::new(holder.parts(), protocols());
     let start = |agent: &crate::engine::Agent| {
-        crate::testing::now(async {
+        now(async {
             agent.resume().await.unwrap();
             agent.take_all_parked().await;
         });
@@ -593,7 +632,7 @@ fn what_was_parked_is_handled_after_a_kill() {
     start(&run());
     assert_eq!(world.queue_len("holder", Queue::Parked), 1);
     // This one makes the connection ready, and knows nothing of what is parked.
-    crate::testing::now(run().receive(&issuer.pack(&response), false)).unwrap();
+    now(run().receive(&issuer.pack(&response), false)).unwrap();
     assert_eq!(world.queue_len("holder", Queue::Parked), 1);
     holder.take_messages();
     start(&run());
@@ -615,7 +654,7 @@ fn messages_that_overtake_the_handshake() {
     let response = issuer.take_messages().remove(0);
     let conn_id = issuer.store.dump("connection")[0].0.clone();
     let ping = SendPing { conn_id, comment: None };
-    crate::testing::now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+    now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
     let ping = issuer.take_messages().remove(0);
 
     assert!(holder.receive(&issuer.pack(&ping)).rejection.is_none());
@@ -646,7 +685,7 @@ fn overtaken(world: &World, pings: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
     let conn_id = issuer.store.dump("connection")[0].0.clone();
     let ping = |_| {
         let ping = SendPing { conn_id: conn_id.clone(), comment: None };
-        crate::testing::now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+        now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
         issuer.pack(&issuer.take_messages().remove(0))
     };
     (response, (0..pings).map(ping).collect())
@@ -666,15 +705,15 @@ fn what_is_parked_outlives_a_store_that_fails_and_a_process_that_dies() {
         pings.iter().for_each(|ping| assert!(holder.receive(ping).rejection.is_none()));
         holder.receive(&response);
         holder.take_messages();
-        let work = crate::testing::now(holder.store.items(Queue::Work, 0, 9)).unwrap().remove(0);
+        let work = now(holder.store.items(Queue::Work, 0, 9)).unwrap().remove(0);
         holder.store.fail(true);
-        let failed = crate::testing::now(holder.agent.work(&work)).unwrap_err();
+        let failed = now(holder.agent.work(&work)).unwrap_err();
         assert_eq!(failed.kind, Kind::Unavailable);
         holder.store.fail(false);
         assert_eq!(world.queue_len("holder", Queue::Parked), 2);
         if dies {
             let next = crate::engine::Agent::new(holder.parts(), protocols());
-            crate::testing::now(async {
+            now(async {
                 next.resume().await.unwrap();
                 next.take_all_parked().await;
             });
@@ -695,9 +734,9 @@ fn what_still_waits_stays_parked_at_the_start() {
     let (response, pings) = overtaken(&world, 1);
     holder.receive(&pings[0]);
     let next = crate::engine::Agent::new(holder.parts(), protocols());
-    let due = |_| crate::testing::now(holder.store.items(Queue::Parked, 0, 9)).unwrap()[0].due;
+    let due = |_| now(holder.store.items(Queue::Parked, 0, 9)).unwrap()[0].due;
     let before = due(());
-    crate::testing::now(async {
+    now(async {
         next.resume().await.unwrap();
         next.take_all_parked().await;
     });
@@ -706,7 +745,7 @@ fn what_still_waits_stays_parked_at_the_start() {
         (before, 1),
         "no longer than it was to wait"
     );
-    crate::testing::now(next.receive(&response, false)).unwrap();
+    now(next.receive(&response, false)).unwrap();
     holder.work();
     assert_eq!(answers(holder), 1);
 }
@@ -717,7 +756,7 @@ fn a_sender_of_too_many_early_messages_is_told_to_come_again() {
     let holder = world.party("holder");
     let (response, pings) = overtaken(&world, 5);
     pings[..4].iter().for_each(|ping| assert!(holder.receive(ping).rejection.is_none()));
-    let refused = crate::testing::now(holder.agent.receive(&pings[4], false));
+    let refused = now(holder.agent.receive(&pings[4], false));
     assert!(matches!(refused, Err(ReceiveError::Unavailable(_))));
     holder.receive(&response);
     holder.work();
@@ -739,10 +778,9 @@ fn requests_to_the_public_did() {
         let create: DidCreate =
             serde_json::from_value(json!({"method": "web", "options": {"key_type": "ed25519", "did": did}}))
                 .unwrap();
-        let made = crate::testing::now(did_create(&issuer.agent, &issuer.tenant, create)).unwrap();
+        let made = now(did_create(&issuer.agent, &issuer.tenant, create)).unwrap();
         let key = made["result"]["verkey"].as_str().unwrap();
-        crate::testing::now(set_public_did(&issuer.agent, &issuer.tenant, SetPublicDid { did: did.clone() }))
-            .unwrap();
+        now(set_public_did(&issuer.agent, &issuer.tenant, SetPublicDid { did: did.clone() })).unwrap();
         let document = json!({
             "@context": "https://www.w3.org/ns/did/v1",
             "id": did,
@@ -794,7 +832,6 @@ fn methods_of_dids() {
 /// A did:peer:4 that the controller has made for itself, in either form, in `accept-invitation` and in `create-request`.
 #[test]
 fn a_did_peer_4_made_by_did_create_connects_in_both_forms() {
-    use crate::testing::now;
     use crate::wallet::{DidCreate, did_create};
 
     for (short, invited) in [(false, true), (true, true), (false, false), (true, false)] {
@@ -881,7 +918,6 @@ fn invitations_with_dids() {
 fn golden_messages() {
     use super::messages::{Request, Response};
     use crate::connection::{Claim, Distrust, learn};
-    use crate::testing::now;
     use chancery_didcomm::Message;
 
     let golden: Value = serde_json::from_str(include_str!("../../testdata/did_exchange.json")).unwrap();
@@ -963,7 +999,7 @@ fn nothing_is_lost_when_the_store_is_down() {
     receive(&world, holder, &invitation, true);
     let request = holder.pack(&holder.take_messages().remove(0));
     issuer.store.fail(true);
-    let error = crate::testing::now(issuer.agent.receive(&request, false)).unwrap_err();
+    let error = now(issuer.agent.receive(&request, false)).unwrap_err();
     assert!(matches!(error, ReceiveError::Unavailable(_)), "{error}");
     issuer.store.fail(false);
     assert_eq!(only_connection(issuer)["state"], "invitation");

@@ -6,6 +6,7 @@ mod derived;
 mod error;
 mod fetch;
 mod held;
+pub(crate) mod kept;
 mod message;
 mod parking;
 mod protocol;
@@ -17,6 +18,7 @@ mod unit;
 
 pub use agent::{Agent, Parts};
 pub use error::{AgentError, Fault, Kind};
+pub use fetch::Fetched;
 pub use held::Held;
 pub use message::{Heading, Outbound, Plaintext, Received, Scope, Target, Work};
 pub use protocol::{HandlerError, Protocol, Spoken};
@@ -32,9 +34,11 @@ pub use unit::{Slot, Unit};
 macro_rules! transact {
     ($agent:expr, $tenant:expr, |$unit:ident| $body:expr) => {{
         let mut attempt = 0_u32;
+        let mut fetched = None;
         loop {
             #[allow(unused_mut, reason = "not every body changes something")]
             let mut $unit = $agent.unit($tenant);
+            $unit.go_on_from(&mut fetched);
             match $body {
                 Err(error) => break Err(error),
                 Ok(outcome) => match $unit.commit().await {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Target, Unit};
+use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Target, Unit, kept};
 use crate::connection::Connection;
 use crate::edge::{Misshapen, Place};
 use crate::ports::Tenant;
@@ -88,8 +88,8 @@ struct Opened {
 
 impl Opened {
     /// A message without `@id` gets one from its envelope, so that a second delivery of the same envelope is known. The nonce in
-    /// an envelope is fresh: two messages that say the same have two ids.
-    fn ensure_id(&mut self, agent: &Agent, body: &[u8]) {
+    /// an envelope is fresh: two messages that say the same have two ids. What is said for people is cut.
+    fn prepare(&mut self, agent: &Agent, body: &[u8]) {
         let packed = self.recipient.is_some();
         Arc::make_mut(&mut self.message).ensure_id(|| {
             if !packed {
@@ -99,6 +99,7 @@ impl Opened {
             bytes.copy_from_slice(&Sha256::digest(body)[..16]);
             uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
         });
+        Arc::make_mut(&mut self.message).change(kept::shorten);
     }
 }
 
@@ -110,7 +111,7 @@ impl Agent {
         let opened = self.open(&tenant, body).await.inspect_err(ReceiveError::log);
         let opened = match opened? {
             Ok(mut opened) => {
-                opened.ensure_id(self, body);
+                opened.prepare(self, body);
                 opened
             }
             Err(rejection) => {
@@ -208,6 +209,7 @@ impl Agent {
         let mut attempt = 0;
         loop {
             let mut unit = self.unit(tenant);
+            unit.take_turn();
             let outcome = self.understand(&mut unit, body, &opened, parked.is_some()).await;
             let (rejection, sender, route) = match outcome {
                 Ok(outcome) => outcome,
@@ -286,7 +288,12 @@ impl Agent {
             oob_id: None,
         };
         let class = self.class_of(&received);
-        if let Err(text) = class.and_then(|_| transport.map(|_| "").map_err(|e| e.to_string())) {
+        let ids = kept::check_ids(message.as_json());
+        let readable = class.and_then(|class| {
+            transport.map_err(|e| e.to_string())?;
+            ids.map_err(|_| format!("Error deserializing message: {class} schema validation failed"))
+        });
+        if let Err(text) = readable {
             self.report_parse_failure(unit, &received, &text).await?;
             return result(Some(Rejection::NotUnderstood(text)));
         }
@@ -373,7 +380,8 @@ impl Agent {
             _ => None,
         };
         let Some(target) = target else { return Ok(()) };
-        let thread = Thread { thid: received.message.thread_id().map(str::to_owned), ..Thread::default() };
+        let thid = received.message.thread_id().filter(|id| id.len() <= kept::MOST_ID);
+        let thread = Thread { thid: thid.map(str::to_owned), ..Thread::default() };
         let kind = MessageType::new("notification", Version::new(1, 0), "problem-report");
         let report = Message::build(kind, unit.new_id())
             .thread(&thread)
@@ -390,7 +398,7 @@ impl Agent {
     pub(super) async fn receive_parked(&self, item: &Item) -> Result<(), ReceiveError> {
         let outcome = match self.open(&item.tenant, &item.value).await? {
             Ok(mut opened) => {
-                opened.ensure_id(self, &item.value);
+                opened.prepare(self, &item.value);
                 self.handle(&item.tenant, &item.value, opened, false, Some(item.seq)).await?.rejection
             }
             Err(rejection) => {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chancery_did::{PublicKey, SecretKey};
 use chancery_didcomm::message::Message;
@@ -52,7 +53,10 @@ pub struct Unit<'a> {
     told: Told,
     owner: Option<Owner>,
     pub(super) parked: Option<Place>,
-    pub(super) fetched: Fetched,
+    pub(super) fetched: Arc<Fetched>,
+    /// The connection whose message causes what is fetched.
+    pub(super) fetches_for: Option<String>,
+    turn: bool,
 }
 
 /// What the span of the step already says.
@@ -83,8 +87,20 @@ impl<'a> Unit<'a> {
             told: Told::default(),
             owner: None,
             parked: None,
-            fetched: Fetched::default(),
+            fetched: Arc::default(),
+            fetches_for: None,
+            turn: false,
         }
+    }
+
+    /// The unit belongs to a message whose sender waits with a place of the transport's: it may wait for no server.
+    pub(crate) fn take_turn(&mut self) {
+        self.turn = true;
+    }
+
+    /// Whether a transport waits for the unit.
+    pub(crate) fn is_turn(&self) -> bool {
+        self.turn
     }
 
     /// The span of the step says so itself.
@@ -105,9 +121,15 @@ impl<'a> Unit<'a> {
 
     /// A refused message changes nothing: whatever its handler had prepared is dropped.
     pub(crate) fn start_over(&mut self) {
-        let fetched = std::mem::take(&mut self.fetched);
         let owner = self.owner.take().map(|owner| Owner { our_thread: None, ..owner });
-        *self = Self { told: self.told, owner, fetched, ..Self::new(self.agent, self.tenant.clone()) };
+        *self = Self {
+            told: self.told,
+            owner,
+            fetched: self.fetched.clone(),
+            fetches_for: self.fetches_for.take(),
+            turn: self.turn,
+            ..Self::new(self.agent, self.tenant.clone())
+        };
     }
 
     /// Whose message the unit follows from: what it queues is counted for that party.

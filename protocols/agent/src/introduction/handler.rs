@@ -33,6 +33,10 @@ struct Forwarded {
     invitation: Value,
 }
 
+/// Connections with an invitation's id that are looked at: the one to whom invites us has no other beside it, and what has
+/// made more is an invitation of ours.
+const MOST_LOOKED_AT: usize = 8;
+
 const SPOKEN: &[Spoken] = &[Spoken {
     name: PROTOCOL,
     major: 0,
@@ -183,11 +187,15 @@ async fn forward_invitation(
 /// Takes the invitation, unless it has led to a connection: work may begin again after a crash.
 async fn take(unit: &mut Unit<'_>, invitation: &Value) -> Result<(), AgentError> {
     if let Some(id) = invitation["@id"].as_str() {
-        let query = Query::tagged(Connection::CATEGORY, "invitation_msg_id", id);
-        for row in unit.find_rows(&query, false).await? {
-            if !Connection::from_row(&row)?.they_were_invited() {
+        let query = Query::tagged(Connection::CATEGORY, "invitation_msg_id", id).any(MOST_LOOKED_AT);
+        let rows = unit.find_rows(&query, false).await?;
+        for row in &rows {
+            if !Connection::from_row(row)?.they_were_invited() {
                 return Ok(());
             }
+        }
+        if rows.len() == MOST_LOOKED_AT {
+            return Err(AgentError::bad_request("own-invitation", "the invitation is one of our own"));
         }
     }
     let agent = unit.agent();

@@ -258,3 +258,27 @@ fn an_invitation_that_can_not_be_taken_is_reported_to_the_introducer() {
     assert_eq!(report["~thread"], json!({"thid": log[0].1["@id"]}));
     assert_eq!(report["description"], json!({"en": text, "code": "forward-invitation-error"}));
 }
+
+#[test]
+fn an_invitation_of_our_own_that_is_forwarded_is_known_by_a_few_of_its_connections() {
+    let friends = Friends::new(|_, _| {});
+    friends.introduce(&friends.to_bob, &friends.to_carol).unwrap();
+    let (alice, carol) = (friends.party("alice"), friends.party("carol"));
+    let mut unit = carol.agent.unit(&carol.tenant);
+    for _ in 0..50 {
+        let invitee = crate::connection::INVITEE;
+        let mut connection = crate::connection::Connection::new(&unit, "completed", invitee, true);
+        connection.invitation_msg_id = Some("own".into());
+        unit.insert(&connection).unwrap();
+    }
+    now(unit.commit()).unwrap();
+    let request = alice.take_messages().remove(0);
+    let invitation = json!({"@type": "https://didcomm.org/out-of-band/1.1/invitation", "@id": "own"});
+    let message = json!({
+        "@type": "https://didcomm.org/introduction-service/0.1/forward-invitation", "@id": "1", "invitation": invitation,
+    });
+    assert!(carol.receive(&alice.pack(&Sent { message, ..request })).rejection.is_none());
+    assert_eq!(carol.work(), 1);
+    let report = carol.take_messages().pop().unwrap().message;
+    assert_eq!(report["description"]["en"], "the invitation is one of our own");
+}

@@ -18,6 +18,9 @@ use crate::ports::store::Query;
 /// Name for queued work.
 pub(super) const NAME: &str = "issue-credential-2.0";
 
+/// Records of one thread that are looked at.
+const MOST_LOOKED_AT: usize = 64;
+
 const SPOKEN: &[Spoken] = &[Spoken {
     name: PROTOCOL,
     major: 2,
@@ -114,10 +117,18 @@ impl Protocol for Handler {
         connection_id: &str,
         thread_id: &str,
     ) -> Result<Option<String>, AgentError> {
-        let query = Query::tagged(Exchange::CATEGORY, "thread_id", thread_id);
-        for row in unit.find_rows(&query, false).await? {
+        let is = |record: &Exchange| {
+            record.thread_id == thread_id && record.connection_id.as_deref() == Some(connection_id)
+        };
+        for role in [Role::Issuer, Role::Holder] {
+            let id = id_of(unit, role, Some(connection_id), thread_id).await?;
+            if let Some(record) = unit.peek::<Exchange>(&id).await?.filter(is) {
+                return Ok(Some(record.created_at));
+            }
+        }
+        for row in unit.find_rows(&of_thread(thread_id), false).await? {
             let record = Exchange::from_row(&row)?;
-            if record.connection_id.as_deref() == Some(connection_id) {
+            if is(&record) {
                 return Ok(Some(record.created_at));
             }
         }
@@ -160,6 +171,12 @@ fn read(kind: Kind, message: &Message) -> Result<Body, HandlerError> {
     Body::read(kind, message.as_json()).map_err(HandlerError::Malformed)
 }
 
+/// The records of a thread whose id doesn't follow from it. More than a few there are only of a thread that peers share, and
+/// those have ids that do.
+fn of_thread(thread_id: &str) -> Query {
+    Query::tagged(Exchange::CATEGORY, "thread_id", thread_id).any(MOST_LOOKED_AT)
+}
+
 /// The record of the message's thread with us in this role (`None`: either), on the same connection or like the message
 /// without one. Nearly all have the id that follows from these; records of ACA-Py's and those whose thread began after them
 /// are found by their tag.
@@ -168,7 +185,8 @@ async fn find(
     context: &Context<'_>,
     role: Option<Role>,
 ) -> Result<Option<Exchange>, AgentError> {
-    if let Some(role) = role {
+    let roles = role.map_or_else(|| vec![Role::Issuer, Role::Holder], |role| vec![role]);
+    for role in roles {
         let id = id_of(unit, role, context.connection_id, context.thread_id).await?;
         if let Some(record) = unit.load::<Exchange>(&id).await?
             && record.thread_id == context.thread_id
@@ -177,8 +195,7 @@ async fn find(
             return Ok(Some(record));
         }
     }
-    let query = Query::tagged(Exchange::CATEGORY, "thread_id", context.thread_id);
-    let records: Vec<Exchange> = unit.find(&query).await?;
+    let records: Vec<Exchange> = unit.find(&of_thread(context.thread_id)).await?;
     Ok(records.into_iter().find(|record| {
         role.is_none_or(|role| record.role == role)
             && record.connection_id.as_deref() == context.connection_id

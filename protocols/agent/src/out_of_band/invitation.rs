@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::connection::{inline_target, services, target_of};
 
-use crate::engine::{AgentError, Target, Unit};
+use crate::engine::{AgentError, Target, Unit, kept};
 
 /// Name in the message types.
 pub const PROTOCOL: &str = "out-of-band";
@@ -103,6 +103,8 @@ pub fn read(invitation: Value, new_id: impl FnOnce() -> String) -> Result<Value,
     if members.get("@id").and_then(Value::as_str).is_none_or(str::is_empty) {
         members.insert("@id".into(), json!(new_id()));
     }
+    kept::check_ids(&members).map_err(|text| AgentError::unprocessable("@id", text))?;
+    kept::shorten(&mut members);
     Ok(ordered(members))
 }
 

@@ -15,7 +15,7 @@ use crate::connection::{
     self, Connection, INVITER, OOB_TOPIC, OobInput, OobRecord, OobRole, OobState, TOPIC, attach_invitation,
     record_expansion, service_of, short_form,
 };
-use crate::engine::{Agent, AgentError, HandlerError, Received, Unit};
+use crate::engine::{Agent, AgentError, HandlerError, Received, Unit, kept};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
 use crate::ports::watch::Subscription;
@@ -306,6 +306,10 @@ fn attached_message(unit: &Unit<'_>, record: &OobRecord) -> Result<Message, Agen
         AgentError::not_supported("the invitation carries no message that is supported")
             .hint("supported: issue-credential/2.0 offer-credential")
     })?;
+    kept::check_ids(message.as_json()).map_err(|text| {
+        AgentError::bad_request("attachment-refused", format!("the attached message: {text}"))
+    })?;
+    message.change(kept::shorten);
     // The exchange names the invitation that it came with, whatever the message says.
     let mut thread = message.thread().unwrap_or_default();
     thread.pthid = Some(record.invi_msg_id.clone());

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 const MOST_BYTES: usize = 1024 * 1024;
 
 /// What a document is fetched for; guards differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// A JSON-LD context.
     Context,

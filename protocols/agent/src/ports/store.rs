@@ -221,6 +221,12 @@ pub enum Space {
     Replaced,
     /// What is known of DIDs of ours whose key was replaced: id = `key <key>`, `did <DID>` or `connection <id>`.
     Rotated,
+    /// Services of a DID of the other side that publishes its document: id = DID, value = JSON list.
+    Published,
+    /// Requests with a DID of ours that connections share: id = DID, value = ids of the newest of those connections.
+    Asked,
+    /// Invitations whose out-of-band record is gone: id = `@id`, value = the id of the connection that waits, empty: none.
+    Waiting,
     /// Small settings of ours, secrets included: id = name.
     Setting,
 }
@@ -237,6 +243,9 @@ impl Space {
             Self::Used => "used",
             Self::Replaced => "replaced",
             Self::Rotated => "rotated",
+            Self::Published => "published",
+            Self::Asked => "asked",
+            Self::Waiting => "waiting",
             Self::Setting => "setting",
         }
     }
@@ -495,6 +504,14 @@ pub trait Store: Send + Sync {
     async fn recall(&self, tenant: &Tenant, space: Space, id: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// How many things are remembered in a space, and their bytes as they are kept; of more than `most`, so many are counted.
     async fn weigh(&self, tenant: &Tenant, space: Space, most: usize) -> Result<(usize, u64), StoreError>;
+    /// What is remembered in a space, ids and values, in an order that stays the same.
+    async fn remembered(
+        &self,
+        tenant: &Tenant,
+        space: Space,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
     /// All of it durable, or nothing.
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError>;
     /// Changes that need not be durable at once (`Dequeue`, `Delivered`, `Forget`): they go with the next commit, or soon

@@ -10,6 +10,7 @@
     reason = "the lints spare tests; benchmarks and fuzzing take this module as a feature"
 )]
 
+mod look_ups;
 mod store;
 mod world;
 

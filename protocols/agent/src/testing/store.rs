@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::look_ups;
 use crate::ports::store::{
     Commit, CommitError, Committed, Event, EventNo, Facet, Guard, Item, KeyRow, Op, Query, Queue, Row,
     RowKey, Seq, Space, StoreError, Version,
@@ -19,6 +20,8 @@ type Interfere = Box<dyn FnOnce(&MemoryStore) + Send>;
 struct Inner {
     /// What was asked for by tags and facets.
     asked: Vec<Query>,
+    /// A message is on its way: what is asked for must be known.
+    on_the_way: bool,
     number: i64,
     rows: BTreeMap<i64, (Tenant, Row)>,
     index: HashMap<(Tenant, RowKey), i64>,
@@ -46,6 +49,14 @@ impl MemoryStore {
     /// The queries since the last call.
     pub fn take_asked(&self) -> Vec<Query> {
         std::mem::take(&mut self.lock().asked)
+    }
+
+    /// While a message is on its way, each look-up must be one of those in `look_ups.txt`.
+    pub fn on_the_way<T>(&self, handle: impl FnOnce() -> T) -> T {
+        self.lock().on_the_way = true;
+        let outcome = handle();
+        self.lock().on_the_way = false;
+        outcome
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -266,6 +277,9 @@ impl Store for MemoryStore {
     async fn find(&self, tenant: &Tenant, query: &Query) -> Result<Vec<Row>, StoreError> {
         let mut inner = self.lock();
         self.check(&inner)?;
+        if inner.on_the_way {
+            look_ups::check(query);
+        }
         inner.asked.push(query.clone());
         let mut rows: Vec<Row> = inner
             .rows
@@ -313,6 +327,22 @@ impl Store for MemoryStore {
             .filter_map(|(_, _, id)| Some(self.remembered(&inner, tenant, space, id)?.len() as u64))
             .collect();
         Ok((sizes.len(), sizes.iter().sum()))
+    }
+
+    async fn remembered(
+        &self,
+        tenant: &Tenant,
+        space: Space,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let inner = self.lock();
+        self.check(&inner)?;
+        let all = inner.remembered.keys().filter(|(t, s, _)| t == tenant && *s == space);
+        let all =
+            all.filter_map(|(_, _, id)| Some((id.clone(), self.remembered(&inner, tenant, space, id)?)));
+        let sorted: BTreeMap<String, Vec<u8>> = all.collect();
+        Ok(sorted.into_iter().skip(offset).take(limit).collect())
     }
 
     async fn commit(&self, tenant: &Tenant, commit: Commit) -> Result<Committed, CommitError> {

@@ -197,14 +197,14 @@ impl Party {
 
     /// Hands an envelope in.
     pub fn receive(&self, envelope: &[u8]) -> Receipt {
-        now(self.agent.receive(envelope, false)).unwrap()
+        self.store.on_the_way(|| now(self.agent.receive(envelope, false))).unwrap()
     }
 
     /// Runs queued work; how much there was.
     pub fn work(&self) -> usize {
         let items: Vec<Item> = self.ears.work.lock().unwrap().drain(..).collect();
         for item in &items {
-            now(self.agent.work(item)).unwrap();
+            self.store.on_the_way(|| now(self.agent.work(item))).unwrap();
         }
         items.len()
     }

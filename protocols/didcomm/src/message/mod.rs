@@ -97,6 +97,15 @@ impl Message {
         id
     }
 
+    /// Changes members other than `@type`, which has been read.
+    pub fn change(&mut self, change: impl FnOnce(&mut Map<String, Value>)) {
+        let kind = self.members.get("@type").cloned();
+        change(&mut self.members);
+        if let Some(kind) = kind {
+            self.members.insert("@type".into(), kind);
+        }
+    }
+
     /// A member.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.members.get(name)

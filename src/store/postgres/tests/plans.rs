@@ -72,6 +72,10 @@ async fn nothing_that_a_message_asks_for_is_scanned_or_sorted_for_a_few_rows() {
         let rows = found.ok().and_then(Result::ok).unwrap();
         assert_eq!(rows.len(), query.limit.unwrap_or(CONNECTIONS));
     }
+    for query in plans::asked_for() {
+        let found = read::find(&link, &profile, &query, FACETS, true).await;
+        assert!(found.is_ok_and(|rows| rows.is_ok()), "{query:?}");
+    }
     let none = read::key(&link, &profile, Slot::key(&profile, "none"), "none").await;
     assert!(none.is_ok_and(|key| key.is_none()));
     assert!(read::find_keys(&link, &profile, "kid", "none").await.is_ok_and(|keys| keys.is_empty()));

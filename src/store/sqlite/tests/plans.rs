@@ -66,6 +66,10 @@ async fn nothing_that_a_message_asks_for_is_scanned_or_sorted_for_a_few_rows() {
         let rows = found.ok().and_then(Result::ok).unwrap();
         assert_eq!(rows.len(), query.limit.unwrap_or(100));
     }
+    for query in plans::asked_for() {
+        let found = records::find(&conn, &profile, &query, FACETS, true);
+        assert!(found.is_ok_and(|rows| rows.is_ok()), "{query:?}");
+    }
     assert!(
         records::key(&conn, &profile, &Slot::key(&profile, "none"), "none").is_ok_and(|key| key.is_none())
     );

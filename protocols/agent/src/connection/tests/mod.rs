@@ -1,3 +1,5 @@
+mod many;
+mod published;
 mod trust;
 
 use serde_json::{Value, json};
