@@ -15,6 +15,7 @@ mod idempotency;
 mod limits;
 mod logs;
 mod metrics;
+mod owl;
 mod page;
 mod races;
 mod restart;

@@ -9,13 +9,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::support::{Agent, Postgres, connect, eventually, free_port};
+use crate::support::{Agent, Postgres, connect, eventually};
 
 const KEY: &str = "the-right-key";
 
@@ -348,81 +348,6 @@ fn faults_of_files_are_told_with_their_path_and_a_remedy() {
         let wide: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();
         assert!(wide.is_empty(), "{words:?}: {wide:?}");
     }
-}
-
-/// The options that the backchannel of the OWL Agent Test Harness starts aca-py with (acapy_backchannel.py at 0317945, AIP 2.0), its
-/// `AGENT_CONFIG_FILE` with `no-ledger`, and what it does with answers.
-#[tokio::test]
-async fn the_test_harness_of_owl_starts_the_agent_with_its_own_options() {
-    let home = Home::new("owl");
-    let file = home.0.join("agent-config.yml");
-    std::fs::write(&file, "no-ledger: true\n").unwrap();
-    let (admin, http) = (free_port().to_string(), free_port().to_string());
-    let endpoint = format!("http://127.0.0.1:{http}");
-    let options = [
-        &["--endpoint", &endpoint, "--inbound-transport", "http", "0.0.0.0", &http][..],
-        &["--outbound-transport", "http"],
-        &[
-            "--label",
-            "aca-py.Acme",
-            "--admin",
-            "0.0.0.0",
-            &admin,
-            "--admin-insecure-mode",
-            "--public-invites",
-        ],
-        &["--wallet-type", "askar", "--wallet-name", "acapyacme", "--wallet-key", "Acme12345"],
-        &["--monitor-revocation-notification", "--requests-through-public-did", "--notify-revocation"],
-        &["--open-mediation", "--enable-undelivered-queue", "--preserve-exchange-records"],
-        &["--auto-provision", "--recreate-wallet", "--genesis-transactions", "{\"reqSignature\":{}}\n{}"],
-        &["--seed", "d_000000000000000000000000123456", "--webhook-url", "http://127.0.0.1:9/webhooks"],
-        &["--tails-server-base-url", "https://tails-server-test.pathfinder.gov.bc.ca"],
-        &["--emit-new-didcomm-prefix", "--emit-new-didcomm-mime-type"],
-        &["--plugin-config", "/data-mount/plugin-config.yml", "--log-level", "ERROR"],
-        &["--arg-file", file.to_str().unwrap()],
-    ]
-    .concat();
-    let strict = run(&home.0, &[&["start", "--strict-options"], &options[..]].concat());
-    assert_eq!(strict.status.code(), Some(2));
-    let refused = String::from_utf8(strict.stderr).unwrap();
-    let missing = [
-        "--monitor-revocation-notification",
-        "--notify-revocation",
-        "--open-mediation",
-        "--tails-server-base-url",
-    ];
-    for name in missing {
-        assert!(refused.contains(name), "{refused}");
-    }
-    let log = home.0.join("log");
-    let mut child = Command::new(crate::support::binary())
-        .arg("start")
-        .args(&options)
-        .env("ACAPY_HOME", &home.0)
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let client = chancery::wiring::client_builder().timeout(Duration::from_secs(30)).build().unwrap();
-    let url = |path: &str| format!("http://127.0.0.1:{admin}{path}");
-    let ready: Value = eventually("the agent is ready", async || {
-        assert!(child.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
-        let answer = client.get(url("/status/ready")).send().await.ok()?;
-        answer.json().await.ok()
-    })
-    .await;
-    let warnings = ready["warnings"].to_string();
-    for name in missing {
-        assert!(warnings.contains(name), "{warnings}");
-    }
-    let body =
-        json!({"handshake_protocols": ["https://didcomm.org/didexchange/1.1"], "use_public_did": false});
-    let made = client.post(url("/out-of-band/create-invitation")).json(&body).send().await.unwrap();
-    assert_eq!(made.status(), 200);
-    let made: Value = made.json().await.unwrap();
-    assert_eq!(made["state"], "initial");
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 /// Takes what an agent exports.
