@@ -356,6 +356,16 @@ impl Store for Ledger {
         self.store.weigh(tenant, space, most).await
     }
 
+    async fn remembered(
+        &self,
+        tenant: &Tenant,
+        space: Space,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.store.remembered(tenant, space, offset, limit).await
+    }
+
     async fn items(&self, queue: Queue, after: Seq, limit: usize) -> Result<Vec<Item>, StoreError> {
         self.store.items(queue, after, limit).await
     }

@@ -16,6 +16,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod older;
+mod owl;
 mod page;
 mod races;
 mod restart;

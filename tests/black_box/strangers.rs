@@ -9,13 +9,16 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::support::{Agent, Postgres, connect, eventually, free_port};
+use crate::support::peer::{
+    Address, Peer, at_rest, basic_message, invite, new_id, of_unknown_type, pack, ping, with_return_route,
+};
+use crate::support::{Agent, Postgres, connect, eventually};
 
 const KEY: &str = "the-right-key";
 
@@ -100,6 +103,42 @@ async fn a_flood_of_junk_is_counted_and_fills_no_log() {
     assert!(left > 0 && written < 1000, "{log}");
     // The line that counts them repeats the sentence.
     assert_eq!(written - told + left, 1000, "{log}");
+}
+
+#[tokio::test]
+async fn an_envelope_for_a_key_that_we_hold_is_answered_like_one_for_a_key_that_we_do_not() {
+    let agent = Agent::start("asked", &[]).await;
+    let (peer, stranger) = (Peer::start(), Peer::start());
+    let link = peer.connect(&agent).await;
+    let invited = Address::of_invitation(&invite(&agent, 1, json!({})).await);
+    let from = stranger.key();
+    let answer = async |to: &Address, sender, message: &serde_json::Value| {
+        let body = pack(message, sender, &to.keys, &to.routing);
+        let request = agent.http.post(&to.endpoint).header("content-type", "application/ssi-agent-wire");
+        let answer = request.body(body).send().await.unwrap();
+        let status = answer.status();
+        let mut headers = answer.headers().clone();
+        headers.remove("date");
+        (status, headers, answer.bytes().await.unwrap())
+    };
+    for message in
+        [ping(), of_unknown_type(), basic_message("anybody?"), json!({"@type": "?", "@id": new_id()})]
+    {
+        let message = with_return_route(message);
+        for sender in [Some(&from), None] {
+            let not_held = Address { keys: vec![stranger.key().as_public().clone()], ..link.to.clone() };
+            let expected = answer(&not_held, sender, &message).await;
+            assert_eq!((expected.0.as_u16(), expected.2.len()), (200, 0));
+            for held in [&link.to, &invited] {
+                assert_eq!(answer(held, sender, &message).await, expected, "{message}");
+            }
+        }
+    }
+    at_rest(&agent).await;
+    assert!(stranger.letters().is_empty());
+    // Whom the key was given to is answered over the same route.
+    let answered = peer.send(&link.to, Some(link.key()), &with_return_route(ping())).await;
+    assert!(answered.letter.is_some_and(|letter| letter.is("ping_response")));
 }
 
 #[tokio::test]
@@ -348,83 +387,6 @@ fn faults_of_files_are_told_with_their_path_and_a_remedy() {
         let wide: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();
         assert!(wide.is_empty(), "{words:?}: {wide:?}");
     }
-}
-
-/// The options that the backchannel of the OWL Agent Test Harness starts aca-py with (acapy_backchannel.py at 0317945, AIP 2.0), its
-/// `AGENT_CONFIG_FILE` with `no-ledger`, and what it does with answers.
-#[tokio::test]
-async fn the_test_harness_of_owl_starts_the_agent_with_its_own_options() {
-    let home = Home::new("owl");
-    let file = home.0.join("agent-config.yml");
-    std::fs::write(&file, "no-ledger: true\n").unwrap();
-    let (admin, http) = (free_port().to_string(), free_port().to_string());
-    let endpoint = format!("http://127.0.0.1:{http}");
-    let options = [
-        &["--endpoint", &endpoint, "--inbound-transport", "http", "0.0.0.0", &http][..],
-        &["--outbound-transport", "http"],
-        &[
-            "--label",
-            "aca-py.Acme",
-            "--admin",
-            "0.0.0.0",
-            &admin,
-            "--admin-insecure-mode",
-            "--public-invites",
-        ],
-        &["--wallet-type", "askar", "--wallet-name", "acapyacme", "--wallet-key", "Acme12345"],
-        &["--monitor-revocation-notification", "--requests-through-public-did", "--notify-revocation"],
-        &["--open-mediation", "--enable-undelivered-queue", "--preserve-exchange-records"],
-        &["--auto-provision", "--recreate-wallet", "--genesis-transactions", "{\"reqSignature\":{}}\n{}"],
-        &["--seed", "d_000000000000000000000000123456", "--webhook-url", "http://127.0.0.1:9/webhooks"],
-        &["--tails-server-base-url", "https://tails-server-test.pathfinder.gov.bc.ca"],
-        &["--emit-new-didcomm-prefix", "--emit-new-didcomm-mime-type"],
-        &["--plugin", "connections", "--plugin", "issue_credential", "--plugin", "present_proof"],
-        &["--plugin-config", "/data-mount/plugin-config.yml", "--log-level", "ERROR"],
-        &["--arg-file", file.to_str().unwrap()],
-    ]
-    .concat();
-    let strict = run(&home.0, &[&["start", "--strict-options"], &options[..]].concat());
-    assert_eq!(strict.status.code(), Some(2));
-    let refused = String::from_utf8(strict.stderr).unwrap();
-    let missing = [
-        "--monitor-revocation-notification",
-        "--notify-revocation",
-        "--open-mediation",
-        "--tails-server-base-url",
-    ];
-    for name in missing {
-        assert!(refused.contains(name), "{refused}");
-    }
-    let log = home.0.join("log");
-    let mut child = Command::new(crate::support::binary())
-        .arg("start")
-        .args(&options)
-        .env("ACAPY_HOME", &home.0)
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let client = chancery::wiring::client_builder().timeout(Duration::from_secs(30)).build().unwrap();
-    let url = |path: &str| format!("http://127.0.0.1:{admin}{path}");
-    let ready: Value = eventually("the agent is ready", async || {
-        assert!(child.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
-        let answer = client.get(url("/status/ready")).send().await.ok()?;
-        answer.json().await.ok()
-    })
-    .await;
-    let warnings = ready["warnings"].to_string();
-    for name in missing {
-        assert!(warnings.contains(name), "{warnings}");
-    }
-    let body =
-        json!({"handshake_protocols": ["https://didcomm.org/didexchange/1.1"], "use_public_did": false});
-    let made = client.post(url("/out-of-band/create-invitation")).json(&body).send().await.unwrap();
-    assert_eq!(made.status(), 200);
-    // The harness replaces this text.
-    let made = made.text().await.unwrap();
-    assert!(made.contains(r#""state": "initial""#), "{made}");
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 /// Takes what an agent exports.

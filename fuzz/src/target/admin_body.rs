@@ -80,6 +80,7 @@ fn api() -> Bare {
         max_request_bytes: 1 << 20,
         max_concurrent: 4,
         connections: 4,
+        connections_per_address: None,
         header_time: Duration::from_secs(1),
         body_time: Duration::from_secs(1),
         idle_time: Duration::from_secs(1),

@@ -89,7 +89,13 @@ pub(super) async fn last_seen(
 /// Has the DID looked up after the commit.
 pub(super) fn look_up_later(unit: &mut Unit<'_>, did: &str) {
     let detail = json!(LookUp { look_up: did.to_owned() });
-    unit.later(Work { protocol: DID_EXCHANGE.to_owned(), detail, cause: Some(did.to_owned()), owner: None, trace: None });
+    unit.later(Work {
+        protocol: DID_EXCHANGE.to_owned(),
+        detail,
+        cause: Some(did.to_owned()),
+        owner: None,
+        trace: None,
+    });
 }
 
 /// The queued work. A server that does not answer changes nothing: the next message has it asked again.
