@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use chancery_agent::ports::store::{
-    Commit, Facet, Facets, Guard, NewRow, Op, Row, RowKey, Seq, Space, StoreError, Tag, Version,
+    Commit, EventNo, Facet, Facets, Guard, NewRow, Op, Row, RowKey, Seq, Space, StoreError, Tag, Version,
 };
 use chancery_agent::ports::{Entropy, Timestamp};
 
 use super::FacetSource;
-use super::format::{EncryptedTag, KeyEntry};
+use super::format::{EncryptedTag, KeyEntry, NumberedRow};
 use super::profiles::{Profile, row_bytes};
 
 /// Askar's `items.kind` of key entries.
@@ -17,10 +17,18 @@ pub(super) const KIND_KEY: i64 = 1;
 /// Askar's `items.kind` of records.
 pub(super) const KIND_ITEM: i64 = 2;
 
-/// What is bound to sealed queue rows.
-pub(super) const PLACE_QUEUE: &[u8] = b"queue";
-/// What is bound to sealed events.
-pub(super) const PLACE_EVENT: &[u8] = b"event";
+/// A sealed queue row. What changes while it waits (queue, due, attempts) is not bound.
+pub(super) fn queue_row(profile: i64, seq: Seq) -> NumberedRow {
+    NumberedRow { place: PLACE_QUEUE, unnumbered: "queue", profile, number: seq }
+}
+
+/// A sealed event.
+pub(super) fn event_row(profile: i64, number: EventNo) -> NumberedRow {
+    NumberedRow { place: PLACE_EVENT, unnumbered: "event", profile, number }
+}
+
+const PLACE_QUEUE: &str = "queue row 2";
+const PLACE_EVENT: &str = "event row 2";
 const TARGET: &str = "event target";
 const TOPIC: &str = "event topic";
 
@@ -318,7 +326,7 @@ impl Preparer<'_> {
             Op::Enqueue(item) => Change::Enqueue {
                 queue: item.queue.as_str(),
                 due: item.due,
-                value: self.seal(PLACE_QUEUE, &[item.lane.as_bytes(), &item.value]),
+                value: self.seal(PLACE_QUEUE.as_bytes(), &[item.lane.as_bytes(), &item.value]),
             },
             Op::Requeue { seq, queue, due, attempts } => {
                 Change::Requeue { seq: *seq, queue: queue.as_str(), due: *due, attempts: *attempts }
@@ -386,7 +394,7 @@ impl Preparer<'_> {
             &event.payload,
             names.as_bytes(),
         ];
-        let value = self.seal(PLACE_EVENT, &parts);
+        let value = self.seal(PLACE_EVENT.as_bytes(), &parts);
         Ok(Change::Event { topic: topic_hash(self.profile, &event.topic), id, value, targets })
     }
 

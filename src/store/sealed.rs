@@ -4,7 +4,7 @@ use chancery_agent::ports::Timestamp;
 use chancery_agent::ports::store::{Event, EventNo, Item, Queue, Seq};
 
 use super::format::FormatError;
-use super::prepared::{PLACE_EVENT, PLACE_QUEUE, read_event_names, target_hash};
+use super::prepared::{event_row, queue_row, read_event_names, target_hash};
 use super::profiles::{Profile, Profiles};
 
 const QUEUES: [Queue; 4] = [Queue::Outbound, Queue::Work, Queue::Parked, Queue::Dead];
@@ -25,7 +25,7 @@ pub(super) fn item(profiles: &Profiles, row: SealedItem<'_>) -> Result<Option<It
     let Some(profile) = profiles.with_id(row.profile) else { return Ok(None) };
     let queue = QUEUES.into_iter().find(|queue| queue.as_str() == row.queue);
     let queue = queue.ok_or(FormatError::Malformed("the queue of a row"))?;
-    let [lane, value] = profile.key.sealing().open(PLACE_QUEUE, row.value)?;
+    let [lane, value] = profile.key.sealing().open_bound(queue_row(profile.id, row.seq), row.value)?;
     Ok(Some(Item {
         tenant: profile.tenant.clone(),
         seq: row.seq,
@@ -46,7 +46,8 @@ pub(super) fn event(
     value: &[u8],
     waiting: &[i64],
 ) -> Result<Event, FormatError> {
-    let [id, topic, record, payload, names] = profile.key.sealing().open(PLACE_EVENT, value)?;
+    let [id, topic, record, payload, names] =
+        profile.key.sealing().open_bound(event_row(profile.id, number), value)?;
     let names = text(names)?;
     let (targets, trace) = read_event_names(&names);
     let targets =

@@ -149,7 +149,7 @@ fn what_is_packed_opens_for_each_recipient_and_nobody_else() {
             let envelope = Envelope::parse(&packed).unwrap();
             for secret in [&bob, &carol] {
                 let expected = Unpacked::Authenticated {
-                    plaintext: text.to_vec(),
+                    plaintext: text.to_vec().into(),
                     sender: alice.public(),
                     recipient: secret.public(),
                 };
@@ -158,7 +158,7 @@ fn what_is_packed_opens_for_each_recipient_and_nobody_else() {
             assert_eq!(envelope.open(&alice, &shared), Err(EnvelopeError::NotARecipient));
         }
         let packed = pack_anoncrypt(text, &to, &mut OsRng).unwrap();
-        let expected = Unpacked::Anonymous { plaintext: text.to_vec(), recipient: carol.public() };
+        let expected = Unpacked::Anonymous { plaintext: text.to_vec().into(), recipient: carol.public() };
         assert_eq!(Envelope::parse(&packed).unwrap().open(&carol, &shared).unwrap(), expected);
     }
 }
@@ -519,5 +519,16 @@ fn random_and_mutilated_bytes_never_panic() {
         OsRng.fill_bytes(&mut noise);
         let _ = classify(&noise);
         let _ = Envelope::parse(&noise);
+    }
+}
+
+#[test]
+fn the_plaintext_of_an_opened_envelope_is_wiped_when_dropped() {
+    fn wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+    let packed = pack_authcrypt(b"{}", &[key(2).public()], &key(1), &mut OsRng, &SharedSecrets::new(0));
+    match Envelope::parse(&packed.unwrap()).unwrap().open(&key(2), &SharedSecrets::new(0)).unwrap() {
+        Unpacked::Authenticated { plaintext, .. } | Unpacked::Anonymous { plaintext, .. } => {
+            wiped(&plaintext)
+        }
     }
 }

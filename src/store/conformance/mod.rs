@@ -23,6 +23,9 @@ use super::FacetSource;
 /// Closes the store and opens it again.
 pub(super) type Reopen = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Arc<dyn Store>> + Send>> + Send + Sync>;
 
+/// Runs statements in the database, as somebody else who can write there.
+pub(super) type Sql = Box<dyn Fn(String) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// A fresh store.
 pub(super) struct Setup {
     pub store: Arc<dyn Store>,
@@ -32,6 +35,8 @@ pub(super) struct Setup {
     pub other: Option<Tenant>,
     /// Where the store outlives being closed.
     pub reopen: Option<Reopen>,
+    /// Where others can reach the database.
+    pub sql: Option<Sql>,
     /// What must live as long as the store.
     pub _held: Option<Arc<dyn Send + Sync>>,
 }
@@ -198,6 +203,7 @@ macro_rules! conformance {
                 queue_rows_are_requeued_and_removed
                 lanes_and_attempts_come_back
                 sequence_numbers_are_never_reused
+                rows_that_trade_their_numbers_are_damaged
                 events_are_pending_until_all_targets_have_them
                 an_event_can_wait_for_its_target_again
                 queued_guards

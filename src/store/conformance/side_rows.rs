@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use chancery_agent::ports::store::{Guard, NewEvent, NewItem, Op, Queue, Space};
+use chancery_agent::ports::store::{Guard, NewEvent, NewItem, Op, Queue, Space, StoreError};
 use chancery_agent::ports::{Clock as _, Timestamp};
 
 use super::{Setup, row};
@@ -244,6 +244,41 @@ pub(in crate::store) async fn lazy_changes_go_alone_too(setup: &Setup) {
     };
     tokio::time::timeout(Duration::from_secs(30), gone).await.expect("lazy changes are never written");
     assert!(setup.store.events(None, 0, None, true, 9).await.unwrap().is_empty());
+}
+
+pub(in crate::store) async fn rows_that_trade_their_numbers_are_damaged(setup: &Setup) {
+    let Some(sql) = &setup.sql else { return };
+    let ops = vec![
+        Op::Enqueue(item("a", "1")),
+        Op::Enqueue(item("a", "2")),
+        Op::Event(event("t", "one", &[])),
+        Op::Event(event("t", "two", &[])),
+    ];
+    let given = setup.commit(ops).await;
+    let store = &setup.store;
+    let trade = async |table: &str, number: &str, a: i64, b: i64| {
+        for (from, to) in [(a, -1), (b, a), (-1, b)] {
+            sql(format!("UPDATE {table} SET {number} = {to} WHERE {number} = {from}")).await;
+        }
+    };
+    let queue = async || trade("chancery_queue", "seq", given.items[0], given.items[1]).await;
+    let events = async || trade("chancery_events", "number", given.events[0].0, given.events[1].0).await;
+
+    queue().await;
+    for seq in &given.items {
+        let found = store.item(*seq).await;
+        assert!(matches!(found, Err(StoreError::Damaged(_))), "{found:?}");
+    }
+    queue().await;
+    assert_eq!(values(setup, Queue::Outbound).await, ["1", "2"]);
+
+    events().await;
+    for (number, _) in &given.events {
+        let found = store.events(None, number - 1, None, false, 1).await;
+        assert!(matches!(found, Err(StoreError::Damaged(_))), "{found:?}");
+    }
+    events().await;
+    assert_eq!(store.events(None, 0, None, false, 9).await.unwrap().len(), 2);
 }
 
 pub(in crate::store) async fn lazy_changes_are_flushed_when_closing(setup: &Setup) {

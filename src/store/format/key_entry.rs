@@ -1,5 +1,5 @@
 use ciborium::Value;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use chancery_agent::ports::store::{KeyRow, Tag};
 use chancery_did::SecretKey;
@@ -39,7 +39,7 @@ impl KeyEntry {
 
     /// Reads an entry's value.
     pub fn from_cbor(cbor: &[u8]) -> Result<Self, KeyEntryError> {
-        let Ok(Value::Map(map)) = ciborium::from_reader::<Value, _>(cbor) else {
+        let Some(Value::Map(map)) = super::read_secret_cbor(cbor) else {
             return Err(KeyEntryError::Cbor);
         };
         let (mut metadata, mut secret, mut elsewhere) = (None, None, false);
@@ -71,13 +71,7 @@ impl KeyEntry {
         let mut cbor = Zeroizing::new(Vec::with_capacity(room));
         // Writing to memory cannot fail.
         let _ = ciborium::into_writer(&value, &mut *cbor);
-        if let Value::Map(map) = &mut value {
-            for (_, part) in map {
-                if let Value::Bytes(bytes) = part {
-                    bytes.zeroize();
-                }
-            }
-        }
+        super::wipe_bytes(&mut value);
         cbor
     }
 

@@ -8,10 +8,28 @@ mod profile_key;
 mod sealing;
 mod store_key;
 
+use ciborium::Value;
+use zeroize::{Zeroize as _, Zeroizing};
+
 pub use key_entry::{KeyEntry, KeyEntryError};
 pub use profile_key::{EncryptedTag, ProfileKey};
-pub use sealing::Sealing;
+pub use sealing::{NumberedRow, Sealing};
 pub use store_key::{KeyMethod, StoreKey};
+
+/// Reads CBOR that holds secrets: the reader's scratch space is wiped.
+fn read_secret_cbor(cbor: &[u8]) -> Option<Value> {
+    let mut scratch = Zeroizing::new([0; 4096]);
+    ciborium::de::from_reader_with_buffer(cbor, scratch.as_mut_slice()).ok()
+}
+
+/// Wipes the byte strings in a map.
+fn wipe_bytes(value: &mut Value) {
+    for (_, part) in value.as_map_mut().into_iter().flatten() {
+        if let Value::Bytes(bytes) = part {
+            bytes.zeroize();
+        }
+    }
+}
 
 /// Why bytes of the wallet could not be turned into content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

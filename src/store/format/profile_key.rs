@@ -60,7 +60,9 @@ impl ProfileKey {
         );
         // Larger than needed: growing would leave copies behind.
         let mut cbor = Zeroizing::new(Vec::with_capacity(512));
-        let written = ciborium::into_writer(&Value::Map(map), &mut *cbor);
+        let mut map = Value::Map(map);
+        let written = ciborium::into_writer(&map, &mut *cbor);
+        super::wipe_bytes(&mut map);
         written.map_err(|_| FormatError::Malformed("the profile key"))?;
         Ok(cbor)
     }
@@ -68,7 +70,7 @@ impl ProfileKey {
     /// From the CBOR map that a profile's row holds after unwrapping: `ver` is "1"; `ick ink ihk tnk tvk thk` are 32 bytes each.
     pub fn from_cbor(cbor: &[u8]) -> Result<Self, FormatError> {
         const WHAT: &str = "the profile key";
-        let Ok(Value::Map(mut map)) = ciborium::from_reader::<Value, _>(cbor) else {
+        let Some(Value::Map(mut map)) = super::read_secret_cbor(cbor) else {
             return Err(FormatError::Malformed(WHAT));
         };
         let version = map.iter().find(|(key, _)| key.as_text() == Some("ver")).and_then(|(_, v)| v.as_text());

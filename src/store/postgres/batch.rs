@@ -8,7 +8,9 @@ use chancery_agent::ports::store::Committed;
 
 use super::super::absent::MemoryId;
 use super::super::format::{EncryptedTag, KeyEntry, ProfileKey};
-use super::super::prepared::{Change, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow};
+use super::super::prepared::{
+    Change, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow, event_row, queue_row,
+};
 use super::super::rows::{KnownRow, RowId, head, row_id};
 
 /// Why a commit does not happen. Positions are those in the commit.
@@ -63,21 +65,21 @@ pub(super) struct Held<'a> {
     pub written: Option<Written<'a>>,
 }
 
-pub(super) struct QueueRow<'a> {
+pub(super) struct QueueRow {
     pub seq: i64,
     pub profile: i64,
     pub queue: &'static str,
     pub due: i64,
     pub created: i64,
-    pub value: &'a [u8],
+    pub value: Vec<u8>,
 }
 
-pub(super) struct EventRow<'a> {
+pub(super) struct EventRow {
     pub number: i64,
     pub profile: i64,
     pub topic: i64,
     pub created: i64,
-    pub value: &'a [u8],
+    pub value: Vec<u8>,
 }
 
 /// What becomes of a queue row that was there.
@@ -91,9 +93,9 @@ pub(super) enum Fate {
 pub(super) struct Batch<'a> {
     pub facts: Facts,
     pub rows: HashMap<RowId, Option<Held<'a>>>,
-    pub enqueued: Vec<QueueRow<'a>>,
+    pub enqueued: Vec<QueueRow>,
     pub fates: BTreeMap<(i64, i64), Fate>,
-    pub events: Vec<EventRow<'a>>,
+    pub events: Vec<EventRow>,
     /// Whether (number, target) waits, and of which profile the event is.
     pub undelivered: BTreeMap<(i64, i64), (bool, i64)>,
     /// `None`: forgotten.
@@ -234,6 +236,7 @@ impl<'a> Batch<'a> {
             Change::Enqueue { queue, due, value } => {
                 let Some(seq) = numbers.queue.pop_front() else { return };
                 let (due, created) = (due.0, prepared.now.0);
+                let value = prepared.profile.key.sealing().bind(queue_row(profile, seq), value);
                 self.enqueued.push(QueueRow { seq, profile, queue, due, created, value });
                 given.items.push(seq);
             }
@@ -251,6 +254,7 @@ impl<'a> Batch<'a> {
             Change::Dequeue(seq) => drop(self.fates.insert((*seq, profile), Fate::Gone)),
             Change::Event { id, topic, value, targets } => {
                 let Some(number) = numbers.events.pop_front() else { return };
+                let value = prepared.profile.key.sealing().bind(event_row(profile, number), value);
                 self.events.push(EventRow { number, profile, topic: *topic, created: prepared.now.0, value });
                 for target in targets {
                     self.undelivered.insert((number, *target), (true, profile));

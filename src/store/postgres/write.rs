@@ -329,7 +329,7 @@ fn queue<'b>(batch: &'b Batch<'_>, pieces: &mut Vec<Piece<'b>>) {
                 rows.iter().map(|row| row.queue).collect::<Vec<_>>(),
                 rows.iter().map(|row| row.due).collect::<Vec<_>>(),
                 rows.iter().map(|row| row.created).collect::<Vec<_>>(),
-                rows.iter().map(|row| row.value).collect::<Vec<_>>(),
+                rows.iter().map(|row| row.value.as_slice()).collect::<Vec<_>>(),
             ],
         ));
     }
@@ -378,7 +378,7 @@ fn events<'b>(batch: &'b Batch<'_>, pieces: &mut Vec<Piece<'b>>) {
                 rows.iter().map(|row| row.profile).collect::<Vec<_>>(),
                 rows.iter().map(|row| row.topic).collect::<Vec<_>>(),
                 rows.iter().map(|row| row.created).collect::<Vec<_>>(),
-                rows.iter().map(|row| row.value).collect::<Vec<_>>(),
+                rows.iter().map(|row| row.value.as_slice()).collect::<Vec<_>>(),
             ],
         ));
     }

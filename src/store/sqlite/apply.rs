@@ -5,7 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::absent::Entry;
 use super::super::format::{EncryptedTag, KeyEntry, ProfileKey};
-use super::super::prepared::{Change, Plain, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow};
+use super::super::prepared::{
+    Change, Plain, Prepared, PreparedGuard, Slot, StoredFacets, StoredRow, event_row, queue_row,
+};
 use super::super::rows::{KnownRow, KnownRows, digest, head, row_id};
 use super::counting::Absent;
 
@@ -116,13 +118,15 @@ impl Applier<'_> {
                     .replace(&StoredRow { slot: slot.clone(), value, tags, facets: None, plain }, known);
             }
             Change::Enqueue { queue, due, value } => {
+                let seq = self.next_number("chancery_queue")?;
+                let value = prepared.profile.key.sealing().bind(queue_row(profile, seq), value);
                 self.conn
                     .prepare_cached(
-                        "INSERT INTO chancery_queue (profile, queue, due, created, attempts, value)
-                         VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+                        "INSERT INTO chancery_queue (seq, profile, queue, due, created, attempts, value)
+                         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
                     )?
-                    .execute(params![profile, queue, due.0, prepared.now.0, value])?;
-                given.items.push(self.conn.last_insert_rowid());
+                    .execute(params![seq, profile, queue, due.0, prepared.now.0, value])?;
+                given.items.push(seq);
             }
             Change::Requeue { seq, queue, due, attempts } => {
                 self.conn
@@ -138,12 +142,14 @@ impl Applier<'_> {
                     .execute(params![seq, profile])?;
             }
             Change::Event { id, topic, value, targets } => {
+                let number = self.next_number("chancery_events")?;
+                let value = prepared.profile.key.sealing().bind(event_row(profile, number), value);
                 self.conn
                     .prepare_cached(
-                        "INSERT INTO chancery_events (profile, topic, created, value) VALUES (?1, ?2, ?3, ?4)",
+                        "INSERT INTO chancery_events (number, profile, topic, created, value)
+                         VALUES (?1, ?2, ?3, ?4, ?5)",
                     )?
-                    .execute(params![profile, topic, prepared.now.0, value])?;
-                let number = self.conn.last_insert_rowid();
+                    .execute(params![number, profile, topic, prepared.now.0, value])?;
                 for target in targets {
                     self.await_delivery(number, *target)?;
                 }
@@ -332,6 +338,14 @@ impl Applier<'_> {
     }
 
     /// The value of a key entry with other metadata, and the tags of it that are not the caller's.
+    /// The number that SQLite would give to the next row of one of our tables: the row is bound to it before it is
+    /// written. Nobody else writes while our transaction is open.
+    fn next_number(&self, table: &str) -> Result<i64, Halt> {
+        let mut last = self.conn.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = ?1")?;
+        let last: Option<i64> = last.query_row([table], |row| row.get(0)).optional()?;
+        Ok(last.unwrap_or(0) + 1)
+    }
+
     fn key_with_metadata(
         &self,
         key: &ProfileKey,

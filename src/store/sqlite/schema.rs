@@ -12,8 +12,8 @@ use chancery_agent::ports::Tenant;
 use super::super::profiles::{Profiles, Unlocked, unlock};
 use super::super::{FacetSource, OpenError, OpenOptions};
 
-/// Version of the side tables.
-const TABLES: i64 = 1;
+/// Version of the side tables. 2: queue rows and events are bound to their number.
+const TABLES: i64 = 2;
 
 /// To be raised when the facet function changes: the index of another version is built again.
 const FACETS: u32 = 1;

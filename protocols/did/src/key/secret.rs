@@ -129,12 +129,12 @@ impl SecretKey {
         match self.kind() {
             KeyType::Ed25519 | KeyType::X25519 => {
                 let mine = self.to_x25519()?;
-                let shared = their.times_clamped(&mine.0.secret)?;
+                let shared = Zeroizing::new(their.times_clamped(&mine.0.secret)?);
                 // RFC 7748 section 6.1: zero means a key of small order, chosen so that anybody knows the secret.
-                if shared == [0; 32] {
+                if *shared == [0; 32] {
                     return Err(KeyError::Invalid(KeyType::X25519));
                 }
-                Ok(Zeroizing::new(shared))
+                Ok(shared)
             }
             KeyType::P256 => {
                 let their = their

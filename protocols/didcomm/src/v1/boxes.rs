@@ -6,7 +6,7 @@ use chancery_did::key::{KeyError, KeyType, PublicKey, SecretKey};
 use crypto_secretbox::aead::{AeadInPlace, KeyInit};
 use crypto_secretbox::{Nonce, Tag, XSalsa20Poly1305};
 use rand_core::CryptoRngCore;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 const TAG: usize = 16;
 
@@ -15,8 +15,10 @@ pub(super) type BoxKey = Zeroizing<[u8; 32]>;
 
 pub(super) fn box_key(mine: &SecretKey, their: &PublicKey) -> Result<BoxKey, KeyError> {
     let shared = mine.diffie_hellman(their)?;
-    let key = salsa20::hsalsa::<salsa20::cipher::consts::U10>((&*shared).into(), &Default::default());
-    Ok(Zeroizing::new(key.into()))
+    let mut key = salsa20::hsalsa::<salsa20::cipher::consts::U10>((&*shared).into(), &Default::default());
+    let kept = Zeroizing::new(key.into());
+    key.as_mut_slice().zeroize();
+    Ok(kept)
 }
 
 /// `crypto_box`: tag, then ciphertext.

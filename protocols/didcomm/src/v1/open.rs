@@ -12,8 +12,8 @@ use super::secrets::SharedSecrets;
 pub enum Unpacked {
     /// The holder of `sender` made this for `recipient` (or `recipient` itself did: the proof convinces only it).
     Authenticated {
-        /// The message as it was packed.
-        plaintext: Vec<u8>,
+        /// The message as it was packed; wiped when dropped.
+        plaintext: Zeroizing<Vec<u8>>,
         /// Ed25519 key of the sender.
         sender: PublicKey,
         /// Ed25519 key that opened the envelope.
@@ -21,8 +21,8 @@ pub enum Unpacked {
     },
     /// Nobody is known to have sent this.
     Anonymous {
-        /// The message as it was packed.
-        plaintext: Vec<u8>,
+        /// The message as it was packed; wiped when dropped.
+        plaintext: Zeroizing<Vec<u8>>,
         /// Ed25519 key that opened the envelope.
         recipient: PublicKey,
     },
@@ -74,11 +74,11 @@ impl Envelope {
         })
     }
 
-    fn decrypt(&self, content_key: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
+    fn decrypt(&self, content_key: &[u8]) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
         let key: &[u8; 32] = content_key.try_into().map_err(|_| EnvelopeError::Undecryptable(Part::Key))?;
         let nonce: &[u8; 12] = self.iv.as_slice().try_into().map_err(|_| EnvelopeError::Encoding("iv"))?;
         let tag: &[u8; 16] = self.tag.as_slice().try_into().map_err(|_| EnvelopeError::Encoding("tag"))?;
-        let mut plaintext = self.ciphertext.clone();
+        let mut plaintext = Zeroizing::new(self.ciphertext.clone());
         ChaCha20Poly1305::new(Key::from_slice(key))
             .decrypt_in_place_detached(
                 Nonce::from_slice(nonce),

@@ -135,6 +135,7 @@ fn finish(
     );
     let mut nonce = [0; 12];
     rng.fill_bytes(&mut nonce);
+    // The only copy of the message: encrypted where it lies, so that nothing is left to wipe.
     let mut ciphertext = msg.to_vec();
     let tag = ChaCha20Poly1305::new(Key::from_slice(content_key))
         .encrypt_in_place_detached(Nonce::from_slice(&nonce), protected.as_bytes(), &mut ciphertext)

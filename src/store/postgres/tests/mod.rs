@@ -69,7 +69,7 @@ async fn on_server() -> Option<Setup> {
     other.close().await.unwrap();
     let clock = HandClock::new();
     let open = {
-        let clock = clock.clone();
+        let (clock, server) = (clock.clone(), server.clone());
         move || {
             let options = OpenOptions { clock: clock.clone(), ..options(&server) };
             let server = server.clone();
@@ -92,6 +92,10 @@ async fn on_server() -> Option<Setup> {
                 first.close().await;
                 open().await
             })
+        })),
+        sql: Some(Box::new(move |sql| {
+            let server = server.clone();
+            Box::pin(async move { server.connect().await.unwrap().client.batch_execute(&sql).await.unwrap() })
         })),
         _held: None,
     })

@@ -1,5 +1,6 @@
 //! The conformance suite on SQLite, and what is special to it.
 
+mod bound;
 mod fixtures;
 mod opening;
 mod oracle;
@@ -101,6 +102,10 @@ async fn on_file() -> Setup {
                 open().await
             })
         })),
+        sql: Some(Box::new(move |sql| {
+            let path = path.clone();
+            Box::pin(async move { rusqlite::Connection::open(path).unwrap().execute_batch(&sql).unwrap() })
+        })),
         _held: Some(folder),
     }
 }
@@ -109,7 +114,7 @@ async fn in_memory() -> Setup {
     let clock = HandClock::new();
     let options = OpenOptions { clock: clock.clone(), ..options(Place::Memory) };
     let store = Arc::new(SqliteStore::open(options).await.unwrap());
-    Setup { store, clock, tenant: Tenant::new("first"), other: None, reopen: None, _held: None }
+    Setup { store, clock, tenant: Tenant::new("first"), other: None, reopen: None, sql: None, _held: None }
 }
 
 mod file_store {
