@@ -148,8 +148,13 @@ class Replay:
         for recorded in webhooks:
             title = f"webhook {recorded['agent']}/{recorded['topic']}:{recorded['body'].get('state')}"
             missing = f"{title} missing"
-            limit = PATIENCE if self.is_listed(recording, call, missing) else DEADLINE
-            event, found = self.await_webhook(recorded, since, limit)
+            listed = self.is_listed(recording, call, missing)
+            limit = PATIENCE if listed else DEADLINE
+            if listed and not self.is_known_record(recorded["body"]):
+                # Slim events look alike: that of a record that never began must not be taken for another record's.
+                event, found = None, []
+            else:
+                event, found = self.await_webhook(recorded, since, limit)
             if event is None:
                 self.note(recording, call, missing)
             else:
@@ -180,6 +185,9 @@ class Replay:
             if waited > limit:
                 return None, []
             self.receiver.wait_until(lambda events: len(events) > count, deadline=0.1)
+
+    def is_known_record(self, recorded):
+        return next((self.tokens.knows(recorded[name]) for name in IDENTIFIERS if name in recorded), False)
 
     def is_same_record(self, recorded, live):
         for name in IDENTIFIERS:

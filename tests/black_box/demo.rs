@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Both programs that the commands need.
-fn has_tools() -> bool {
+pub fn has_tools() -> bool {
     let found = |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|o| o.status.success());
     ["bash", "curl", "jq"].into_iter().all(found)
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 mod acapys_manners;
+mod answers;
 mod attacks;
 mod bench;
 mod dead_letters;
@@ -11,6 +12,7 @@ mod events;
 mod fetched;
 mod flows;
 mod guards;
+mod guide;
 mod idempotency;
 mod limits;
 mod logs;

@@ -60,24 +60,31 @@ async fn within_the_window_a_replaced_key_ends_what_it_began() {
 
 #[tokio::test]
 async fn within_the_window_an_identical_repeat_is_known_and_not_heard_again() {
-    let agent = Agent::start("agent", &[]).await;
-    let peer = Peer::start();
-    let link = peer.connect(&agent).await;
-    let offered = credential_offer(&credential(&link.key().as_public().did_key()));
-    let said = basic_message("said before");
-    for message in [&offered, &said] {
-        peer.say(&link, message).await;
+    for (window, known) in [("600", true), ("0", false)] {
+        let agent = Agent::start("agent", &["--replaced-key-window", window]).await;
+        let peer = Peer::start();
+        let link = peer.connect(&agent).await;
+        let offered = credential_offer(&credential(&link.key().as_public().did_key()));
+        let said = basic_message("said before");
+        for message in [&offered, &said] {
+            peer.say(&link, message).await;
+        }
+        replaced(&agent, &peer, &link).await;
+        for message in [&offered, &said] {
+            peer.say(&link, message).await;
+        }
+        at_rest(&agent).await;
+        let events = agent.controller.events();
+        assert_eq!(events.iter().filter(|e| e.body["content"] == "said before").count(), 1);
+        let found = exchange(&agent, offered["@id"].as_str().unwrap()).await.unwrap();
+        assert_eq!(found["state"], "offer-received");
+        assert!(!peer.heard("problem-report"), "{:?}", peer.letters());
+        // The offer is told by its record, the other by what was noted of it.
+        let (_, figures) = agent.try_get("/metrics").await;
+        let line = r#"chancery_rejected_total{port="didcomm",reason="repeated-message"} 1"#;
+        let figures = figures.as_str().unwrap();
+        assert_eq!(figures.lines().any(|l| l == line), known, "{window}: {figures}");
     }
-    replaced(&agent, &peer, &link).await;
-    for message in [&offered, &said] {
-        peer.say(&link, message).await;
-    }
-    at_rest(&agent).await;
-    let events = agent.controller.events();
-    assert_eq!(events.iter().filter(|e| e.body["content"] == "said before").count(), 1);
-    let found = exchange(&agent, offered["@id"].as_str().unwrap()).await.unwrap();
-    assert_eq!(found["state"], "offer-received");
-    assert!(!peer.heard("problem-report"), "{:?}", peer.letters());
 }
 
 #[tokio::test]

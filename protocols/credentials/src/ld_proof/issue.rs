@@ -11,10 +11,8 @@ use crate::suites::check_signable;
 pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatError> {
     let mut detail = Detail::parse(request)?;
     prepare(&mut detail, facts.now, None)?;
-    let Unsigned { signer, issuer, mut document, proof } = unsigned(facts, detail)?;
-    let suite = signer.suite;
-    let key = signer.key(facts, &issuer)?;
-    let proof = suite.sign(facts.jsonld, &document, proof, &key)?;
+    let Unsigned { signer, mut document, proof } = unsigned(facts, detail)?;
+    let proof = signer.suite.sign(facts.jsonld, &document, proof, &signer.key)?;
     match &mut document {
         Value::Object(members) => {
             members.insert("proof".into(), proof.into());
@@ -24,8 +22,7 @@ pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatE
     }
 }
 
-/// The offer's check: everything that issuing does, short of the signature and, for a did:key, of its
-/// key. An offer that could not be kept is not made.
+/// The offer's check: everything that issuing does, short of the signature. An offer that could not be kept is not made.
 pub(super) fn check(facts: &Facts<'_>, detail: Detail) -> Result<(), FormatError> {
     let unsigned =
         unsigned(facts, detail).map_err(|e| e.because_of("Checking whether issuance is possible failed"))?;
@@ -35,7 +32,6 @@ pub(super) fn check(facts: &Facts<'_>, detail: Detail) -> Result<(), FormatError
 /// A credential, and what the signature is to be made with.
 struct Unsigned {
     signer: Signer,
-    issuer: String,
     document: Value,
     proof: Map<String, Value>,
 }
@@ -67,7 +63,7 @@ fn unsigned(facts: &Facts<'_>, detail: Detail) -> Result<Unsigned, FormatError> 
             proof.insert(name.into(), value);
         }
     }
-    Ok(Unsigned { signer, issuer, document, proof })
+    Ok(Unsigned { signer, document, proof })
 }
 
 fn purpose(detail: &Detail) -> Result<&str, FormatError> {

@@ -1,36 +1,15 @@
 //! Which of the issuer's verification methods signs.
 
-use chancery_did::{KeyType, PublicKey, SecretKey};
+use chancery_did::{DidDocument, KeyType, PublicKey, SecretKey};
 
 use crate::format::{Facts, FormatError};
 use crate::suites::Suite;
 
-/// A method of the issuer's for a suite.
+/// A method of the issuer's for a suite, with the key that signs.
 pub(super) struct Signer {
     pub(super) suite: Suite,
     pub(super) method: String,
-    key: Choice,
-}
-
-enum Choice {
-    /// The DID says which, without looking at the wallet.
-    Fixed(PublicKey),
-    /// Chosen among those that the wallet has the key of.
-    Ours(SecretKey),
-}
-
-impl Signer {
-    /// The secret key.
-    pub(super) fn key(self, facts: &Facts<'_>, issuer: &str) -> Result<SecretKey, FormatError> {
-        let public = match self.key {
-            Choice::Ours(key) => return Ok(key),
-            Choice::Fixed(public) => public,
-        };
-        match facts.first_of_ours(&[&public])? {
-            Some((_, key)) => Ok(key),
-            None => Err(FormatError::refused_at("credential.issuer", format!("Unknown DID: {issuer}"))),
-        }
-    }
+    pub(super) key: SecretKey,
 }
 
 /// Key types that a proof type takes; also of the suites that we know but don't have.
@@ -47,7 +26,23 @@ fn unsupported(proof_type: &str) -> FormatError {
     FormatError::refused_at("options.proofType", format!("proof type {proof_type} is not supported"))
 }
 
-/// The method to sign with. As in ACA-Py, the key of a did:key need not be in the wallet yet.
+/// The secret key of a method that the DID itself fixes.
+fn ours(facts: &Facts<'_>, issuer: &str, key: &PublicKey) -> Result<SecretKey, FormatError> {
+    match facts.first_of_ours(&[key])? {
+        Some((_, secret)) => Ok(secret),
+        None => Err(FormatError::refused_at("credential.issuer", format!("Unknown DID: {issuer}"))),
+    }
+}
+
+/// The issuer's document; a refusal names the member that it comes from.
+fn document(facts: &Facts<'_>, issuer: &str) -> Result<DidDocument, FormatError> {
+    facts.document(issuer).map_err(|error| match error {
+        FormatError::Refused { message, .. } => FormatError::refused_at("credential.issuer", message),
+        other => other,
+    })
+}
+
+/// The method to sign with. Its key is one of the wallet's: what nobody here can sign is refused.
 pub(super) fn signer(
     facts: &Facts<'_>,
     issuer: &str,
@@ -61,13 +56,10 @@ pub(super) fn signer(
             format!("Verification method ID {method} cannot be used with DID {issuer}"),
         )
     };
-    let built = |method, key| match Suite::from_name(proof_type) {
-        Some(suite) => Ok(Signer { suite, method, key }),
-        None => Err(unsupported(proof_type)),
-    };
+    let suite = || Suite::from_name(proof_type).ok_or_else(|| unsupported(proof_type));
     if issuer.starts_with("did:key:") {
         let key = PublicKey::from_did_key(issuer)
-            .map_err(|e| FormatError::refused(format!("DID {issuer}: {e}")))?;
+            .map_err(|e| FormatError::refused_at("credential.issuer", format!("DID {issuer}: {e}")))?;
         if !suitable.contains(&key.kind()) {
             return Err(FormatError::refused_at(
                 "options.proofType",
@@ -78,7 +70,7 @@ pub(super) fn signer(
         if let Some(named) = named.filter(|named| *named != method) {
             return Err(unusable(named));
         }
-        return built(method, Choice::Fixed(key));
+        return Ok(Signer { suite: suite()?, method, key: ours(facts, issuer, &key)? });
     }
     if issuer.starts_with("did:sov:") {
         let method = format!("{issuer}#key-1");
@@ -88,13 +80,14 @@ pub(super) fn signer(
         if let Some(named) = named.filter(|named| *named != method) {
             return Err(unusable(named));
         }
-        let key = facts.document(issuer)?.verification_method(&method).and_then(|m| m.key.clone().ok());
-        let key =
-            key.ok_or_else(|| FormatError::refused(format!("Verification method {method} not found")))?;
-        return built(method, Choice::Fixed(key));
+        let key = document(facts, issuer)?.verification_method(&method).and_then(|m| m.key.clone().ok());
+        let key = key.ok_or_else(|| {
+            FormatError::refused_at("credential.issuer", format!("Verification method {method} not found"))
+        })?;
+        return Ok(Signer { suite: suite()?, method, key: ours(facts, issuer, &key)? });
     }
     let (method, key) = among_methods(facts, issuer, suitable, proof_type, named)?;
-    built(method, Choice::Ours(key))
+    Ok(Signer { suite: suite()?, method, key })
 }
 
 /// The named method, or the first for `assertionMethod` with a suitable key, that the wallet has the key of.
@@ -105,7 +98,7 @@ fn among_methods(
     proof_type: &str,
     named: Option<&str>,
 ) -> Result<(String, SecretKey), FormatError> {
-    let document = facts.document(issuer)?;
+    let document = document(facts, issuer)?;
     let candidates: Vec<(String, &PublicKey)> = document
         .assertion_method()
         .into_iter()

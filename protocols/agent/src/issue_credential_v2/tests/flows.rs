@@ -332,6 +332,25 @@ fn refused_calls_change_nothing() {
     assert!(pair.world.take_log().is_empty());
 }
 
+/// A DID that can be resolved, and whose key is the holder's.
+fn other_ed25519(pair: &Pair) -> String {
+    add_key(pair.holder(), KeyType::Ed25519, 8)
+}
+
+#[test]
+fn a_proposal_of_somebody_elses_issuer_is_not_offered() {
+    let pair = Pair::new();
+    let foreign = other_ed25519(&pair);
+    propose(&pair, json!({"filter": pair.filter(|d| d["credential"]["issuer"] = foreign.clone().into())}));
+    pair.world.settle();
+    let error = pair.on_record("issuer", "send-offer", &pair.id("issuer"), json!({})).unwrap_err();
+    assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::BadRequest, Some("credential.issuer")));
+    let text = format!("Checking whether issuance is possible failed. Unknown DID: {foreign}.");
+    assert_eq!(error.message, text);
+    assert_eq!(pair.record("issuer")["state"], "proposal-received");
+    assert!(pair.issuer().take_outbound().is_empty());
+}
+
 #[test]
 fn offers_that_cannot_be_made_leave_no_record() {
     let pair = Pair::new();
@@ -375,6 +394,14 @@ fn offers_that_cannot_be_made_leave_no_record() {
         "Supported VC 2.0 proof types are: ['Ed25519Signature2020', 'BbsBlsSignature2020'].",
         "options.proofType",
     );
+    for (issuer, text) in [
+        // The holder's key, of which the issuer's wallet has no secret; a nym that nobody knows; no key at all.
+        (other_ed25519(&pair), "Unknown DID: did:key:z6Mk"),
+        ("did:sov:WgWxqztrNooG92RXvxSTWv".to_owned(), "did:sov"),
+        ("did:key:z6Mknonsense".to_owned(), "DID did:key:z6Mknonsense: "),
+    ] {
+        refused(&|d| d["credential"]["issuer"] = issuer.clone().into(), text, "credential.issuer");
+    }
     let unknown = pair.try_send_offer(json!({"connection_id": "nope"})).unwrap_err();
     assert_eq!(
         (unknown.kind, &*unknown.message),
