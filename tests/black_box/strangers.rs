@@ -15,9 +15,6 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::support::peer::{
-    Address, Peer, at_rest, basic_message, invite, new_id, of_unknown_type, pack, ping, with_return_route,
-};
 use crate::support::{Agent, Postgres, connect, eventually};
 
 const KEY: &str = "the-right-key";
@@ -103,42 +100,6 @@ async fn a_flood_of_junk_is_counted_and_fills_no_log() {
     assert!(left > 0 && written < 1000, "{log}");
     // The line that counts them repeats the sentence.
     assert_eq!(written - told + left, 1000, "{log}");
-}
-
-#[tokio::test]
-async fn an_envelope_for_a_key_that_we_hold_is_answered_like_one_for_a_key_that_we_do_not() {
-    let agent = Agent::start("asked", &[]).await;
-    let (peer, stranger) = (Peer::start(), Peer::start());
-    let link = peer.connect(&agent).await;
-    let invited = Address::of_invitation(&invite(&agent, 1, json!({})).await);
-    let from = stranger.key();
-    let answer = async |to: &Address, sender, message: &serde_json::Value| {
-        let body = pack(message, sender, &to.keys, &to.routing);
-        let request = agent.http.post(&to.endpoint).header("content-type", "application/ssi-agent-wire");
-        let answer = request.body(body).send().await.unwrap();
-        let status = answer.status();
-        let mut headers = answer.headers().clone();
-        headers.remove("date");
-        (status, headers, answer.bytes().await.unwrap())
-    };
-    for message in
-        [ping(), of_unknown_type(), basic_message("anybody?"), json!({"@type": "?", "@id": new_id()})]
-    {
-        let message = with_return_route(message);
-        for sender in [Some(&from), None] {
-            let not_held = Address { keys: vec![stranger.key().as_public().clone()], ..link.to.clone() };
-            let expected = answer(&not_held, sender, &message).await;
-            assert_eq!((expected.0.as_u16(), expected.2.len()), (200, 0));
-            for held in [&link.to, &invited] {
-                assert_eq!(answer(held, sender, &message).await, expected, "{message}");
-            }
-        }
-    }
-    at_rest(&agent).await;
-    assert!(stranger.letters().is_empty());
-    // Whom the key was given to is answered over the same route.
-    let answered = peer.send(&link.to, Some(link.key()), &with_return_route(ping())).await;
-    assert!(answered.letter.is_some_and(|letter| letter.is("ping_response")));
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ async fn a_redirect_is_guarded_as_the_endpoint_is() {
     assert_eq!(moved(Reach::Private, "https://a.example/b", "c").unwrap(), "https://a.example/c");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_idle_connection_makes_room_for_one_that_is_needed() {
     let poster = poster_with(None, 2);
     let mut urls = Vec::new();
@@ -235,7 +235,7 @@ async fn an_idle_connection_makes_room_for_one_that_is_needed() {
     assert_eq!(idle(&poster), 2);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_waits_for_a_place_gets_that_of_the_next_that_is_done() {
     let ((first, _), (second, _)) = (server(&[OK, OK]).await, server(&[OK, OK]).await);
     let poster = poster_with(None, 2);
@@ -256,5 +256,6 @@ async fn an_endpoint_that_never_answers_holds_a_place_for_a_time_only_and_others
         matches!(&refused, Err(PostError::Down(reason)) if reason.contains("are open as may be")),
         "{refused:?}"
     );
+    tokio::time::resume();
     assert_eq!(posted(&poster, &url).await, Ok(StatusCode::OK));
 }
