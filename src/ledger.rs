@@ -17,6 +17,8 @@ use chancery_agent::ports::store::{
 use serde::Deserialize;
 use tracing::Instrument;
 
+use crate::delivery::PAGE;
+
 /// Waiting rows of one thread that its party has not begun, and which therefore don't count: what a message causes (an answer,
 /// work that goes before it), and once more for a repeat.
 const FREE_PER_THREAD: usize = 4;
@@ -276,7 +278,7 @@ impl Ledger {
         for queue in [Queue::Outbound, Queue::Work] {
             let mut after = 0;
             loop {
-                let items = store.items(queue, after, 500).await?;
+                let items = store.items(queue, after, PAGE).await?;
                 let Some(last) = items.last() else { break };
                 after = last.seq;
                 items.iter().for_each(|item| book.found(item));

@@ -283,9 +283,19 @@ async fn the_server_goes_and_comes_back() {
     let store = Arc::new(open(&server).await);
     for order in ["stop", "kill"] {
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let answers = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        // Until so many commits were answered.
+        let reaches = async |count: usize| {
+            let reached = async {
+                while answers.load(std::sync::atomic::Ordering::Relaxed) < count {
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(std::time::Duration::from_secs(60), reached).await.expect("no commits");
+        };
         let mut tasks = tokio::task::JoinSet::new();
         for task in 0..8 {
-            let (store, stop) = (store.clone(), stop.clone());
+            let (store, stop, answers) = (store.clone(), stop.clone(), answers.clone());
             tasks.spawn(async move {
                 let mut answered = Vec::new();
                 for step in 0.. {
@@ -295,7 +305,10 @@ async fn the_server_goes_and_comes_back() {
                     let name = format!("{order}-{task}-{step}");
                     let ops = vec![Op::Insert(row("connection", &name, "1", &[]))];
                     match store.commit(&tenant(), Commit { guards: vec![], ops }).await {
-                        Ok(_) => answered.push(name),
+                        Ok(_) => {
+                            answered.push(name);
+                            answers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        }
                         Err(CommitError::Store(StoreError::Unavailable(reason))) => {
                             assert!(reason.contains("PostgreSQL at 127.0.0.1"), "{reason}");
                             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -306,6 +319,7 @@ async fn the_server_goes_and_comes_back() {
                 answered
             });
         }
+        reaches(8).await;
         tokio::task::block_in_place(|| cluster.order(order));
         let away = store.ping().await.unwrap_err().to_string();
         assert!(away.contains("does not answer"), "{away}");
@@ -317,9 +331,9 @@ async fn the_server_goes_and_comes_back() {
             }
         };
         tokio::time::timeout(std::time::Duration::from_secs(60), back).await.expect("it never comes back");
+        reaches(answers.load(std::sync::atomic::Ordering::Relaxed) + 1).await;
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         let answered: Vec<String> = tasks.join_all().await.into_iter().flatten().collect();
-        assert!(answered.len() > 8, "{}", answered.len());
         for name in answered {
             let key = RowKey::new("connection", name.as_str());
             assert!(store.get(&tenant(), &key).await.unwrap().is_some(), "{name} is lost");
