@@ -10,20 +10,16 @@ const MOST_NAME: usize = 256;
 /// Characters of a sentence for people.
 const MOST_TEXT: usize = 2048;
 
-/// What is cut, in every protocol.
-const WORDS: [(&str, usize); 11] = [
-    ("label", MOST_NAME),
-    ("goal_code", MOST_NAME),
-    ("goal-code", MOST_NAME),
-    ("goal", MOST_TEXT),
-    ("comment", MOST_TEXT),
-    ("message", MOST_TEXT),
-    ("description", MOST_TEXT),
-    ("explain", MOST_TEXT),
-    ("explain-ltxt", MOST_TEXT),
-    ("imageUrl", MOST_TEXT),
-    ("~l10n", MOST_NAME),
-];
+/// The characters that are kept of a member, in every protocol; `None`: all.
+fn most_of(member: &str) -> Option<usize> {
+    match member {
+        "label" | "goal_code" | "goal-code" | "~l10n" => Some(MOST_NAME),
+        "goal" | "comment" | "message" | "description" | "explain" | "explain-ltxt" | "imageUrl" => {
+            Some(MOST_TEXT)
+        }
+        _ => None,
+    }
+}
 
 fn cut(text: &mut String, most: usize) {
     if let Some((end, _)) = text.char_indices().nth(most) {
@@ -33,11 +29,12 @@ fn cut(text: &mut String, most: usize) {
 
 /// Cuts what a peer says for people in a message or an invitation: the rest of a longer text has no effect.
 pub fn shorten(members: &mut Map<String, Value>) {
-    for (name, most) in WORDS {
-        match members.get_mut(name) {
-            Some(Value::String(text)) => cut(text, most),
+    for (name, value) in members.iter_mut() {
+        let Some(most) = most_of(name) else { continue };
+        match value {
+            Value::String(text) => cut(text, most),
             // Texts by language, and what goes with them.
-            Some(Value::Object(texts)) => {
+            Value::Object(texts) => {
                 let texts = texts.values_mut().filter_map(|value| match value {
                     Value::String(text) => Some(text),
                     _ => None,
@@ -57,19 +54,27 @@ pub fn check_ids(members: &Map<String, Value>) -> Result<(), String> {
         Some(id) if id.len() > MOST_ID => Err(format!("{name} is longer than {MOST_ID} bytes")),
         _ => Ok(()),
     };
-    short("@id", members.get("@id"))?;
-    short("replacement_id", members.get("replacement_id"))?;
-    let thread = |name: &str| members.get("~thread").and_then(|thread| thread.get(name));
-    short("thid", thread("thid"))?;
-    // A request without invitation names a DID of ours, or a service of it: nothing is kept under that.
-    short("pthid", thread("pthid").filter(|id| !id.as_str().is_some_and(|id| id.starts_with("did:"))))?;
-    for format in members.get("formats").and_then(Value::as_array).into_iter().flatten() {
-        short("attach_id", format.get("attach_id"))?;
-        short("format", format.get("format"))?;
-    }
-    for (name, value) in members.iter().filter(|(name, _)| name.ends_with("~attach")) {
-        let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        list.iter().try_for_each(|attachment| short(name, attachment.get("@id")))?;
+    for (name, value) in members {
+        match name.as_str() {
+            "@id" | "replacement_id" => short(name, Some(value))?,
+            "~thread" => {
+                short("thid", value.get("thid"))?;
+                // A request without invitation names a DID of ours, or a service of it: nothing is kept under that.
+                let invitation = |id: &&Value| !id.as_str().is_some_and(|id| id.starts_with("did:"));
+                short("pthid", value.get("pthid").filter(invitation))?;
+            }
+            "formats" => {
+                for format in value.as_array().into_iter().flatten() {
+                    short("attach_id", format.get("attach_id"))?;
+                    short("format", format.get("format"))?;
+                }
+            }
+            _ if name.ends_with("~attach") => {
+                let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+                list.iter().try_for_each(|attachment| short(name, attachment.get("@id")))?;
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
