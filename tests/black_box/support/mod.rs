@@ -1,6 +1,7 @@
 //! What the stories are told with.
 
 mod agent;
+mod browser;
 mod caller;
 mod clock;
 mod cluster;
@@ -17,6 +18,7 @@ mod postgres;
 mod relay;
 
 pub use agent::{Agent, RAW_KEY, Surroundings, binary, free_port};
+pub use browser::Browser;
 pub use caller::Caller;
 pub use clock::Clock;
 pub use controller::{Controller, Event, Inbox};
