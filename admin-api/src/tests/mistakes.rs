@@ -119,6 +119,24 @@ async fn what_is_no_credential_is_refused_by_verify_with_acapys_status() {
     }
 }
 
+#[actix_web::test]
+async fn options_of_verify_are_ignored_whatever_they_are() {
+    let credential = json!({
+        "@context": ["https://www.w3.org/2018/credentials/v1"], "type": ["VerifiableCredential"],
+        "issuer": "did:example:1", "issuanceDate": "2024-01-01T00:00:00Z", "credentialSubject": {"id": "did:example:2"},
+        "proof": {"type": "Ed25519Signature2018", "proofPurpose": "assertionMethod", "created": "2024-01-01T00:00:00Z",
+            "verificationMethod": "did:example:1#key", "jws": "a..b"},
+    });
+    let bodies = [json!({}), json!(""), json!("x"), json!([{"challenge": "x"}]), json!(1)]
+        .map(|options| json!({"verifiableCredential": credential, "options": options}).to_string());
+    let asks = bodies.iter().map(|body| post("/vc/credentials/verify", body)).collect();
+    for (answer, body) in
+        ask_all(api(&Arc::new(Process::default()), Auth::Insecure), asks).await.iter().zip(&bodies)
+    {
+        assert_eq!(answer.status, 200, "{body}: {}", answer.body);
+    }
+}
+
 /// The public test harness replaces this text in answers.
 #[actix_web::test]
 async fn answers_are_written_with_pythons_separators() {

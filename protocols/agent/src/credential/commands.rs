@@ -56,15 +56,12 @@ pub struct Id {
     pub credential_id: String,
 }
 
-/// `POST /vc/credentials/verify`.
+/// `POST /vc/credentials/verify`. Its `options` may be anything: ACA-Py looks at none of them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct VerifyVc {
     /// The credential with its proof.
     #[serde(rename = "verifiableCredential")]
     pub verifiable_credential: Value,
-    /// Accepted; ACA-Py looks at none of them.
-    #[serde(default)]
-    pub options: Map<String, Value>,
 }
 
 /// The credentials that match: `{"results": [{"contexts", "expanded_types", …, "record_id"}]}`.

@@ -211,7 +211,7 @@ fn verification_pins_nothing_and_warns_of_what_no_signature_says() {
     stranger.issuer().publish(&url, context("nickname").to_string().as_bytes());
     pair.issuer().agent.jsonld().documents().remove(&url);
     let Party { agent, tenant, .. } = stranger.issuer();
-    let command = VerifyVc { verifiable_credential: held, options: Default::default() };
+    let command = VerifyVc { verifiable_credential: held };
     let answer = stranger.world.run(credential::verify(agent, tenant, command)).unwrap();
     assert_eq!(answer["verified"], true, "{answer}");
     let warnings: Vec<&str> =
