@@ -48,7 +48,7 @@ impl Subscription for Reader {
         loop {
             match self.receiver.recv().await {
                 Ok(event) if event.tenant == self.tenant => {
-                    return Some((event.topic.clone(), chancery_agent::Agent::read_payload(&event.payload)));
+                    return Some((event.topic.clone(), event.payload_json()));
                 }
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(missed)) => {

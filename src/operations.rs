@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_agent::engine::Outbound;
 use chancery_agent::ports::operations::{Conductor, Deliveries, Down, Failure, Operations, Standing};
 use chancery_agent::ports::store::{Event, Item, Queue, Seq};
 use chancery_agent::ports::{Clock, Store, Timestamp};
+use chancery_agent::unit::Outbound;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery_agent::engine::Parts;
 use chancery_agent::ports::Store;
 use chancery_agent::ports::store::StoreError;
+use chancery_agent::unit::Parts;
 use chancery_agent::{Agent, AgentError, Tenant};
 use chancery_jsonld::{Documents, Processor};
 
@@ -158,13 +158,13 @@ async fn build_agent(
         tenant: tenant.clone(),
     };
     let protocols = vec![
-        chancery_agent::out_of_band::protocol(),
-        chancery_agent::did_exchange::protocol(),
-        chancery_agent::trust_ping::protocol(),
-        chancery_agent::basic_message::protocol(),
-        chancery_agent::introduction::protocol(),
-        chancery_agent::notification::protocol(),
-        chancery_agent::issue_credential_v2::protocol(),
+        chancery_agent::out_of_band::registration(),
+        chancery_agent::did_exchange::registration(),
+        chancery_agent::trust_ping::registration(),
+        chancery_agent::basic_message::registration(),
+        chancery_agent::introduction::registration(),
+        chancery_agent::notification::registration(),
+        chancery_agent::issue_credential_v2::registration(),
     ];
     Ok((Arc::new(Agent::new(parts, protocols)), tenant))
 }
@@ -194,7 +194,7 @@ pub async fn start(mut config: Config) -> Result<(), StartError> {
 
     let workers = start_workers(&config, &sockets, targets, &store, &clock, &crew, &agent)?;
     furnish(&config, &agent, &tenant).await?;
-    chancery_agent::connection::count_known_keys(&agent, &tenant).await?;
+    chancery_agent::peers::count_known_keys(&agent, &tenant).await?;
     agent.resume().await?;
 
     let stopping = Arc::new(AtomicBool::new(false));

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::delivery::{Content, GivenUp, Letter};
-use chancery_agent::engine::{Kind, Work};
 use chancery_agent::ports::store::{Item, Queue, Seq, StoreError};
 use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use chancery_agent::quoted::Quoted;
+use chancery_agent::unit::{Kind, Work};
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Lost, Outcome, PAGE, Settled, bury_unread};
 use crate::telemetry::metrics::Steps;

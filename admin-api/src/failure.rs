@@ -7,8 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use chancery_agent::AgentError;
-use chancery_agent::engine::{Fault, Kind};
 use chancery_agent::to_python_json;
+use chancery_agent::unit::{Fault, Kind};
 use serde_json::{Value, json};
 
 use crate::page;

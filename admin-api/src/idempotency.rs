@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::{Method, StatusCode};
 use chancery_agent::Tenant;
-use chancery_agent::idempotency::Claim;
+use chancery_agent::unit::idempotency::Claim;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 

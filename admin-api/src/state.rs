@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chancery_agent::Agent;
 use chancery_agent::edge::{self, Client, Limiter, Places, Shape};
-use chancery_agent::idempotency::InFlight;
 use chancery_agent::ports::Operations;
+use chancery_agent::unit::idempotency::InFlight;
 
 use crate::auth::Auth;
 use crate::doors::{Guesses, Names};

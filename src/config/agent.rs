@@ -1,6 +1,6 @@
 //! What the agent is called, where it is reached, and the invitation it prints after its start.
 
-use chancery_agent::engine::Transports;
+use chancery_agent::unit::Transports;
 
 use super::Purpose;
 use super::error::ConfigError;

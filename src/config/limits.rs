@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chancery_agent::edge::{Rate, Shape};
-use chancery_agent::engine::PinnedContexts;
+use chancery_agent::unit::PinnedContexts;
 
 use super::error::ConfigError;
 use super::given::Given;

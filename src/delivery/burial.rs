@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chancery_agent::Agent;
 use chancery_agent::delivery::{GivenUp, give_up};
-use chancery_agent::engine::AgentError;
 use chancery_agent::ports::store::{Op, Queue, Seq, StoreError};
 use chancery_agent::ports::{Store, Tenant, Timestamp};
+use chancery_agent::unit::AgentError;
 use tokio::sync::{mpsc, oneshot};
 
 /// What was given up, told by its row: that is read when its turn comes, however much is given up at once.

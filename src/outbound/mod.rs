@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::Agent;
-use chancery_agent::connection::Connection;
-use chancery_agent::engine::{Held, Outbound, Scope, scheme};
+use chancery_agent::engine::Held;
+use chancery_agent::peers::{self, Connection};
 use chancery_agent::ports::store::{Item, Op, Queue, Seq, StoreError};
 use chancery_agent::ports::trace::{TARGET, trace_id};
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use chancery_agent::quoted::Quoted;
+use chancery_agent::unit::{Outbound, Scope, scheme};
 pub use http::{ENVELOPE_TYPE, root_cause};
 use lost::LostMessage;
 use tokio::time::Instant;
@@ -162,7 +163,7 @@ impl Carrier {
         };
         let envelope = match agent.pack(&job.tenant, outbound).await {
             Ok(envelope) => envelope,
-            Err(error) if error.kind == chancery_agent::engine::Kind::Unavailable => {
+            Err(error) if error.kind == chancery_agent::unit::Kind::Unavailable => {
                 return Outcome::Failed(error.message);
             }
             Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),
@@ -185,7 +186,7 @@ impl Carrier {
         let id = letter.connection_id.as_deref()?;
         let mut unit = agent.unit(&job.tenant);
         let connection = unit.peek::<Connection>(id).await.ok()??;
-        let target = agent.directory().target_again(&mut unit, &connection, job.attempts).await.ok()??;
+        let target = peers::target_again(&mut unit, &connection, job.attempts).await.ok()??;
         Some(Outbound { target, ..letter.clone() })
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chancery_agent::engine::Outbound;
 use chancery_agent::ports::Timestamp;
 use chancery_agent::ports::store::{Item, Op, Space, StoreError};
+use chancery_agent::unit::Outbound;
 use tokio::time::Instant;
 
 use super::Carrier;

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use chancery_agent::engine::Outbound;
 use chancery_agent::ports::store::{Event, Item};
 use chancery_agent::ports::{NoTrace, Trace, Workers};
+use chancery_agent::unit::Outbound;
 
 use crate::delivery::Dispatcher;
 use crate::live::Live;

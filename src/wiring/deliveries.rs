@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use chancery_agent::Agent;
-use chancery_agent::engine::Outbound;
 use chancery_agent::ports::Store;
 use chancery_agent::ports::store::{Event, Item};
+use chancery_agent::unit::Outbound;
 
 use super::StartError;
 use super::crew::Crew;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chancery_agent::Settings;
-use chancery_agent::engine::Transports;
+use chancery_agent::unit::Transports;
 
 use crate::config::{Config, Scheme, WalletType};
 use crate::webhooks;

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chancery_agent::engine::Parts;
 use chancery_agent::ports::fetch::{Budget, Purpose};
 use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
 use chancery_agent::ports::store::{
@@ -17,6 +16,7 @@ use chancery_agent::ports::watch::Subscription;
 use chancery_agent::ports::{
     Clock, Entropy, Fetch, FetchError, Operations, Store, Timestamp, Watch, Workers,
 };
+use chancery_agent::unit::Parts;
 use chancery_agent::{Agent, Settings, Tenant};
 use chancery_jsonld::{Documents, Processor};
 use serde_json::{Map, Value, json};

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chancery_admin_api::fuzzing::{Answered, Bare, all, words};
 use chancery_admin_api::{AdminApi, Auth, Limits};
 use chancery_agent::Agent;
-use chancery_agent::engine::Protocol;
+use chancery_agent::engine::Registration;
 use chancery_agent::ports::Operations;
 use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
 use chancery_agent::ports::store::Seq;
@@ -61,14 +61,14 @@ impl Operations for Quiet {
     }
 }
 
-fn protocols() -> Vec<Box<dyn Protocol>> {
+fn protocols() -> Vec<Registration> {
     vec![
-        chancery_agent::out_of_band::protocol(),
-        chancery_agent::did_exchange::protocol(),
-        chancery_agent::trust_ping::protocol(),
-        chancery_agent::basic_message::protocol(),
-        chancery_agent::introduction::protocol(),
-        chancery_agent::issue_credential_v2::protocol(),
+        chancery_agent::out_of_band::registration(),
+        chancery_agent::did_exchange::registration(),
+        chancery_agent::trust_ping::registration(),
+        chancery_agent::basic_message::registration(),
+        chancery_agent::introduction::registration(),
+        chancery_agent::issue_credential_v2::registration(),
     ]
 }
 

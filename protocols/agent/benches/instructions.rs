@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use chancery_agent::engine::Protocol;
+use chancery_agent::engine::Registration;
 use chancery_agent::testing::{Party, World, now};
 use chancery_agent::{did_exchange, issue_credential_v2 as issue, out_of_band, wallet};
 use chancery_credentials::{Facts, Family, Gathered, format, verify};
@@ -175,8 +175,8 @@ fn verify_one(times: usize) {
     });
 }
 
-fn protocols() -> Vec<Box<dyn Protocol>> {
-    vec![out_of_band::protocol(), did_exchange::protocol(), issue::protocol()]
+fn protocols() -> Vec<Registration> {
+    vec![out_of_band::registration(), did_exchange::registration(), issue::registration()]
 }
 
 /// Two agents with a connection, that answer each other, on wallets in memory.

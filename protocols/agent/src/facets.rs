@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::connection;
 use crate::issue_credential_v2::{self, Role};
+use crate::peers;
 use crate::ports::store::{Facets, Kinds};
 
 #[derive(Deserialize)]
@@ -50,10 +50,10 @@ pub fn counted() -> [(&'static str, Kinds); 2] {
     };
     let connections = Kinds {
         category: "connection",
-        states: connection::STATES.to_vec(),
-        roles: vec![connection::INVITER, connection::INVITEE],
+        states: peers::STATES.to_vec(),
+        roles: vec![peers::INVITER, peers::INVITEE],
     };
-    [(issue_credential_v2::TOPIC, exchanges), (connection::TOPIC, connections)]
+    [(issue_credential_v2::TOPIC, exchanges), (peers::TOPIC, connections)]
 }
 
 #[cfg(test)]

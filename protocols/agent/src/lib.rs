@@ -9,11 +9,11 @@ pub mod did_exchange;
 pub mod edge;
 pub mod engine;
 mod facets;
-pub mod idempotency;
 pub mod introduction;
 pub mod issue_credential_v2;
 pub mod notification;
 pub mod out_of_band;
+pub mod peers;
 pub mod ports;
 pub mod quoted;
 pub mod resolver;
@@ -21,9 +21,11 @@ pub mod resolver;
 #[doc(hidden)]
 pub mod testing;
 pub mod trust_ping;
+pub mod unit;
 pub mod wallet;
 
 pub use chancery_didcomm::to_python_json;
-pub use engine::{Agent, AgentError, Settings};
+pub use engine::Agent;
 pub use facets::{counted, facets};
 pub use ports::Tenant;
+pub use unit::{AgentError, Settings};

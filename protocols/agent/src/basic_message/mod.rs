@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::answer;
-use crate::connection::{Connection, send_in_exchange};
-use crate::engine::{Agent, AgentError, HandlerError, Protocol, Received, Record, Spoken, Unit};
+use crate::engine::{About, Agent, HandlerError, Protocol, Received, Registration, Spoken};
+use crate::peers::{Connection, send_in_exchange};
 use crate::ports::Tenant;
+use crate::unit::{AgentError, Record, Unit};
 
 #[cfg(test)]
 mod tests;
@@ -27,9 +28,9 @@ const ECHO: &str = "Reply with: ";
 #[derive(Clone, Copy, Debug)]
 pub struct Handler;
 
-/// Basic message for the engine's registry.
-pub fn protocol() -> Box<dyn Protocol> {
-    Box::new(Handler)
+/// What this folder brings in.
+pub fn registration() -> Registration {
+    Registration { protocol: Some(Box::new(Handler)), ..Registration::default() }
 }
 
 /// A text of ours, sent now.
@@ -79,21 +80,27 @@ fn answer(unit: &Unit<'_>, content: &str) -> Option<String> {
 
 #[async_trait]
 impl Protocol for Handler {
-    fn name(&self) -> &'static str {
-        PROTOCOL
-    }
-
     fn speaks(&self) -> &'static [Spoken] {
-        const SPOKEN: &[Spoken] =
-            &[Spoken { name: PROTOCOL, major: 1, minors: &[0], messages: &[("message", "BasicMessage")] }];
+        const SPOKEN: &[Spoken] = &[Spoken {
+            name: PROTOCOL,
+            major: 1,
+            minors: &[0],
+            messages: &[("message", "BasicMessage")],
+            about: About::AnythingElse,
+        }];
         SPOKEN
     }
 
-    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+    async fn receive(
+        &self,
+        _agent: &Agent,
+        unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<(), HandlerError> {
         let connection_id = &received.ready_connection()?.connection_id;
         let message = &received.message;
         let text = read(message)?;
-        unit.take_once(received).await?;
+        received.take_once(unit).await?;
 
         let mut payload = Map::new();
         payload.insert("connection_id".into(), json!(connection_id));

@@ -5,11 +5,11 @@ use chancery_did::{KeyType, PublicKey, SecretKey};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Connection, INVITEE, INVITER, declare, directory, rows};
-use crate::engine::{Agent, AgentError, Record, Unit};
+use crate::engine::Agent;
+use crate::peers::{self, Connection, INVITEE, INVITER, declare, own};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
-use crate::wallet;
+use crate::unit::{AgentError, Record, Unit};
 use crate::{answer, transact};
 
 /// Names a connection.
@@ -41,7 +41,7 @@ pub struct ListConnections {
     /// `@id` of the invitation.
     pub invitation_msg_id: Option<String>,
     /// Most records to return.
-    #[serde(default = "crate::connection::default_limit")]
+    #[serde(default = "crate::unit::default_limit")]
     pub limit: usize,
     /// Records to skip.
     #[serde(default)]
@@ -184,7 +184,7 @@ pub async fn remove(agent: &Agent, tenant: &Tenant, command: ConnectionId) -> Re
 pub async fn metadata_get(agent: &Agent, tenant: &Tenant, command: MetadataGet) -> Result<Value, AgentError> {
     let mut unit = agent.unit(tenant);
     peek(&mut unit, &command.conn_id).await?;
-    let mut all = rows::metadata(&mut unit, &command.conn_id).await?;
+    let mut all = peers::metadata(&mut unit, &command.conn_id).await?;
     Ok(match given(&command.key) {
         Some(key) => json!({"results": all.shift_remove(key)}),
         None => json!({"results": all}),
@@ -196,9 +196,9 @@ pub async fn metadata_set(agent: &Agent, tenant: &Tenant, command: MetadataSet) 
     answer!(agent, tenant, |unit| async {
         peek(&mut unit, &command.conn_id).await?;
         for (key, value) in &command.metadata {
-            rows::set_metadata(&mut unit, &command.conn_id, key, value).await?;
+            peers::set_metadata(&mut unit, &command.conn_id, key, value).await?;
         }
-        Ok::<_, AgentError>(json!({"results": rows::metadata(&mut unit, &command.conn_id).await?}))
+        Ok::<_, AgentError>(json!({"results": peers::metadata(&mut unit, &command.conn_id).await?}))
     }
     .await)
 }
@@ -207,7 +207,7 @@ pub async fn metadata_set(agent: &Agent, tenant: &Tenant, command: MetadataSet) 
 pub async fn endpoints(agent: &Agent, tenant: &Tenant, command: ConnectionId) -> Result<Value, AgentError> {
     let mut unit = agent.unit(tenant);
     let connection = peek(&mut unit, &command.conn_id).await?;
-    let (my_endpoint, their_endpoint) = directory::endpoints(&mut unit, &connection).await?;
+    let (my_endpoint, their_endpoint) = peers::connection_endpoints(&mut unit, &connection).await?;
     Ok(json!({"my_endpoint": my_endpoint, "their_endpoint": their_endpoint}))
 }
 
@@ -224,14 +224,14 @@ pub async fn create_static(
 }
 
 async fn static_connection(unit: &mut Unit<'_>, command: &CreateStatic) -> Result<Value, AgentError> {
-    let own = wallet::nym_from_seed(unit, command.my_seed.as_deref(), command.my_did.as_deref()).await?;
+    let own = own::nym_from_seed(unit, command.my_seed.as_deref(), command.my_did.as_deref()).await?;
     let bad_key = |e: chancery_did::KeyError| {
         AgentError::bad_request("bad-key", format!("their key: {e}")).at("their_verkey")
     };
     let key = match (&command.their_verkey, &command.their_seed) {
         (Some(verkey), _) => PublicKey::from_base58(KeyType::Ed25519, verkey).map_err(bad_key)?,
         (None, Some(seed)) => {
-            let seed = wallet::seed_bytes(seed)?;
+            let seed = own::seed_bytes(seed)?;
             SecretKey::from_seed(KeyType::Ed25519, &seed).map_err(bad_key)?.public()
         }
         (None, None) => {

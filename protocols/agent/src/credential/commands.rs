@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::facts::{Failure, Reach, gather};
-use crate::engine::{Agent, AgentError, Kind};
+use crate::engine::Agent;
 use crate::ports::Tenant;
 use crate::ports::store::{Query, Row, RowKey};
 use crate::transact;
+use crate::unit::{AgentError, Kind};
 
 /// Askar category of stored W3C credentials.
 const CATEGORY: &str = "vc_cred";

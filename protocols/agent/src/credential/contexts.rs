@@ -4,10 +4,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Agent, AgentError};
+use crate::engine::Agent;
 use crate::ports::Tenant;
 use crate::ports::store::Space;
 use crate::transact;
+use crate::unit::AgentError;
 
 /// `GET /chancery/contexts`.
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -9,9 +9,9 @@ use chancery_jsonld::Processor;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use crate::engine::{AgentError, Kind, Unit};
 use crate::ports::fetch::{FetchError, Purpose};
 use crate::ports::store::{Guard, Space};
+use crate::unit::{AgentError, Kind, Unit};
 
 /// Contexts may refer to contexts, one at a time, and each proof may need a document: so many rounds of bringing.
 const MOST_ROUNDS: usize = 64;
@@ -76,7 +76,7 @@ pub(super) async fn gather<T>(
 ) -> Result<(T, Vec<(String, Vec<u8>)>), Failure> {
     let mut brought = Brought::default();
     for _ in 0..MOST_ROUNDS {
-        let jsonld = brought.own.as_ref().unwrap_or(unit.agent().jsonld());
+        let jsonld = brought.own.as_ref().unwrap_or(unit.context().jsonld());
         let facts = Facts { jsonld, now: unit.now().0, gathered: &brought.gathered };
         match work(&facts) {
             Ok(done) => return Ok((done, brought.fetched)),
@@ -100,7 +100,7 @@ async fn pin(unit: &mut Unit<'_>, fetched: Vec<(String, Vec<u8>)>) -> Result<(),
         return Ok(());
     }
     let most = unit.settings().pinned_contexts;
-    let (count, bytes) = unit.agent().store().weigh(unit.tenant(), Space::Context, most.count + 1).await?;
+    let (count, bytes) = unit.context().store().weigh(unit.tenant(), Space::Context, most.count + 1).await?;
     let more: u64 = fetched.iter().map(|(_, body)| body.len() as u64).sum();
     if count + fetched.len() > most.count || bytes + more > most.bytes {
         let text = format!(
@@ -177,7 +177,7 @@ async fn contexts(
             (Some(body), _) => hold(unit, brought, &url, &body)?,
             (None, Some(body)) => {
                 let document = parse_context(unit, &url, &body)?;
-                brought.held.push(unit.agent().jsonld().documents().insert(&*url, document));
+                brought.held.push(unit.context().jsonld().documents().insert(&*url, document));
             }
             (None, None) => unknown.push(url),
         }
@@ -216,7 +216,7 @@ fn unreachable(url: &str, error: FetchError) -> AgentError {
 /// Holds a context for this work alone.
 fn hold(unit: &Unit<'_>, brought: &mut Brought, url: &str, body: &[u8]) -> Result<(), AgentError> {
     let document = parse_context(unit, url, body)?;
-    let own = brought.own.get_or_insert_with(|| unit.agent().jsonld().beside());
+    let own = brought.own.get_or_insert_with(|| unit.context().jsonld().beside());
     brought.held.push(own.documents().insert(url, document));
     Ok(())
 }
@@ -228,7 +228,7 @@ fn parse_context(unit: &Unit<'_>, url: &str, body: &[u8]) -> Result<Value, Agent
     if body.len() > MOST_BYTES {
         return Err(bad(format!("larger than {MOST_BYTES} bytes")));
     }
-    unit.agent().shape().check(body).map_err(|error| bad(error.to_string()))?;
+    unit.context().shape().check(body).map_err(|error| bad(error.to_string()))?;
     let document = from_slice_strict(body).map_err(|e| bad(e.to_string()))?;
     if document.get("@context").is_none() {
         return Err(bad("the document has no @context".into()));

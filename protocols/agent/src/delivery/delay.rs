@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::letter::describe_message;
-use crate::engine::{Agent, AgentError, Outbound};
+use crate::engine::Agent;
 use crate::ports::Tenant;
 use crate::ports::store::{Item, Op, Queue, Space};
 use crate::transact;
+use crate::unit::{AgentError, Outbound};
 
 /// Topic of the event about messages that wait for long.
 pub const DELAY_TOPIC: &str = "chancery_outbox_delayed";

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::engine::{Agent, AgentError};
+use crate::engine::Agent;
 use crate::ports::Tenant;
 use crate::ports::store::{Event, EventNo};
+use crate::unit::AgentError;
 
 /// Which events.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,6 +38,6 @@ pub fn describe(event: &Event) -> Value {
         "topic": event.topic,
         "record": event.record,
         "created": event.created.to_text(),
-        "payload": Agent::read_payload(&event.payload),
+        "payload": event.payload_json(),
     })
 }

@@ -1,10 +1,11 @@
 //! What can't be delivered becomes a dead letter, and the controller is told.
 
 use super::{Content, Letter};
-use crate::engine::{Agent, AgentError};
+use crate::engine::Agent;
 use crate::ports::Tenant;
 use crate::ports::store::{Commit, NewItem, Op, Queue, Seq};
 use crate::transact;
+use crate::unit::AgentError;
 
 /// Topic of the event about a dead letter.
 pub const TOPIC: &str = "chancery_dead_letter";

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::engine::{Heading, Outbound, Work};
 use crate::ports::Timestamp;
 use crate::ports::store::{EventNo, Item};
+use crate::unit::{Heading, Outbound, Work};
 
 /// An event that a webhook target did not take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

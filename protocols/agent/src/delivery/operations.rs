@@ -4,11 +4,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::letter::{Content, Letter, Webhook, describe_message};
-use crate::engine::{Agent, AgentError, Outbound, Unit};
+use crate::engine::Agent;
 use crate::ports::operations::{Deliveries, Failure};
 use crate::ports::store::{Event, EventNo, Guard, Item, Op, Queue, Seq, Space, StoreError};
 use crate::ports::{Store, Tenant, Timestamp};
 use crate::transact;
+use crate::unit::{AgentError, Outbound, Unit};
 
 /// Part of a list of queue rows.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -140,7 +141,7 @@ async fn take_up(unit: &mut Unit<'_>, seq: Seq) -> Result<Option<Event>, AgentEr
 
 /// The letter leaves the list, unless somebody else takes it meanwhile.
 async fn take(unit: &mut Unit<'_>, seq: Seq) -> Result<Item, AgentError> {
-    let item = unit.agent().store().item(seq).await?;
+    let item = unit.context().store().item(seq).await?;
     let ours = item.filter(|item| item.queue == Queue::Dead && item.tenant == *unit.tenant());
     let item = ours.ok_or_else(|| AgentError::no_record("dead_letter", &seq.to_string()))?;
     unit.guard(Guard::Queued(seq, Queue::Dead));
@@ -167,7 +168,7 @@ async fn waiting_again(unit: &Unit<'_>, webhook: &Webhook) -> Result<Event, Agen
         return Err(undeliverable("its webhook target is no longer configured"));
     }
     let before = webhook.event - 1;
-    let found = unit.agent().store().events(Some(unit.tenant()), before, None, false, 1).await?;
+    let found = unit.context().store().events(Some(unit.tenant()), before, None, false, 1).await?;
     let event = found.into_iter().find(|event| event.number == webhook.event);
     let mut event = event.ok_or_else(|| undeliverable("its event is no longer kept"))?;
     event.targets = vec![webhook.target.clone()];

@@ -6,12 +6,13 @@ use super::{
     Content, DELAY_TOPIC, DeadLetter, Events, GivenUp, Letter, Page, TOPIC, Webhook, dead_letters, discard,
     events, give_up, notice_delay, outbox, retry, waiting_since,
 };
-use crate::engine::{AgentError, Held, Kind, Outbound, Plaintext, Scope, Target, Work};
+use crate::engine::Held;
 use crate::ports::operations::{Deliveries, Down, Failure, Standing};
 use crate::ports::store::{Commit, Op, Queue, Seq};
 use crate::ports::{Store as _, Timestamp};
 use crate::testing::{Party, World, now};
 use crate::transact;
+use crate::unit::{AgentError, Kind, Outbound, Plaintext, Scope, Target, Work};
 
 fn world() -> World {
     World::new(&["issuer"], Vec::new)

@@ -9,10 +9,11 @@ use super::messages::protocol_name;
 use super::state::{Input, Role, State, step};
 use super::{requester, responder};
 use crate::answer;
-use crate::connection::{Connection, INVITER, record_expansion, services, short_form};
-use crate::engine::{Agent, AgentError, HandlerError, Kind, Received, Unit};
+use crate::engine::{Agent, HandlerError, Received};
+use crate::peers::own;
+use crate::peers::{Connection, INVITER, record_expansion, services, short_form};
 use crate::ports::Tenant;
-use crate::wallet;
+use crate::unit::{AgentError, Kind, Unit};
 
 /// `POST /didexchange/{conn_id}/accept-invitation`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -186,7 +187,7 @@ pub async fn create_request(
     };
     let did = command.their_public_did;
     answer!(agent, tenant, |unit| async {
-        if wallet::public(&mut unit).await?.is_some_and(|own| own.did == did || own.qualified() == did) {
+        if own::public(&mut unit).await?.is_some_and(|own| own.did == did || own.qualified() == did) {
             let text = "Cannot connect to yourself through public DID";
             return Err(AgentError::bad_request("own-did", text));
         }
@@ -231,7 +232,7 @@ pub async fn receive_request(
             return_route: ReturnRoute::None,
             oob_id: None,
         };
-        responder::receive_request(&mut unit, &received).await.map_err(|error| match error {
+        responder::receive_request(agent, &mut unit, &received).await.map_err(|error| match error {
             HandlerError::Failed(error) => error,
             other => refused(other.to_string()),
         })?;
@@ -260,7 +261,7 @@ pub async fn receive_request(
 /// The key that a request without envelope would have been packed for: that of our public DID.
 async fn recipient_of(unit: &mut Unit<'_>, message: &Message) -> Result<Option<PublicKey>, AgentError> {
     let pthid = message.parent_thread_id().unwrap_or_default();
-    let Some(own) = wallet::public(unit).await?.filter(|own| responder::names(pthid, own)) else {
+    let Some(own) = own::public(unit).await?.filter(|own| responder::names(pthid, own)) else {
         return Ok(None);
     };
     PublicKey::from_base58(KeyType::Ed25519, &own.verkey)

@@ -4,26 +4,38 @@ use async_trait::async_trait;
 use chancery_did::{KeyType, Needed, PublicKey, Resolution, resolve_local};
 use chancery_didcomm::message::{Message, ReturnRoute};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::messages::{PROTOCOL, Request, Response};
 use super::state::State;
 use super::{report, requester, responder};
-use crate::connection::published::LookUp;
-use crate::connection::{self, Accept, Connection, DID_EXCHANGE};
 use crate::engine::{
-    AgentError, HandlerError, Heading, Kind, Outbound, Protocol, Received, Spoken, Unit, Work,
+    About, Accompanies, Agent, HandlerError, Handshake, Protocol, Received, Registration, Routes, Spoken,
+    Works,
 };
+use crate::peers::published::LookUp;
+use crate::peers::{self, Connection};
 use crate::ports::Timestamp;
 use crate::quoted::Quoted;
+use crate::unit::{AgentError, Heading, Kind, Outbound, Unit, Work};
+
+/// Name for queued work.
+const NAME: &str = "did_exchange";
 
 /// The handler.
 #[derive(Clone, Copy, Debug)]
 pub struct Handler;
 
-/// DID Exchange for the engine's registry.
-pub fn protocol() -> Box<dyn Protocol> {
-    Box::new(Handler)
+/// What this folder brings in.
+pub fn registration() -> Registration {
+    Registration {
+        protocol: Some(Box::new(Handler)),
+        handshake: Some(Box::new(Handler)),
+        routes: Some(Box::new(Handler)),
+        accompanies: Some(Box::new(Handler)),
+        works: Some(Box::new(Handler)),
+        ..Registration::default()
+    }
 }
 
 const SPOKEN: &[Spoken] = &[Spoken {
@@ -36,19 +48,51 @@ const SPOKEN: &[Spoken] = &[Spoken {
         ("complete", "DIDXComplete"),
         ("problem_report", "DIDXProblemReport"),
     ],
+    about: About::MakingConnections,
 }];
 
 #[async_trait]
 impl Protocol for Handler {
-    fn name(&self) -> &'static str {
-        "did_exchange"
-    }
-
     fn speaks(&self) -> &'static [Spoken] {
         SPOKEN
     }
 
-    async fn accompany(&self, unit: &mut Unit<'_>, received: &mut Received) -> Result<(), HandlerError> {
+    async fn receive(
+        &self,
+        agent: &Agent,
+        unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<(), HandlerError> {
+        if received.sender.is_none() {
+            return Err(HandlerError::dropped("anonymous", "a handshake message must be authenticated"));
+        }
+        if let Some(later) = brought_later(received)? {
+            unit.later(later);
+            return Ok(());
+        }
+        match received.message.message_type().name() {
+            "request" => responder::receive_request(agent, unit, received).await,
+            "response" => requester::receive_response(agent, unit, received).await,
+            "problem_report" => report::receive(unit, received).await,
+            // What a complete does, any message does: it was done before this handler was asked.
+            _ => match &received.connection {
+                Some(connection) if connection.is_active() => Ok(()),
+                _ => {
+                    Err(HandlerError::dropped("unknown-thread", "complete for no connection that awaits it"))
+                }
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Accompanies for Handler {
+    async fn accompany(
+        &self,
+        _agent: &Agent,
+        unit: &mut Unit<'_>,
+        received: &mut Received,
+    ) -> Result<(), HandlerError> {
         let Some(connection) = &received.connection else { return Ok(()) };
         let kind = received.message.message_type();
         let handshake = kind.protocol() == PROTOCOL && kind.name() != "complete";
@@ -61,29 +105,10 @@ impl Protocol for Handler {
         }
         Ok(())
     }
+}
 
-    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
-        if received.sender.is_none() {
-            return Err(HandlerError::dropped("anonymous", "a handshake message must be authenticated"));
-        }
-        if let Some(later) = brought_later(received)? {
-            unit.later(later);
-            return Ok(());
-        }
-        match received.message.message_type().name() {
-            "request" => responder::receive_request(unit, received).await,
-            "response" => requester::receive_response(unit, received).await,
-            "problem_report" => report::receive(unit, received).await,
-            // What a complete does, any message does: it was done before this handler was asked.
-            _ => match &received.connection {
-                Some(connection) if connection.is_active() => Ok(()),
-                _ => {
-                    Err(HandlerError::dropped("unknown-thread", "complete for no connection that awaits it"))
-                }
-            },
-        }
-    }
-
+#[async_trait]
+impl Routes for Handler {
     async fn answered(
         &self,
         unit: &mut Unit<'_>,
@@ -119,18 +144,29 @@ impl Protocol for Handler {
         let connection = connection.filter(|c| c.request_id.as_deref() == Some(thread_id));
         Ok(connection.map(|c| c.created_at))
     }
+}
 
-    async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
-        if let Ok(kept) = serde_json::from_value::<Kept>(work.detail.clone()) {
-            return take(unit, kept).await;
-        }
-        if let Ok(look_up) = serde_json::from_value::<LookUp>(work.detail.clone()) {
-            return connection::published::look_up(unit, look_up).await;
-        }
-        let accept: Accept = serde_json::from_value(work.detail.clone())
-            .map_err(|e| AgentError::internal("work-unreadable", format!("did_exchange: {e}")))?;
-        let mut connection = unit.require::<Connection>(&accept.connection_id).await?;
+#[async_trait]
+impl Handshake for Handler {
+    async fn accept(&self, unit: &mut Unit<'_>, connection_id: &str) -> Result<(), AgentError> {
+        let mut connection = unit.require::<Connection>(connection_id).await?;
         requester::send_request(unit, &mut connection, &requester::Options::default()).await
+    }
+}
+
+#[async_trait]
+impl Works for Handler {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn work(&self, agent: &Agent, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
+        if let Ok(kept) = serde_json::from_value::<Kept>(work.detail.clone()) {
+            return take(agent, unit, kept).await;
+        }
+        let look_up: LookUp = serde_json::from_value(work.detail.clone())
+            .map_err(|e| AgentError::internal("work-unreadable", format!("did_exchange: {e}")))?;
+        peers::published::look_up(unit, look_up).await
     }
 }
 
@@ -161,17 +197,11 @@ fn brought_later(received: &Received) -> Result<Option<Work>, HandlerError> {
         sender: sender.base58(),
         recipient: recipient.base58(),
     };
-    Ok(Some(Work {
-        protocol: DID_EXCHANGE.to_owned(),
-        cause: Some(sender.base58()),
-        detail: json!(kept),
-        owner: None,
-        trace: None,
-    }))
+    Ok(Some(Work::of(NAME, &kept).caused_by(sender.as_base58())))
 }
 
 /// Goes on with a message that was left for later. What is not accepted leaves nothing, as at the door.
-async fn take(unit: &mut Unit<'_>, kept: Kept) -> Result<(), AgentError> {
+async fn take(agent: &Agent, unit: &mut Unit<'_>, kept: Kept) -> Result<(), AgentError> {
     let unreadable = |e: String| AgentError::internal("work-unreadable", format!("did_exchange: {e}"));
     let key =
         |text: &str| PublicKey::from_base58(KeyType::Ed25519, text).map_err(|e| unreadable(e.to_string()));
@@ -185,8 +215,8 @@ async fn take(unit: &mut Unit<'_>, kept: Kept) -> Result<(), AgentError> {
     };
     unit.caused_by(Some(&kept.sender));
     let outcome = match received.message.message_type().name() {
-        "request" => responder::receive_request(unit, &received).await,
-        _ => requester::receive_response(unit, &received).await,
+        "request" => responder::receive_request(agent, unit, &received).await,
+        _ => requester::receive_response(agent, unit, &received).await,
     };
     match outcome {
         Ok(()) => Ok(()),

@@ -4,7 +4,7 @@ use chancery_did::SecretKey;
 use chancery_didcomm::message::{Attachment, Message, MessageError, MessageType, Thread, Version};
 use serde_json::json;
 
-use crate::engine::AgentError;
+use crate::unit::AgentError;
 
 /// Name in the message types.
 pub const PROTOCOL: &str = "didexchange";

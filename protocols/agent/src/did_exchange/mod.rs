@@ -23,4 +23,4 @@ pub use commands::{
     AcceptInvitation, AcceptRequest, CreateRequest, ReceiveRequest, Reject, accept_invitation,
     accept_request, create_request, receive_request, reject,
 };
-pub use handler::{Handler, protocol};
+pub use handler::{Handler, registration};

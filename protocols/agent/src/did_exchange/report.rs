@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::messages::{CODES, Request, problem_report};
 use super::state::{Input, Role, State, step};
-use crate::connection::{Connection, counts, target_of};
-use crate::engine::{AgentError, HandlerError, Received, Scope, Target, Unit};
+use crate::engine::{HandlerError, Received};
+use crate::peers::{self, Connection, counts, target_of};
 use crate::ports::store::Query;
 use crate::quoted::Quoted;
+use crate::unit::{AgentError, Scope, Target, Unit};
 
 const NOT_ACCEPTED: &str = "request_not_accepted";
 
@@ -28,7 +29,7 @@ pub fn refuse(unit: &mut Unit<'_>, received: &Received, minor: u32, request: &Re
             .and_then(|content| DidDocument::from_json(content).ok()),
     };
     let services = said.and_then(|document| document.didcomm_services().ok()).unwrap_or_default();
-    let Some(reply) = Unit::reply_target(received) else { return };
+    let Some(reply) = received.reply_target() else { return };
     let target = match target_of(&services, unit.settings().outbound) {
         Some(service) => Target { routing_keys: service.routing_keys, endpoint: service.endpoint, ..reply },
         None if received.return_route != ReturnRoute::None => reply,
@@ -54,7 +55,7 @@ async fn is_party(
         return counts(unit, their_did, sender).await;
     }
     let my_did = connection.my_did.as_deref().unwrap_or_default();
-    let asked_with = unit.agent().directory().verkey(unit, my_did).await?;
+    let asked_with = peers::verkey(unit, my_did).await?;
     Ok(connection.invitation_key.as_deref() == Some(sender.as_base58())
         && asked_with.as_deref() == Some(recipient.as_base58()))
 }

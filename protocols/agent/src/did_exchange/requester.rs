@@ -2,15 +2,18 @@
 
 use chancery_did::methods::sov;
 use chancery_did::{PublicKey, SecretKey};
-use chancery_didcomm::message::{Attachment, Message, MessageType, Version};
+use chancery_didcomm::message::{Attachment, Message};
 use serde_json::Value;
 
 use super::messages::{self, Response, kind, minor_of, thread};
 use super::state::{Input, Role, State, Step, step};
-use crate::connection::{self, Claim, Connection, Distrust, INVITER, learn, services, target_of};
-use crate::engine::{AgentError, HandlerError, Received, Scope, Target, Unit};
+use crate::engine::{Agent, HandlerError, Happening, Received};
+use crate::peers::own::{self, OwnDid, Purpose};
+use crate::peers::{
+    self, Claim, Connection, Distrust, INVITER, learn, send_with_connection, services, target_of,
+};
 use crate::ports::store::Query;
-use crate::wallet::{self, OwnDid, Purpose};
+use crate::unit::{AgentError, Scope, Target, Unit};
 
 /// What may be chosen when a request is sent.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +73,7 @@ pub async fn send_request(
         .finish();
 
     if !fresh {
-        connection::asked::note(unit, &own.did, &connection.connection_id).await?;
+        peers::asked::note(unit, &own.did, &connection.connection_id).await?;
     }
     connection.my_did = Some(own.did.clone());
     connection.request_id = Some(id);
@@ -89,13 +92,13 @@ async fn invited(
     connection: &Connection,
 ) -> Result<(Target, Option<String>), AgentError> {
     let unusable = |text: String| AgentError::bad_request("invitation-unusable", text);
-    let invitation = connection::invitation(unit, &connection.connection_id).await?;
+    let invitation = peers::invitation(unit, &connection.connection_id).await?;
     let service = invitation.as_ref().map(|i| &i["services"][0]);
     let did = match service {
         Some(Value::String(did)) => did.clone(),
         Some(service @ Value::Object(_)) => {
             return Ok((
-                connection::inline_target(service).map_err(unusable)?,
+                peers::inline_target(service).map_err(unusable)?,
                 connection.invitation_msg_id.clone(),
             ));
         }
@@ -125,11 +128,11 @@ async fn known_did(
     let unknown =
         |did: &str| AgentError::bad_request("unknown-did", format!("DID not found in wallet: {did}"));
     if let Some(did) = options.use_did.as_ref().or(connection.my_did.as_ref()) {
-        return wallet::own_did_to_connect(unit, did).await?.ok_or_else(|| unknown(did)).map(Some);
+        return own::own_did_to_connect(unit, did).await?.ok_or_else(|| unknown(did)).map(Some);
     }
     if options.use_public_did {
         let none = || AgentError::bad_request("no-public-did", "No public DID configured.");
-        return wallet::public(unit).await?.ok_or_else(none).map(Some);
+        return own::public(unit).await?.ok_or_else(none).map(Some);
     }
     Ok(None)
 }
@@ -142,13 +145,13 @@ pub fn new_did(
     my_endpoint: Option<&str>,
 ) -> Result<OwnDid, AgentError> {
     if minor == 0 {
-        return wallet::new_nym(unit);
+        return own::new_nym(unit);
     }
     let settings = unit.settings();
     let endpoints = endpoints_of(&settings.endpoints, my_endpoint);
     match method {
-        Some("did:peer:2") => wallet::new_peer2(unit, &endpoints, Purpose::Connection),
-        _ => wallet::new_peer4(unit, &endpoints, Purpose::Connection),
+        Some("did:peer:2") => own::new_peer2(unit, &endpoints, Purpose::Connection),
+        _ => own::new_peer4(unit, &endpoints, Purpose::Connection),
     }
 }
 
@@ -165,7 +168,7 @@ pub async fn is_local_nym(unit: &mut Unit<'_>, own: &OwnDid) -> Result<bool, Age
     if own.method != "sov" || own.is_posted() {
         return Ok(false);
     }
-    Ok(wallet::public(unit).await?.is_none_or(|public| public.did != own.did))
+    Ok(own::public(unit).await?.is_none_or(|public| public.did != own.did))
 }
 
 /// A secret key of ours that must be there.
@@ -188,7 +191,11 @@ pub fn signed_document(
 }
 
 /// Takes a `response`: checks who signed it, completes the handshake.
-pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+pub async fn receive_response(
+    agent: &Agent,
+    unit: &mut Unit<'_>,
+    received: &Received,
+) -> Result<(), HandlerError> {
     let malformed = |e: chancery_didcomm::MessageError| HandlerError::Malformed(e.to_string());
     let response = Response::read(&received.message).map_err(malformed)?;
     let thid = received.message.thread_id().unwrap_or_default();
@@ -201,7 +208,7 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     let next = step(Role::Requester, State::of(&connection.state), Input::ResponseReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
     let my_did = connection.my_did.clone().unwrap_or_default();
-    let asked_with = unit.agent().directory().verkey(unit, &my_did).await?;
+    let asked_with = peers::verkey(unit, &my_did).await?;
     if received.recipient.as_ref().map(PublicKey::as_base58) != asked_with.as_deref() {
         return Err(HandlerError::dropped(
             "response-not-verified",
@@ -221,14 +228,14 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
         Distrust::Failed(error) => error.into(),
     })?;
     if next.next.is_none() {
-        if connection.their_did.as_deref() == Some(connection::short_form(&response.did)) {
+        if connection.their_did.as_deref() == Some(peers::short_form(&response.did)) {
             send_complete(unit, &connection, thid).await?;
         }
         return Ok(());
     }
     connection.their_did = Some(response.did.clone());
     connection.shorten_dids();
-    if !unit.agent().directory().has_service(unit, &response.did).await? {
+    if !peers::has_service(unit, &response.did).await? {
         connection.error_msg =
             Some(format!("the inviter's DID {} has no service to answer to", response.did));
         connection.advance(unit, State::Abandoned.word())?;
@@ -241,11 +248,9 @@ pub async fn receive_response(unit: &mut Unit<'_>, received: &Received) -> Resul
     {
         connection.advance(unit, state.word())?;
     }
-    if unit.settings().auto_ping_connection {
-        ping(unit, &connection).await?;
-    }
+    agent.happened(unit, Happening::Connected(&connection)).await?;
     if let Some(verkey) = asked_with {
-        unit.unpark(&verkey);
+        unit.ready(&verkey);
     }
     Ok(())
 }
@@ -256,23 +261,5 @@ async fn send_complete(unit: &mut Unit<'_>, connection: &Connection, thid: &str)
     let pthid = connection.invitation_msg_id.as_deref().or(connection.their_public_did.as_deref());
     let complete =
         Message::build(kind(minor, "complete"), unit.new_id()).thread(&thread(thid, pthid)).finish();
-    send_over(unit, connection, &complete).await
-}
-
-async fn ping(unit: &mut Unit<'_>, connection: &Connection) -> Result<(), HandlerError> {
-    let kind = MessageType::new("trust_ping", Version::new(1, 0), "ping");
-    let ping = Message::build(kind, unit.new_id()).field("response_requested", true).finish();
-    send_over(unit, connection, &ping).await
-}
-
-async fn send_over(
-    unit: &mut Unit<'_>,
-    connection: &Connection,
-    message: &Message,
-) -> Result<(), HandlerError> {
-    let target = unit.agent().directory().target(unit, connection).await?.ok_or_else(|| {
-        HandlerError::dropped("no-target", format!("connection {} has no service", connection.connection_id))
-    })?;
-    unit.send(message, target, Some(&connection.connection_id), Scope::Connection);
-    Ok(())
+    Ok(send_with_connection(unit, connection, &complete).await?)
 }

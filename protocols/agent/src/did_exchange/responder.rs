@@ -8,13 +8,14 @@ use super::messages::{self, Request, kind, minor_of, protocol_name, thread};
 use super::report;
 use super::requester::{is_local_nym, new_did, secret_of, signed_document};
 use super::state::{Input, Role, Send, State, step};
-use crate::connection::{
-    self, Claim, Connection, Distrust, INVITEE, attach_request, counts, invitation_used, learn, metadata,
-    oob_of_invitation, set_metadata, short_form,
+use crate::engine::{Agent, HandlerError, Happening, Received};
+use crate::peers::own::{self, OwnDid};
+use crate::peers::{
+    self, Claim, Connection, Distrust, INVITEE, attach_request, counts, learn, metadata, oob_of_invitation,
+    set_metadata, short_form,
 };
-use crate::engine::{AgentError, HandlerError, Kind, Received, Record as _, Scope, Unit};
 use crate::ports::store::{Guard, Op, Query, Space};
-use crate::wallet::{self, OwnDid};
+use crate::unit::{AgentError, Kind, Record as _, Scope, Unit};
 
 /// How long the first handling of a request to a multi-use invitation is remembered; later the record itself tells.
 const SEEN_SECONDS: i64 = 86_400;
@@ -39,7 +40,11 @@ enum Asked {
 }
 
 /// Takes a `request`.
-pub async fn receive_request(unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+pub async fn receive_request(
+    agent: &Agent,
+    unit: &mut Unit<'_>,
+    received: &Received,
+) -> Result<(), HandlerError> {
     let request = Request::read(&received.message).map_err(|e| HandlerError::Malformed(e.to_string()))?;
     let thid = received.message.thread_id().unwrap_or_default().to_owned();
     if let Some(connection) = asked_before(unit, &thid).await? {
@@ -55,7 +60,7 @@ pub async fn receive_request(unit: &mut Unit<'_>, received: &Received) -> Result
         invited_by: None,
     };
     let believed = match learn(unit, &claim).await {
-        Ok(()) if !unit.agent().directory().has_service(unit, &request.did).await? => {
+        Ok(()) if !peers::has_service(unit, &request.did).await? => {
             Err(format!("DID {} has no service for DIDComm to answer to", request.did))
         }
         Ok(()) => Ok(()),
@@ -83,7 +88,8 @@ pub async fn receive_request(unit: &mut Unit<'_>, received: &Received) -> Result
     connection.advance(unit, next.next.unwrap_or(State::Request).word())?;
     attach_request(unit, &connection.connection_id, &Message::clone(&received.message).into_json()).await?;
     if let Some(invi_msg_id) = invited {
-        invitation_used(unit, &invi_msg_id, &connection).await?;
+        let answered = Happening::InvitationAnswered { invi_msg_id: &invi_msg_id, connection: &connection };
+        agent.happened(unit, answered).await?;
     }
     if !connection.auto_accepts() {
         return Ok(());
@@ -124,7 +130,7 @@ async fn repeat(
     if next.send == Some(Send::Response)
         && same_party
         && let Some(my_did) = &connection.my_did
-        && let Some(own) = wallet::own_did(unit, my_did).await?
+        && let Some(own) = own::own_did(unit, my_did).await?
     {
         send_response(unit, &connection, &own, None).await?;
     }
@@ -139,7 +145,7 @@ async fn asked(unit: &mut Unit<'_>, received: &Received) -> Result<Asked, Handle
     let none = |text: &str| HandlerError::dropped("no-invitation", text);
     let recipient = received.recipient.as_ref().map(PublicKey::as_base58);
     let settings = unit.settings();
-    let public = wallet::public(unit).await?;
+    let public = own::public(unit).await?;
     let pthid = received.message.parent_thread_id();
     let invitation = match pthid {
         Some(pthid) => waiting(unit, pthid).await?,
@@ -262,7 +268,7 @@ pub(super) async fn waiting(
         let value = id.clone().unwrap_or_default().into_bytes();
         let known = Op::Remember { space: Space::Waiting, id: invi_msg_id.to_owned(), value, expires: None };
         // Whatever becomes of this message: the next one shall not search.
-        unit.agent().store().lazily(unit.tenant(), vec![known]);
+        unit.context().store().lazily(unit.tenant(), vec![known]);
         id
     };
     let Some(id) = id else { return Ok(None) };
@@ -286,7 +292,7 @@ pub async fn respond(
     connection.my_did = Some(own.did.clone());
     send_response(unit, connection, &own, options.my_endpoint.as_deref()).await?;
     connection.advance(unit, next.next.unwrap_or(State::Response).word())?;
-    unit.unpark(&own.verkey);
+    unit.ready(&own.verkey);
     Ok(())
 }
 
@@ -296,13 +302,13 @@ async fn choose_did(
     options: &Options,
 ) -> Result<OwnDid, AgentError> {
     if let Some(did) = &connection.my_did
-        && let Some(own) = wallet::own_did(unit, did).await?
+        && let Some(own) = own::own_did(unit, did).await?
     {
         return Ok(own);
     }
     if options.use_public_did {
         let none = || AgentError::bad_request("no-public-did", "No public DID configured.");
-        return wallet::public(unit).await?.ok_or_else(none);
+        return own::public(unit).await?.ok_or_else(none);
     }
     let minor = minor_of(connection.connection_protocol.as_deref());
     // The method mirrors the requester's; one that is no did:peer may not be understood at all over there.
@@ -322,7 +328,7 @@ async fn send_response(
     my_endpoint: Option<&str>,
 ) -> Result<(), AgentError> {
     let minor = minor_of(connection.connection_protocol.as_deref());
-    let request = connection::request(unit, &connection.connection_id).await?.unwrap_or_default();
+    let request = peers::request(unit, &connection.connection_id).await?.unwrap_or_default();
     let pthid = request["~thread"]["pthid"].as_str().or(connection.invitation_msg_id.as_deref());
     let thid = connection.request_id.as_deref().unwrap_or_default();
     let signer = secret_of(unit, connection.invitation_key.as_deref().unwrap_or_default()).await?;
@@ -341,7 +347,7 @@ async fn send_response(
     };
     let mut present = connection.clone();
     present.my_did = Some(own.did.clone());
-    let target = unit.agent().directory().target(unit, &present).await?.ok_or_else(|| {
+    let target = peers::target(unit, &present).await?.ok_or_else(|| {
         AgentError::internal("no-target", format!("connection {} has no service", connection.connection_id))
     })?;
     unit.send(&response.finish(), target, Some(&connection.connection_id), Scope::Connection);

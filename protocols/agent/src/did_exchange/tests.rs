@@ -3,16 +3,17 @@ use serde_json::{Value, json};
 use super::commands::{AcceptInvitation, AcceptRequest, CreateRequest, Reject};
 use super::state::{Input, Role, Send, State, Step, step};
 use super::{accept_invitation, accept_request, create_request, reject};
-use crate::engine::{Kind, Protocol, ReceiveError};
+use crate::engine::{ReceiveError, Registration};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::ports::Store as _;
 use crate::ports::store::Queue;
 use crate::testing::{Party, World, now};
 use crate::trust_ping::{SendPing, send_ping};
+use crate::unit::Kind;
 use crate::wallet::{DidCreate, SetPublicDid, did_create, set_public_did};
 
-pub(crate) fn protocols() -> Vec<Box<dyn Protocol>> {
-    vec![super::protocol(), crate::out_of_band::protocol(), crate::trust_ping::protocol()]
+pub(crate) fn protocols() -> Vec<Registration> {
+    vec![super::registration(), crate::out_of_band::registration(), crate::trust_ping::registration()]
 }
 
 #[test]
@@ -469,8 +470,7 @@ fn invitation(party: &Party, id: &str, count: usize, waits: bool) {
     for n in 0..count {
         let waits = waits && n == count / 2;
         let state = if waits { "invitation" } else { "completed" };
-        let mut connection =
-            crate::connection::Connection::new(&unit, state, crate::connection::INVITEE, true);
+        let mut connection = crate::peers::Connection::new(&unit, state, crate::peers::INVITEE, true);
         connection.invitation_msg_id = Some(id.to_owned());
         unit.insert(&connection).unwrap();
     }
@@ -847,7 +847,7 @@ fn a_did_peer_4_made_by_did_create_connects_in_both_forms() {
             made["result"]["did"].as_str().unwrap().to_owned()
         };
         let long = make(holder);
-        let named = if short { crate::connection::short_form(&long).to_owned() } else { long.clone() };
+        let named = if short { crate::peers::short_form(&long).to_owned() } else { long.clone() };
         if invited {
             let invitation = invite(issuer, handshake(&["didexchange/1.1"], true));
             let record = receive(&world, holder, &invitation, false);
@@ -875,7 +875,7 @@ fn a_did_peer_4_made_by_did_create_connects_in_both_forms() {
         for party in [issuer, holder] {
             assert_eq!(only_connection(party)["state"], "active", "{short} {invited} {}", party.name);
         }
-        assert_eq!(only_connection(holder)["my_did"], crate::connection::short_form(&long));
+        assert_eq!(only_connection(holder)["my_did"], crate::peers::short_form(&long));
         // Messages find the connection by the form that it keeps.
         let conn_id = issuer.store.dump("connection")[0].0.clone();
         let ping = crate::trust_ping::SendPing { conn_id, comment: None };
@@ -917,7 +917,7 @@ fn invitations_with_dids() {
 #[test]
 fn golden_messages() {
     use super::messages::{Request, Response};
-    use crate::connection::{Claim, Distrust, learn};
+    use crate::peers::{Claim, Distrust, learn};
     use chancery_didcomm::Message;
 
     let golden: Value = serde_json::from_str(include_str!("../../testdata/did_exchange.json")).unwrap();

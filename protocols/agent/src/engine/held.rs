@@ -19,13 +19,15 @@ pub struct Held {
 impl Agent {
     /// Keeps a message whose target has no endpoint until its recipient polls with a return route.
     pub fn hold(&self, recipient: &str, message: Held) {
-        self.held().entry(recipient.to_owned()).or_default().insert(message.seq, message);
+        let key = (message.tenant.clone(), recipient.to_owned());
+        self.held().entry(key).or_default().insert(message.seq, message);
     }
 
     /// Takes the oldest message held for a recipient. It is held until its row is read, whoever stops waiting for that.
-    pub(super) async fn take_held(&self, recipient: &str) -> Option<Item> {
+    pub(super) async fn take_held(&self, tenant: &Tenant, recipient: &str) -> Option<Item> {
+        let key = (tenant.clone(), recipient.to_owned());
         loop {
-            let seq = self.held().get(recipient).and_then(|messages| messages.keys().next().copied())?;
+            let seq = self.held().get(&key).and_then(|messages| messages.keys().next().copied())?;
             let item = match self.store().item(seq).await {
                 Ok(item) => item.filter(|item| item.queue == Queue::Outbound),
                 Err(error) => {
@@ -34,18 +36,18 @@ impl Agent {
                 }
             };
             // Unless somebody else took it meanwhile, or it is in no queue any more.
-            if self.unhold(recipient, seq) && item.is_some() {
+            if self.unhold(&key, seq) && item.is_some() {
                 return item;
             }
         }
     }
 
-    fn unhold(&self, recipient: &str, seq: Seq) -> bool {
+    fn unhold(&self, key: &(Tenant, String), seq: Seq) -> bool {
         let mut held = self.held();
-        let Some(messages) = held.get_mut(recipient) else { return false };
+        let Some(messages) = held.get_mut(key) else { return false };
         let taken = messages.remove(&seq).is_some();
         if messages.is_empty() {
-            held.remove(recipient);
+            held.remove(key);
         }
         taken
     }

@@ -7,13 +7,12 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::json;
-
-use super::{Agent, AgentError, Received, Unit, Work};
-use crate::connection::{Connection, is_awaited};
+use super::{About, Agent, Received};
+use crate::peers::{self, Connection, is_awaited};
 use crate::ports::store::{Item, NewItem, Op, Queue};
 use crate::ports::{Tenant, Timestamp};
 use crate::quoted::Quoted;
+use crate::unit::{AgentError, Unit};
 
 const MOST_KEYS: usize = 4096;
 const MOST_PER_KEY: usize = 16;
@@ -25,9 +24,12 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Name of the queued work that handles what is parked for a key.
 pub(super) const PARKED: &str = "parked";
 
-/// What waits, by the key of ours that it waits for.
+/// What waits, by the key that it waits for.
 #[derive(Debug, Default)]
-pub(super) struct Parking(HashMap<String, Vec<Waiting>>);
+pub(super) struct Parking(HashMap<Key, Vec<Waiting>>);
+
+/// Whose key of ours, base58.
+type Key = (Tenant, String);
 
 /// One envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ struct Waiting {
 /// The place of an envelope that is being written: given back unless it was.
 pub(super) struct Place {
     parked: Parked,
-    verkey: String,
+    key: Key,
     waiting: Waiting,
     kept: bool,
 }
@@ -56,7 +58,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.kept {
-            self.parked.lock().leave(&self.verkey, &self.waiting);
+            self.parked.lock().leave(&self.key, &self.waiting);
         }
     }
 }
@@ -66,6 +68,12 @@ impl Drop for Place {
 pub(super) struct Parked(Arc<Mutex<Parking>>);
 
 impl Parked {
+    /// Whether something waits for a key.
+    pub fn has(&self, tenant: &Tenant, verkey: &str) -> bool {
+        let waiting = self.lock();
+        !waiting.0.is_empty() && waiting.0.contains_key(&(tenant.clone(), verkey.to_owned()))
+    }
+
     pub fn lock(&self) -> MutexGuard<'_, Parking> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,27 +92,22 @@ impl Waiting {
 }
 
 impl Parking {
-    /// Whether something waits for a key.
-    pub fn has(&self, verkey: &str) -> bool {
-        self.0.contains_key(verkey)
-    }
-
     /// What was found in the queue.
     pub fn found(&mut self, item: &Item) {
         let (verkey, waiting) = Waiting::of(item);
-        self.0.entry(verkey.to_owned()).or_default().push(waiting);
+        self.0.entry((item.tenant.clone(), verkey.to_owned())).or_default().push(waiting);
     }
 
     /// Finds a place. One sender gets a few of a key; others than the one that the key awaits leave a quarter of everything
     /// to that one.
-    fn admit(&mut self, verkey: &str, new: &Waiting, awaited: bool, now: Timestamp) -> bool {
+    fn admit(&mut self, key: &Key, new: &Waiting, awaited: bool, now: Timestamp) -> bool {
         self.0.retain(|_, waiting| {
             waiting.retain(|one| one.until > now);
             !waiting.is_empty()
         });
         let fits = |is: usize, most: usize| is <= if awaited { most } else { most / 4 * 3 };
         let bytes = |waiting: &[Waiting]| waiting.iter().map(|one| one.bytes).sum::<usize>();
-        let here = self.0.get(verkey).map(Vec::as_slice).unwrap_or_default();
+        let here = self.0.get(key).map(Vec::as_slice).unwrap_or_default();
         let keys = self.0.len() + usize::from(here.is_empty());
         let all: usize = self.0.values().map(|waiting| bytes(waiting)).sum();
         let admitted = fits(keys, MOST_KEYS)
@@ -113,36 +116,19 @@ impl Parking {
             && fits(bytes(here) + new.bytes, MOST_BYTES_PER_KEY)
             && fits(all + new.bytes, MOST_BYTES);
         if admitted {
-            self.0.entry(verkey.to_owned()).or_default().push(new.clone());
+            self.0.entry(key.clone()).or_default().push(new.clone());
         }
         admitted
     }
 
     /// Gives a place back.
-    fn leave(&mut self, verkey: &str, gone: &Waiting) {
-        let Some(waiting) = self.0.get_mut(verkey) else { return };
+    fn leave(&mut self, key: &Key, gone: &Waiting) {
+        let Some(waiting) = self.0.get_mut(key) else { return };
         if let Some(at) = waiting.iter().position(|one| one == gone) {
             waiting.remove(at);
         }
         if waiting.is_empty() {
-            self.0.remove(verkey);
-        }
-    }
-}
-
-impl Unit<'_> {
-    /// After the commit, handles the messages that were parked for this key of ours (base58).
-    pub fn unpark(&mut self, verkey: &str) {
-        if self.agent().parked().lock().has(verkey) {
-            self.later(Work {
-                protocol: PARKED.to_owned(),
-                detail: json!(verkey),
-                cause: None,
-                owner: None,
-                trace: None,
-            });
-        } else {
-            self.unpark_inline(verkey);
+            self.0.remove(key);
         }
     }
 }
@@ -166,11 +152,13 @@ impl Agent {
         let until = unit.now().plus_millis(unit.settings().parked_seconds.saturating_mul(1000));
         let waiting = Waiting { until, sender: sender.base58(), bytes: body.len() };
         let awaited = is_awaited(unit, &awaiting, sender).await?;
-        if !self.parked().lock().admit(&verkey, &waiting, awaited, unit.now()) {
+        let lane = waiting.lane(&verkey);
+        let key = (unit.tenant().clone(), verkey);
+        if !self.parked().lock().admit(&key, &waiting, awaited, unit.now()) {
             return Err(AgentError::unavailable("too many messages wait for a connection to be ready"));
         }
-        let lane = waiting.lane(&verkey);
-        unit.parked = Some(Place { parked: self.parked().clone(), verkey, waiting, kept: false });
+        let place = Place { parked: self.parked().clone(), key, waiting, kept: false };
+        unit.on_commit(move || place.keep());
         unit.op(Op::Enqueue(NewItem {
             queue: Queue::Parked,
             lane,
@@ -192,20 +180,21 @@ impl Agent {
         received: &Received,
     ) -> Result<Option<Connection>, AgentError> {
         let (Some(_), Some(recipient)) = (&received.sender, &received.recipient) else { return Ok(None) };
-        if matches!(received.message.message_type().protocol(), "didexchange" | "out-of-band") {
+        if self.about(received.message.message_type().protocol()) == Some(About::MakingConnections) {
             return Ok(None);
         }
-        self.directory().awaiting(unit, recipient).await
+        peers::awaiting(unit, recipient).await
     }
 
     /// Handles what is parked for a key, in order. What can't be handled now stays, with all behind it.
     ///
     /// Errors: 503.
     pub(super) async fn take_parked(&self, tenant: &Tenant, verkey: &str) -> Result<(), AgentError> {
-        let waiting = self.parked().lock().0.remove(verkey);
+        let key = (tenant.clone(), verkey.to_owned());
+        let waiting = self.parked().lock().0.remove(&key);
         let taken = self.take_rows(tenant, verkey).await;
         if let (Err(_), Some(waiting)) = (&taken, waiting) {
-            self.parked().lock().0.entry(verkey.to_owned()).or_default().extend(waiting);
+            self.parked().lock().0.entry(key).or_default().extend(waiting);
         }
         taken
     }
@@ -234,9 +223,9 @@ impl Agent {
 
     /// At the start: handles what a run before this was to handle when it ended. What still waits stays.
     pub async fn take_all_parked(&self) {
-        let keys: Vec<String> = self.parked().lock().0.keys().cloned().collect();
-        for verkey in keys {
-            if let Err(error) = self.take_parked(self.default_tenant(), &verkey).await {
+        let keys: Vec<Key> = self.parked().lock().0.keys().cloned().collect();
+        for (tenant, verkey) in keys {
+            if let Err(error) = self.take_parked(&tenant, &verkey).await {
                 tracing::debug!(error = %Quoted(&error), "what is parked waits on");
             }
         }

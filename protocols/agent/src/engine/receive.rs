@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_did::{KeyType, PublicKey};
+use chancery_did::PublicKey;
 use chancery_didcomm::message::{Message, MessageType, ReturnRoute, Thread, Version};
 use chancery_didcomm::{self as didcomm, BodyError, Unpacked};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::{Agent, AgentError, HandlerError, Kind, Outbound, Received, Scope, Target, Unit, kept};
-use crate::connection::Connection;
+use super::{Agent, HandlerError, Received, kept};
 use crate::edge::{Misshapen, Place};
+use crate::peers::{self, Connection};
 use crate::ports::Tenant;
-use crate::ports::store::{CommitError, Guard, Item, Op, Owner, Queue, Seq};
+use crate::ports::store::{Guard, Item, Op, Owner, Queue, Seq};
 use crate::quoted::Quoted;
+use crate::transact;
+use crate::unit::{AgentError, HANDLED_ELSEWHERE, Kind, Outbound, Scope, Unit};
 
 /// What became of a message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,47 +208,41 @@ impl Agent {
         session: bool,
         parked: Option<Seq>,
     ) -> Result<Receipt, ReceiveError> {
-        let mut attempt = 0;
-        loop {
-            let mut unit = self.unit(tenant);
+        let message = &opened.message;
+        let sender = opened.sender.as_ref().map(PublicKey::base58);
+        let route = message.transport().unwrap_or(ReturnRoute::None);
+        let mut lease = |outbound: &Outbound| {
+            session
+                && sender.as_ref().is_some_and(|s| outbound.target.recipient_keys.first() == Some(s))
+                && match route {
+                    ReturnRoute::None => false,
+                    ReturnRoute::All => true,
+                    ReturnRoute::Thread => Some(outbound.thread_id.as_str()) == message.thread_id(),
+                }
+        };
+        let outcome: Result<_, AgentError> = transact!(self, tenant, &mut lease, |unit| async {
             unit.take_turn();
-            let outcome = self.understand(&mut unit, body, &opened, parked.is_some()).await;
-            let (rejection, sender, route) = match outcome {
-                Ok(outcome) => outcome,
-                Err(e) => return Err(unavailable(e)),
-            };
+            let rejection = self.understand(&mut unit, body, &opened, parked.is_some()).await?;
             if let Some(seq) = parked {
                 unit.guard(Guard::Queued(seq, Queue::Parked));
                 unit.op(Op::Dequeue(seq));
             }
-            let mut lease = |outbound: &Outbound| {
-                session
-                    && sender.as_ref().is_some_and(|s| outbound.target.recipient_keys.first() == Some(s))
-                    && match &route {
-                        ReturnRoute::None => false,
-                        ReturnRoute::All => true,
-                        ReturnRoute::Thread => {
-                            Some(outbound.thread_id.as_str()) == opened.message.thread_id()
-                        }
-                    }
-            };
-            match unit.commit_leasing(&mut lease).await {
-                Ok(mut replies) => {
-                    if session
-                        && replies.is_empty()
-                        && route == ReturnRoute::All
-                        && let Some(sender) = sender.as_deref()
-                    {
-                        replies.extend(self.take_held(sender).await);
-                    }
-                    return Ok(Receipt { replies, rejection });
-                }
-                // Somebody else has handled it.
-                Err(CommitError::Conflict(row)) if row.category == "queue" => return Ok(Receipt::default()),
-                Err(CommitError::Conflict(_)) if attempt < 50 => attempt += 1,
-                Err(error) => return Err(unavailable(error.into())),
-            }
+            Ok(rejection)
         }
+        .await);
+        let (rejection, mut replies) = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) if error.code == HANDLED_ELSEWHERE => return Ok(Receipt::default()),
+            Err(error) => return Err(unavailable(error)),
+        };
+        if session
+            && replies.is_empty()
+            && route == ReturnRoute::All
+            && let Some(sender) = sender.as_deref()
+        {
+            replies.extend(self.take_held(tenant, sender).await);
+        }
+        Ok(Receipt { replies, rejection })
     }
 
     /// Runs the message against the unit. `Err`: a transient fault of ours.
@@ -256,16 +252,14 @@ impl Agent {
         body: &[u8],
         opened: &Opened,
         parked: bool,
-    ) -> Result<(Option<Rejection>, Option<String>, ReturnRoute), AgentError> {
+    ) -> Result<Option<Rejection>, AgentError> {
         let message = &opened.message;
-        let sender = opened.sender.as_ref().map(PublicKey::base58);
         let transport = message.transport();
         let route = *transport.as_ref().unwrap_or(&ReturnRoute::None);
-        let result = |rejection| Ok((rejection, sender.clone(), route));
 
         let connection = match (&opened.sender, &opened.recipient) {
             (Some(sender), Some(recipient)) => {
-                self.directory().connection(unit, sender, recipient, message).await?
+                peers::connection(unit, sender, recipient, message, self).await?
             }
             _ => None,
         };
@@ -295,22 +289,22 @@ impl Agent {
         });
         if let Err(text) = readable {
             self.report_parse_failure(unit, &received, &text).await?;
-            return result(Some(Rejection::NotUnderstood(text)));
+            return Ok(Some(Rejection::NotUnderstood(text)));
         }
         let outcome = self.accompany_and_dispatch(unit, &mut received).await;
         match outcome {
-            Ok(()) => result(None),
+            Ok(()) => Ok(None),
             Err(HandlerError::Failed(error)) if error.kind == Kind::Unavailable => Err(error),
             Err(HandlerError::Failed(error)) => {
                 unit.start_over();
-                result(Some(Rejection::NotAccepted(error.code, error.message)))
+                Ok(Some(Rejection::NotAccepted(error.code, error.message)))
             }
             Err(HandlerError::Malformed(detail)) => {
                 unit.start_over();
                 let class = self.class_of(&received).unwrap_or("AgentMessage");
                 let text = format!("Error deserializing message: {class} schema validation failed");
                 self.report_parse_failure(unit, &received, &text).await?;
-                result(Some(Rejection::NotUnderstood(format!("{text}: {detail}"))))
+                Ok(Some(Rejection::NotUnderstood(format!("{text}: {detail}"))))
             }
             Err(HandlerError::Dropped { reason, detail }) => {
                 unit.start_over();
@@ -318,9 +312,9 @@ impl Agent {
                     return Err(AgentError::unavailable("the connection is not ready yet"));
                 }
                 if !parked && received.connection.is_none() && self.park(unit, body, &received).await? {
-                    return result(None);
+                    return Ok(None);
                 }
-                result(Some(Rejection::NotAccepted(reason, detail)))
+                Ok(Some(Rejection::NotAccepted(reason, detail)))
             }
         }
     }
@@ -331,8 +325,8 @@ impl Agent {
         received: &mut Received,
     ) -> Result<(), HandlerError> {
         if received.sender.is_some() {
-            for protocol in self.protocols() {
-                protocol.accompany(unit, received).await?;
+            for accompanies in self.registrations().iter().filter_map(|one| one.accompanies.as_deref()) {
+                accompanies.accompany(self, unit, received).await?;
             }
         }
         self.dispatch(unit, received).await
@@ -346,7 +340,7 @@ impl Agent {
             return Err(unknown());
         }
         let Version { major, minor } = kind.version();
-        let (_, spoken) = self.protocol(kind.protocol(), major).ok_or_else(unknown)?;
+        let (_, spoken) = self.speaker(kind.protocol(), major).ok_or_else(unknown)?;
         if let Some(least) = spoken.minors.first().filter(|least| minor < **least) {
             return Err(format!("Minimum supported minor version is {least}. Received {minor}."));
         }
@@ -370,12 +364,12 @@ impl Agent {
             return Ok(());
         }
         let target = match (&received.connection, &received.recipient, received.message.parent_thread_id()) {
-            (Some(connection), ..) => self.directory().target(unit, connection).await?,
+            (Some(connection), ..) => peers::target(unit, connection).await?,
             (None, Some(recipient), Some(pthid))
                 if received.return_route != ReturnRoute::None
-                    && self.directory().invited(unit, pthid, recipient).await? =>
+                    && peers::invited(unit, pthid, recipient).await? =>
             {
-                Unit::reply_target(received)
+                received.reply_target()
             }
             _ => None,
         };
@@ -410,37 +404,6 @@ impl Agent {
             rejection.log();
         }
         Ok(())
-    }
-
-    /// The target of a base58 key and endpoint: for answers to `~service`.
-    pub fn service_target(
-        recipient_keys: &[String],
-        routing_keys: &[String],
-        endpoint: &str,
-        from: &str,
-    ) -> Target {
-        Target {
-            recipient_keys: recipient_keys.to_vec(),
-            routing_keys: routing_keys.to_vec(),
-            endpoint: Some(endpoint.to_owned()),
-            sender_key: Some(from.to_owned()),
-        }
-    }
-
-    /// Whether a key parses as an Ed25519 key of DIDComm v1.
-    pub fn is_verkey(text: &str) -> bool {
-        PublicKey::from_base58(KeyType::Ed25519, text).is_ok()
-    }
-
-    /// The JSON of a queued message.
-    pub fn read_outbound(item: &Item) -> Result<Outbound, AgentError> {
-        serde_json::from_slice(&item.value)
-            .map_err(|e| AgentError::internal("queue-unreadable", format!("queue row {}: {e}", item.seq)))
-    }
-
-    /// The JSON of an event's payload.
-    pub fn read_payload(payload: &[u8]) -> Value {
-        serde_json::from_slice(payload).unwrap_or(Value::Null)
     }
 }
 

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::record::Introduction;
 use super::{PROTOCOL, kind};
-use crate::connection::{Connection, send_in_exchange};
-use crate::engine::{AgentError, HandlerError, Kind, Protocol, Received, Record, Spoken, Unit, Work};
+use crate::engine::{About, Agent, HandlerError, Protocol, Received, Registration, Spoken, Works};
+use crate::peers::{Connection, send_in_exchange};
 use crate::ports::store::Query;
 use crate::quoted::Quoted;
+use crate::unit::{AgentError, Kind, Record, Unit, Work};
 
 /// Name for queued work.
 const NAME: &str = "introduction";
@@ -19,9 +20,13 @@ const NAME: &str = "introduction";
 #[derive(Clone, Copy, Debug)]
 pub struct Handler;
 
-/// Introduction service for the engine's registry.
-pub fn protocol() -> Box<dyn Protocol> {
-    Box::new(Handler)
+/// What this folder brings in.
+pub fn registration() -> Registration {
+    Registration {
+        protocol: Some(Box::new(Handler)),
+        works: Some(Box::new(Handler)),
+        ..Registration::default()
+    }
 }
 
 /// Work: take an invitation that we were handed.
@@ -46,32 +51,41 @@ const SPOKEN: &[Spoken] = &[Spoken {
         ("invitation", "Invitation"),
         ("forward-invitation", "ForwardInvitation"),
     ],
+    about: About::AnythingElse,
 }];
 
 #[async_trait]
 impl Protocol for Handler {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     fn speaks(&self) -> &'static [Spoken] {
         SPOKEN
     }
 
-    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+    async fn receive(
+        &self,
+        agent: &Agent,
+        unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<(), HandlerError> {
         let connection = received.ready_connection()?;
         match received.message.message_type().name() {
-            "invitation-request" => invitation_request(unit, received, connection).await,
+            "invitation-request" => invitation_request(agent, unit, received, connection).await,
             "invitation" => invitation(unit, &received.message, connection).await,
             "forward-invitation" => forward_invitation(unit, received, connection).await,
             other => Err(HandlerError::dropped("unknown-type", other)),
         }
     }
+}
 
-    async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
+#[async_trait]
+impl Works for Handler {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn work(&self, agent: &Agent, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
         let forwarded: Forwarded = serde_json::from_value(work.detail.clone())
             .map_err(|e| AgentError::internal("queue-unreadable", format!("work of {NAME}: {e}")))?;
-        match take(unit, &forwarded.invitation).await {
+        match take(agent, unit, &forwarded.invitation).await {
             Err(error) if error.kind != Kind::Unavailable => report(unit, &forwarded, &error).await,
             outcome => outcome,
         }
@@ -124,6 +138,7 @@ async fn hand_on(
 
 /// We are the target: somebody is to be introduced to us.
 async fn invitation_request(
+    agent: &Agent,
     unit: &mut Unit<'_>,
     received: &Received,
     connection: &Connection,
@@ -137,14 +152,9 @@ async fn invitation_request(
         let detail = "no --auto-accept-intro-invitation-requests: introductions are not answered";
         return Err(HandlerError::dropped("introduction-not-accepted", detail));
     }
-    unit.take_once(received).await?;
-    let agent = unit.agent();
-    for protocol in agent.protocols() {
-        if let Some(made) = protocol.invite(unit).await? {
-            return hand_on(unit, "invitation", message, made, &connection.connection_id).await;
-        }
-    }
-    Err(AgentError::not_supported("this agent speaks no protocol that invites").into())
+    received.take_once(unit).await?;
+    let made = agent.inviter()?.invite(agent, unit).await?;
+    hand_on(unit, "invitation", message, made, &connection.connection_id).await
 }
 
 /// We are the introducer: the target has answered.
@@ -173,19 +183,18 @@ async fn forward_invitation(
     let message = &received.message;
     let invitation = carried(message)?.clone();
     comment(message)?;
-    unit.take_once(received).await?;
-    let detail = json!(Forwarded {
+    received.take_once(unit).await?;
+    let forwarded = Forwarded {
         connection_id: connection.connection_id.clone(),
         thread_id: message.thread_id().unwrap_or_default().to_owned(),
         invitation,
-    });
-    let cause = Some(connection.connection_id.clone());
-    unit.later(Work { protocol: NAME.to_owned(), detail, cause, owner: None, trace: None });
+    };
+    unit.later(Work::of(NAME, &forwarded).caused_by(&connection.connection_id));
     Ok(())
 }
 
 /// Takes the invitation, unless it has led to a connection: work may begin again after a crash.
-async fn take(unit: &mut Unit<'_>, invitation: &Value) -> Result<(), AgentError> {
+async fn take(agent: &Agent, unit: &mut Unit<'_>, invitation: &Value) -> Result<(), AgentError> {
     if let Some(id) = invitation["@id"].as_str() {
         let query = Query::tagged(Connection::CATEGORY, "invitation_msg_id", id).any(MOST_LOOKED_AT);
         let rows = unit.find_rows(&query, false).await?;
@@ -198,13 +207,7 @@ async fn take(unit: &mut Unit<'_>, invitation: &Value) -> Result<(), AgentError>
             return Err(AgentError::bad_request("own-invitation", "the invitation is one of our own"));
         }
     }
-    let agent = unit.agent();
-    for protocol in agent.protocols() {
-        if protocol.take_invitation(agent, unit.tenant(), invitation).await? {
-            return Ok(());
-        }
-    }
-    Err(AgentError::not_supported("this agent speaks no protocol that takes invitations"))
+    agent.inviter()?.take(agent, unit.tenant(), invitation).await
 }
 
 /// Tells the introducer that its invitation came to nothing.

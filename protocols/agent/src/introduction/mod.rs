@@ -9,16 +9,17 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use handler::{Handler, protocol};
+pub use handler::{Handler, registration};
 
 use chancery_didcomm::message::{Message, MessageType, Version};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer;
-use crate::connection::{Connection, send_in_exchange};
-use crate::engine::{Agent, AgentError, Unit};
+use crate::engine::Agent;
+use crate::peers::{Connection, send_in_exchange};
 use crate::ports::Tenant;
+use crate::unit::{AgentError, Unit};
 use record::Introduction;
 
 const PROTOCOL: &str = "introduction-service";

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{AgentError, Record, Unit};
 use crate::ports::store::{Query, Row, Tag};
+use crate::unit::{AgentError, Record, Unit};
 
 const INITIATOR: &str = "init_connection_id";
 const TARGET: &str = "target_connection_id";

@@ -1,12 +1,13 @@
 use serde_json::{Value, json};
 
 use super::{StartIntroduction, start_introduction};
-use crate::engine::{AgentError, Kind, Outbound, Protocol, Rejection, Settings};
+use crate::engine::{Registration, Rejection};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::testing::{Party, Sent, World, now};
+use crate::unit::{AgentError, Kind, Outbound, Settings};
 
-fn protocols() -> Vec<Box<dyn Protocol>> {
-    vec![crate::did_exchange::protocol(), crate::out_of_band::protocol(), super::protocol()]
+fn protocols() -> Vec<Registration> {
+    vec![crate::did_exchange::registration(), crate::out_of_band::registration(), super::registration()]
 }
 
 /// Alice knows Bob and Carol, who don't know each other.
@@ -206,8 +207,8 @@ fn an_invitation_that_nobody_waits_for_is_not_forwarded() {
     let link = bob.store.dump("connection")[0].0.clone();
     let target = {
         let mut unit = bob.agent.unit(&bob.tenant);
-        let connection = now(unit.peek::<crate::connection::Connection>(&link)).unwrap().unwrap();
-        now(bob.agent.directory().target(&mut unit, &connection)).unwrap().unwrap()
+        let connection = now(unit.peek::<crate::peers::Connection>(&link)).unwrap().unwrap();
+        now(crate::peers::target(&mut unit, &connection)).unwrap().unwrap()
     };
     invitation.message["~thread"] = thread;
     let forged = Sent { outbound: Outbound { target, ..invitation.outbound }, ..invitation };
@@ -266,8 +267,8 @@ fn an_invitation_of_our_own_that_is_forwarded_is_known_by_a_few_of_its_connectio
     let (alice, carol) = (friends.party("alice"), friends.party("carol"));
     let mut unit = carol.agent.unit(&carol.tenant);
     for _ in 0..50 {
-        let invitee = crate::connection::INVITEE;
-        let mut connection = crate::connection::Connection::new(&unit, "completed", invitee, true);
+        let invitee = crate::peers::INVITEE;
+        let mut connection = crate::peers::Connection::new(&unit, "completed", invitee, true);
         connection.invitation_msg_id = Some("own".into());
         unit.insert(&connection).unwrap();
     }

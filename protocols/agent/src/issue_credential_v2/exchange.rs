@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use super::messages::{self, Body, Kind, Words};
 use super::record::{Exchange, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
 use super::state::{self, Automatic, Effect, HolderPolicy, Input, Refusal, Step};
-use crate::connection::{Connection, send_in_exchange};
 use crate::credential::{Failure, Reach, with_facts};
-use crate::engine::{AgentError, Record, Unit, Work};
+use crate::peers::{Connection, send_in_exchange};
 use crate::ports::store::{NewRow, Query, RowKey, Space, Tag};
 use crate::quoted::Quoted;
+use crate::unit::{AgentError, Record, Unit, Work};
 
 /// What the other side is told when an exchange fails.
 pub(super) const ABANDONED: &str = "issuance-abandoned";
@@ -293,7 +293,7 @@ pub(super) async fn apply(
                     send_in_exchange(unit, record.connection_id.as_deref(), &record.thread_id, message).await;
                 // Nobody to tell (no connection yet, or it is gone): the exchange is over here all the same.
                 match sent {
-                    Err(error) if error.kind == crate::engine::Kind::Unavailable => return Err(error),
+                    Err(error) if error.kind == crate::unit::Kind::Unavailable => return Err(error),
                     Err(error) => {
                         tracing::info!(error = %Quoted(&error), "a problem report has nobody to go to")
                     }
@@ -415,7 +415,7 @@ pub(super) async fn go_on(
                 });
                 return Ok(before);
             }
-            Err(Failure::Error(error)) if error.kind == crate::engine::Kind::Unavailable => {
+            Err(Failure::Error(error)) if error.kind == crate::unit::Kind::Unavailable => {
                 return Err(error);
             }
             Err(Failure::Error(error)) => return fail(unit, before, &error).await,

@@ -2,18 +2,19 @@
 
 use async_trait::async_trait;
 use chancery_credentials::format;
-use chancery_didcomm::message::Message;
+use chancery_didcomm::message::{Message, MessageType};
 use serde_json::Map;
 
 use super::exchange::{self, ABANDONED, DONE, go_on, refuse_message, tombstone};
 use super::messages::{self, Body, Kind, PROTOCOL};
 use super::record::{Exchange, Initiator, Role, State};
 use super::state::{self, Input};
-use crate::connection::send_in_exchange;
 use crate::credential::{Reach, refusal};
-use crate::engine::{AgentError, HandlerError, Outbound, Protocol, Received, Record, Spoken, Unit, Work};
+use crate::engine::{About, Agent, Attaches, HandlerError, Protocol, Received, Routes, Spoken, Works};
+use crate::peers::send_in_exchange;
 use crate::ports::Timestamp;
 use crate::ports::store::Query;
+use crate::unit::{AgentError, Outbound, Record, Unit, Work};
 
 /// Name for queued work.
 pub(super) const NAME: &str = "issue-credential-2.0";
@@ -33,6 +34,7 @@ const SPOKEN: &[Spoken] = &[Spoken {
         ("ack", "V20CredAck"),
         ("problem-report", "V20CredProblemReport"),
     ],
+    about: About::AnythingElse,
 }];
 
 /// The protocol's handler.
@@ -49,15 +51,16 @@ struct Context<'r> {
 
 #[async_trait]
 impl Protocol for Handler {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     fn speaks(&self) -> &'static [Spoken] {
         SPOKEN
     }
 
-    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+    async fn receive(
+        &self,
+        _agent: &Agent,
+        unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<(), HandlerError> {
         let context = context(received)?;
         match received.message.message_type().name() {
             "propose-credential" => proposal(unit, &context).await,
@@ -69,26 +72,35 @@ impl Protocol for Handler {
             other => Err(HandlerError::dropped("unknown-type", other)),
         }
     }
+}
 
-    async fn attachment(
-        &self,
-        unit: &mut Unit<'_>,
-        kind: &str,
-        id: &str,
-    ) -> Result<Option<Message>, AgentError> {
-        if kind != "credential-offer" {
-            return Ok(None);
-        }
+#[async_trait]
+impl Attaches for Handler {
+    fn kind(&self) -> &'static str {
+        "credential-offer"
+    }
+
+    fn begins(&self, kind: &MessageType) -> bool {
+        kind.is(PROTOCOL, 2, Kind::Offer.name())
+    }
+
+    fn proposes(&self, kind: &MessageType) -> bool {
+        kind.is(PROTOCOL, 2, Kind::Proposal.name())
+    }
+
+    async fn attachment(&self, unit: &mut Unit<'_>, id: &str) -> Result<Message, AgentError> {
         let record =
             unit.load::<Exchange>(id).await?.ok_or_else(|| AgentError::no_record(Exchange::CATEGORY, id))?;
         let offer = record.cred_offer.ok_or_else(|| {
             AgentError::bad_request("no-offer", format!("credential exchange {id} has no offer to attach"))
         })?;
         Message::from_json(offer.into())
-            .map(Some)
             .map_err(|e| AgentError::internal("message-unreadable", e.to_string()))
     }
+}
 
+#[async_trait]
+impl Routes for Handler {
     async fn answered(
         &self,
         unit: &mut Unit<'_>,
@@ -134,8 +146,15 @@ impl Protocol for Handler {
         }
         Ok(None)
     }
+}
 
-    async fn work(&self, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
+#[async_trait]
+impl Works for Handler {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn work(&self, _agent: &Agent, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
         let id = work.detail.get("cred_ex_id").and_then(|id| id.as_str()).unwrap_or_default();
         if let Some(record) = unit.load::<Exchange>(id).await? {
             unit.caused_by(record.connection_id.as_deref());

@@ -51,7 +51,13 @@ pub use operations::{
 };
 pub use record::{Exchange, Initiator, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
 
-/// The protocol, for the agent's list.
-pub fn protocol() -> Box<dyn crate::engine::Protocol> {
-    Box::new(Handler)
+/// What this folder brings in.
+pub fn registration() -> crate::engine::Registration {
+    crate::engine::Registration {
+        protocol: Some(Box::new(Handler)),
+        attaches: Some(Box::new(Handler)),
+        routes: Some(Box::new(Handler)),
+        works: Some(Box::new(Handler)),
+        ..Default::default()
+    }
 }

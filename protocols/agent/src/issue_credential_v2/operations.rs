@@ -11,11 +11,12 @@ use super::exchange::{self, advance, families, members, offered, proposed, reque
 use super::messages::{self, Kind, Words};
 use super::record::{Exchange, LdProofDetail, Role, State};
 use super::state::{self, Input, OWN_REPORT};
-use crate::connection::Connection;
 use crate::credential::{Failure, Reach};
-use crate::engine::{Agent, AgentError, Record, Unit};
+use crate::engine::Agent;
+use crate::peers::Connection;
 use crate::ports::Tenant;
 use crate::ports::store::{Facet, Query};
+use crate::unit::{AgentError, Record, Unit};
 use crate::{answer, transact};
 
 /// ACA-Py's comment in the offer of `send` and `create`.
@@ -42,7 +43,7 @@ pub async fn list(agent: &Agent, tenant: &Tenant, command: List) -> Result<Value
     ];
     query.facets.extend(facets.into_iter().filter_map(|(facet, value)| Some((facet, vec![value?]))));
     query.offset = command.offset.unwrap_or(0);
-    query.limit = Some(command.limit.unwrap_or_else(crate::connection::default_limit));
+    query.limit = Some(command.limit.unwrap_or_else(crate::unit::default_limit));
     query.descending = command.descending;
     let mut unit = agent.unit(tenant);
     let mut results = Vec::new();
@@ -84,7 +85,7 @@ async fn remove_in(unit: &mut Unit<'_>, command: &Id) -> Result<Value, AgentErro
 async fn ready(unit: &mut Unit<'_>, connection_id: &str) -> Result<String, AgentError> {
     let Some(connection) = unit.peek::<Connection>(connection_id).await? else {
         let unknown = AgentError::no_record(Connection::CATEGORY, connection_id);
-        return Err(unknown.with_kind(crate::engine::Kind::BadRequest).at("connection_id"));
+        return Err(unknown.with_kind(crate::unit::Kind::BadRequest).at("connection_id"));
     };
     if connection.is_ready() {
         Ok(connection.connection_id)

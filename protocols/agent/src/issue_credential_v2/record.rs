@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::messages::{Body, Kind};
-use crate::engine::Record;
 use crate::ports::store::Tag;
+use crate::unit::Record;
 
 /// Webhook topic.
 pub const TOPIC: &str = "issue_credential_v2_0";

@@ -3,7 +3,8 @@
 
 use async_trait::async_trait;
 
-use crate::engine::{HandlerError, Protocol, Received, Spoken, Unit};
+use crate::engine::{About, Agent, HandlerError, Protocol, Received, Registration, Spoken};
+use crate::unit::Unit;
 
 #[cfg(test)]
 mod tests;
@@ -14,24 +15,30 @@ const PROTOCOL: &str = "notification";
 #[derive(Clone, Copy, Debug)]
 pub struct Handler;
 
-/// Notification for the engine's registry.
-pub fn protocol() -> Box<dyn Protocol> {
-    Box::new(Handler)
+/// What this folder brings in.
+pub fn registration() -> Registration {
+    Registration { protocol: Some(Box::new(Handler)), ..Registration::default() }
 }
 
 #[async_trait]
 impl Protocol for Handler {
-    fn name(&self) -> &'static str {
-        PROTOCOL
-    }
-
     fn speaks(&self) -> &'static [Spoken] {
-        const SPOKEN: &[Spoken] =
-            &[Spoken { name: PROTOCOL, major: 1, minors: &[0], messages: &[("ack", "V10Ack")] }];
+        const SPOKEN: &[Spoken] = &[Spoken {
+            name: PROTOCOL,
+            major: 1,
+            minors: &[0],
+            messages: &[("ack", "V10Ack")],
+            about: About::AnythingElse,
+        }];
         SPOKEN
     }
 
-    async fn receive(&self, _unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+    async fn receive(
+        &self,
+        _agent: &Agent,
+        _unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<(), HandlerError> {
         let connection = received.ready_connection()?;
         let thread = received.message.thread_id().unwrap_or_default();
         tracing::debug!(connection = connection.connection_id, thread, "acknowledged");

@@ -1,16 +1,16 @@
 use serde_json::json;
 
-use crate::engine::Protocol;
+use crate::engine::Registration;
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::testing::{World, now};
 use crate::trust_ping::{SendPing, send_ping};
 
-fn protocols() -> Vec<Box<dyn Protocol>> {
+fn protocols() -> Vec<Registration> {
     vec![
-        crate::did_exchange::protocol(),
-        crate::out_of_band::protocol(),
-        crate::trust_ping::protocol(),
-        super::protocol(),
+        crate::did_exchange::registration(),
+        crate::out_of_band::registration(),
+        crate::trust_ping::registration(),
+        super::registration(),
     ]
 }
 

@@ -3,21 +3,27 @@
 use chancery_did::PublicKey;
 use serde_json::json;
 
-use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
-use crate::engine::{AgentError, HandlerError, Received, Unit};
+use super::state::Input;
+use crate::engine::{About, Agent, HandlerError, Received};
+use crate::peers::{Connection, OobRecord, oob_of_invitation};
 use crate::ports::store::Query;
+use crate::unit::{AgentError, Unit};
 
 /// Looks at an authenticated message. If it belongs to an exchange that an invitation began: over a connection, the
 /// invitation is done; without one, where to answer is remembered and `received.oob_id` set.
-pub async fn accompany(unit: &mut Unit<'_>, received: &mut Received) -> Result<(), HandlerError> {
+pub async fn accompany(
+    agent: &Agent,
+    unit: &mut Unit<'_>,
+    received: &mut Received,
+) -> Result<(), HandlerError> {
     let kind = received.message.message_type();
-    if matches!(kind.protocol(), "didexchange" | "out-of-band" | "trust_ping" | "routing") {
+    if agent.about(kind.protocol()) != Some(About::AnythingElse) {
         return Ok(());
     }
     let Some(record) = find(unit, received).await? else { return Ok(()) };
     match received.connection.clone() {
         Some(connection) => over_connection(unit, received, record, &connection).await?,
-        None => connectionless(unit, received, record)?,
+        None => connectionless(agent, unit, received, record)?,
     }
     Ok(())
 }
@@ -61,7 +67,7 @@ async fn over_connection(
     let other = record.connection_id.clone().filter(|id| *id != connection.connection_id);
     if let Some(other) = other {
         // Only while nobody has answered may the exchange come over another connection than the invitation's.
-        if !record.takes(OobInput::Connected) {
+        if !record.takes(Input::Connected) {
             return Ok(());
         }
         if let Some(stale) = unit.load::<Connection>(&other).await?
@@ -74,10 +80,11 @@ async fn over_connection(
     }
     record.attach_thread_id = Some(thread.to_owned());
     received.oob_id = Some(record.oob_id.clone());
-    record.finish(unit, &connection.connection_id, OobInput::Connected)
+    record.finish(unit, &connection.connection_id, Input::Connected)
 }
 
 fn connectionless(
+    agent: &Agent,
     unit: &mut Unit<'_>,
     received: &mut Received,
     mut record: OobRecord,
@@ -86,20 +93,18 @@ fn connectionless(
     let refuse = |text: &str| Err(HandlerError::dropped("no-connectionless-exchange", text));
     let kind = message.message_type();
     let thread = message.thread_id().unwrap_or_default();
-    match kind.name() {
-        "propose-credential" | "propose-presentation" => return Ok(()),
-        // Whom the exchange is with may end it; nobody begins one so.
-        "problem-report" => {
-            let keys = record.their_service().map(|their| their.recipient_keys).unwrap_or_default();
-            if record.is_attached_thread(thread) && received.sender.as_ref().is_some_and(|s| keys.contains(s))
-            {
-                received.oob_id = Some(record.oob_id);
-            }
-            return Ok(());
-        }
-        _ => {}
+    if agent.attaches().any(|attaches| attaches.proposes(kind)) {
+        return Ok(());
     }
-    if !record.takes(OobInput::Message) {
+    // Whom the exchange is with may end it; nobody begins one so.
+    if kind.name() == "problem-report" {
+        let keys = record.their_service().map(|their| their.recipient_keys).unwrap_or_default();
+        if record.is_attached_thread(thread) && received.sender.as_ref().is_some_and(|s| keys.contains(s)) {
+            received.oob_id = Some(record.oob_id);
+        }
+        return Ok(());
+    }
+    if !record.takes(Input::Message) {
         return refuse("the invitation does not await a message");
     }
     if !record.is_attached_thread(thread) {

@@ -3,11 +3,13 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::state::Input;
 use super::{create, receive};
-use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
-use crate::engine::{Agent, AgentError, Record};
+use crate::engine::Agent;
+use crate::peers::{Connection, OobRecord, oob_of_invitation};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
+use crate::unit::{AgentError, Record};
 use crate::{answer, transact};
 
 /// A message to attach to an invitation.
@@ -89,7 +91,7 @@ pub struct ListOob {
     /// `@id` of the invitation.
     pub invi_msg_id: Option<String>,
     /// Most records to return.
-    #[serde(default = "crate::connection::default_limit")]
+    #[serde(default = "crate::unit::default_limit")]
     pub limit: usize,
     /// Records to skip.
     #[serde(default)]
@@ -122,7 +124,7 @@ pub async fn create_invitation(
     tenant: &Tenant,
     command: CreateInvitation,
 ) -> Result<Value, AgentError> {
-    answer!(agent, tenant, |unit| create::create(&mut unit, &command).await)
+    answer!(agent, tenant, |unit| create::create(agent, &mut unit, &command).await)
 }
 
 /// `POST /out-of-band/receive-invitation` -> the out-of-band record. Waits for the answer to a reuse (15 s), or for the
@@ -191,7 +193,7 @@ pub async fn delete_invitation(
             connection.delete(&mut unit).await?;
         }
         for mut record in oob_of_invitation(&mut unit, id).await? {
-            record.advance(&mut unit, OobInput::Removed)?;
+            record.advance(&mut unit, Input::Removed)?;
         }
         Ok::<_, AgentError>(json!({}))
     }

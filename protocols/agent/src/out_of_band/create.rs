@@ -5,12 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::commands::{AttachmentRef, CreateInvitation};
 use super::invitation::{self, PROTOCOL, handshake_protocol};
-use crate::connection::{
-    self, Connection, INVITEE, OobInput, OobRecord, OobRole, OobState, attach_invitation, service_of,
-    set_metadata,
-};
-use crate::engine::{AgentError, Kind, Unit};
-use crate::wallet::{self, OwnDid, Purpose};
+use super::state::{Input, Role, State};
+use crate::engine::Agent;
+use crate::peers::own::{self, OwnDid, Purpose};
+use crate::peers::{self, Connection, INVITEE, OobRecord, attach_invitation, service_of, set_metadata};
+use crate::unit::{AgentError, Kind, Unit};
 
 /// Where answers to the invitation come to.
 struct Here {
@@ -21,15 +20,19 @@ struct Here {
 }
 
 /// Makes an invitation -> `{state, trace, invi_msg_id, oob_id, invitation, invitation_url}`.
-pub async fn create(unit: &mut Unit<'_>, command: &CreateInvitation) -> Result<Value, AgentError> {
+pub async fn create(
+    agent: &Agent,
+    unit: &mut Unit<'_>,
+    command: &CreateInvitation,
+) -> Result<Value, AgentError> {
     let protocols = handshake_protocols(command)?;
     check(unit, command, &protocols)?;
     let id = unit.new_id();
-    let attachments = attachments(unit, command, &id).await?;
+    let attachments = attachments(agent, unit, command, &id).await?;
     let here = here(unit, command).await?;
     let invitation = message(unit, command, &protocols, &id, attachments, &here)?;
 
-    let mut record = OobRecord::new(unit, OobState::Initial, OobRole::Sender, &invitation);
+    let mut record = OobRecord::new(unit, State::Initial, Role::Sender, &invitation);
     record.our_recipient_key = Some(here.key.clone());
     record.multi_use = command.multi_use;
     if protocols.is_empty() {
@@ -39,7 +42,7 @@ pub async fn create(unit: &mut Unit<'_>, command: &CreateInvitation) -> Result<V
         attach_invitation(unit, &connection.connection_id, &invitation).await?;
         record.connection_id = Some(connection.connection_id);
     }
-    record.advance(unit, OobInput::Invited)?;
+    record.advance(unit, Input::Invited)?;
     unit.insert(&record)?;
 
     Ok(json!({
@@ -94,10 +97,15 @@ fn check(unit: &Unit<'_>, command: &CreateInvitation, protocols: &[&str]) -> Res
     Err(AgentError::bad_request("contradicting-options", fault))
 }
 
-async fn attachments(unit: &mut Unit<'_>, command: &CreateInvitation, id: &str) -> Result<Value, AgentError> {
+async fn attachments(
+    agent: &Agent,
+    unit: &mut Unit<'_>,
+    command: &CreateInvitation,
+    id: &str,
+) -> Result<Value, AgentError> {
     let mut list = Vec::new();
     for (at, wanted) in command.attachments.iter().flatten().enumerate() {
-        let mut message = attached_message(unit, wanted, at).await?;
+        let mut message = attached_message(agent, unit, wanted, at).await?;
         message.set_thread(&Thread { pthid: Some(id.to_owned()), ..Thread::default() });
         list.push(Attachment::json_inline("request-0", message.into_json()).to_json());
     }
@@ -105,6 +113,7 @@ async fn attachments(unit: &mut Unit<'_>, command: &CreateInvitation, id: &str) 
 }
 
 async fn attached_message(
+    agent: &Agent,
     unit: &mut Unit<'_>,
     wanted: &AttachmentRef,
     at: usize,
@@ -113,18 +122,14 @@ async fn attached_message(
         let text = "Must be one of: credential-offer, present-proof.";
         return Err(AgentError::unprocessable(format!("attachments.{at}.type"), text));
     }
-    let agent = unit.agent();
-    for protocol in agent.protocols() {
-        // An id that isn't in the path is the caller's mistake, not a missing resource.
-        let found = protocol.attachment(unit, &wanted.kind, &wanted.id).await.map_err(|e| match e.kind {
-            Kind::NotFound => e.with_kind(Kind::BadRequest),
-            _ => e,
-        })?;
-        if let Some(message) = found {
-            return Ok(message);
-        }
-    }
-    Err(AgentError::not_supported(format!("attachments of type {} are not supported yet", wanted.kind)))
+    let attaches = agent.attaches().find(|attaches| attaches.kind() == wanted.kind).ok_or_else(|| {
+        AgentError::not_supported(format!("attachments of type {} are not supported yet", wanted.kind))
+    })?;
+    // An id that isn't in the path is the caller's mistake, not a missing resource.
+    attaches.attachment(unit, &wanted.id).await.map_err(|e| match e.kind {
+        Kind::NotFound => e.with_kind(Kind::BadRequest),
+        _ => e,
+    })
 }
 
 async fn here(unit: &mut Unit<'_>, command: &CreateInvitation) -> Result<Here, AgentError> {
@@ -133,13 +138,13 @@ async fn here(unit: &mut Unit<'_>, command: &CreateInvitation) -> Result<Here, A
             AgentError::bad_request("no-public-did", "Cannot create public invitation with no public DID.")
                 .hint("set one with POST /wallet/did/public")
         };
-        wallet::public(unit).await?.ok_or_else(none)?
+        own::public(unit).await?.ok_or_else(none)?
     } else if let Some(did) = &command.use_did {
         let unknown = || {
             let text = format!("Cannot find DID for invitation reuse: {did}.");
             AgentError::bad_request("unknown-did", text)
         };
-        wallet::own_did(unit, did).await?.ok_or_else(unknown)?
+        own::own_did(unit, did).await?.ok_or_else(unknown)?
     } else if let Some(method) = &command.use_did_method {
         did_of_method(unit, method, command.create_unique_did).await?
     } else {
@@ -147,7 +152,7 @@ async fn here(unit: &mut Unit<'_>, command: &CreateInvitation) -> Result<Here, A
     };
     let did = own.qualified();
     // The DID was the caller's choice: one that nobody can look up is no better than one without a service.
-    let services = connection::services(unit, &did).await.map_err(|e| match e.kind {
+    let services = peers::services(unit, &did).await.map_err(|e| match e.kind {
         Kind::NotSupported => e.with_kind(Kind::BadRequest),
         _ => e.of_named_did(),
     })?;
@@ -164,7 +169,7 @@ fn inline(unit: &mut Unit<'_>) -> Result<Here, AgentError> {
         AgentError::bad_request("no-endpoint", "This agent has no endpoint that could stand in an invitation")
             .hint("start it with --endpoint")
     })?;
-    let secret = wallet::new_key(unit);
+    let secret = own::new_key(unit);
     let key = secret.as_public();
     let service = json!({
         "id": "#inline",
@@ -179,17 +184,17 @@ fn inline(unit: &mut Unit<'_>) -> Result<Here, AgentError> {
 async fn did_of_method(unit: &mut Unit<'_>, method: &str, unique: bool) -> Result<OwnDid, AgentError> {
     let settings = unit.settings();
     let endpoints: Vec<&str> = settings.endpoints.iter().map(String::as_str).collect();
-    let shared = if unique { Vec::new() } else { wallet::shared_dids(unit, method).await? };
+    let shared = if unique { Vec::new() } else { own::shared_dids(unit, method).await? };
     for own in shared {
-        let services = connection::services(unit, &own.did).await?;
+        let services = peers::services(unit, &own.did).await?;
         if services.iter().map(|s| s.endpoint.as_str()).eq(endpoints.iter().copied()) {
             return Ok(own);
         }
     }
     let purpose = Purpose::Invitation { shared: !unique };
     match method {
-        "did:peer:2" => wallet::new_peer2(unit, &endpoints, purpose),
-        _ => wallet::new_peer4(unit, &endpoints, purpose),
+        "did:peer:2" => own::new_peer2(unit, &endpoints, purpose),
+        _ => own::new_peer4(unit, &endpoints, purpose),
     }
 }
 

@@ -6,9 +6,10 @@ use chancery_did::PublicKey;
 use chancery_didcomm::message::{MessageType, OLD_DOC_URI, Service};
 use serde_json::{Map, Value, json};
 
-use crate::connection::{inline_target, services, target_of};
+use crate::peers::{inline_target, services, target_of};
 
-use crate::engine::{AgentError, Target, Unit, kept};
+use crate::engine::kept;
+use crate::unit::{AgentError, Target, Unit};
 
 /// Name in the message types.
 pub const PROTOCOL: &str = "out-of-band";

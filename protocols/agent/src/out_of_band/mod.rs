@@ -12,7 +12,9 @@ mod create;
 mod handler;
 mod invitation;
 mod receive;
+mod record;
 mod reuse;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -20,4 +22,4 @@ pub use commands::{
     AttachmentRef, CreateInvitation, InvitationId, ListOob, OobId, ReceiveInvitation, create_invitation,
     delete_invitation, invitation, receive_invitation, records,
 };
-pub use handler::{Handler, protocol};
+pub use handler::{Handler, registration};

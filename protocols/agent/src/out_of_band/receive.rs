@@ -11,16 +11,18 @@ use serde_json::{Value, json};
 use super::commands::ReceiveInvitation;
 use super::invitation::{self, InvitedService};
 use super::reuse;
-use crate::connection::{
-    self, Connection, INVITER, OOB_TOPIC, OobInput, OobRecord, OobRole, OobState, TOPIC, attach_invitation,
-    record_expansion, service_of, short_form,
+use super::state::{Input, Role, State};
+use crate::engine::{Agent, HandlerError, Received, kept};
+use crate::peers::own;
+use crate::peers::{
+    self, Connection, INVITER, OOB_TOPIC, OobRecord, TOPIC, attach_invitation, record_expansion, service_of,
+    short_form,
 };
-use crate::engine::{Agent, AgentError, HandlerError, Received, Unit, kept};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
 use crate::ports::watch::Subscription;
 use crate::transact;
-use crate::wallet;
+use crate::unit::{AgentError, Unit};
 
 /// How long the answer to a handshake-reuse is waited for.
 const REUSE_WAIT: Duration = Duration::from_secs(15);
@@ -55,13 +57,13 @@ pub async fn receive(
     let invited = Invited { invitation, service, command };
 
     let mut events = agent.watch().subscribe(tenant);
-    let mut begun = transact!(agent, tenant, |unit| invited.begin(&mut unit).await)?;
+    let mut begun = transact!(agent, tenant, |unit| invited.begin(agent, &mut unit).await)?;
     if let Begun::Reusing { oob_id } = &begun {
         match answer_to_reuse(agent, &mut *events, oob_id).await {
             Some(view) => return Ok(view),
             None => {
                 let oob_id = oob_id.clone();
-                begun = transact!(agent, tenant, |unit| invited.not_reused(&mut unit, &oob_id).await)?;
+                begun = transact!(agent, tenant, |unit| invited.not_reused(agent, &mut unit, &oob_id).await)?;
             }
         }
     }
@@ -75,7 +77,7 @@ pub async fn receive(
             }
             transact!(agent, tenant, |unit| {
                 unit.keep_answer(&view);
-                invited.handle_over(&mut unit, &connection_id).await
+                invited.handle_over(agent, &mut unit, &connection_id).await
             })?;
             Ok(view)
         }
@@ -139,20 +141,20 @@ impl Invited {
         self.invitation[name].as_str().map(str::to_owned)
     }
 
-    async fn begin(&self, unit: &mut Unit<'_>) -> Result<Begun, AgentError> {
-        let mut record = OobRecord::new(unit, OobState::Initial, OobRole::Receiver, &self.invitation);
+    async fn begin(&self, agent: &Agent, unit: &mut Unit<'_>) -> Result<Begun, AgentError> {
+        let mut record = OobRecord::new(unit, State::Initial, Role::Receiver, &self.invitation);
         let handshake =
             self.invitation["handshake_protocols"].as_array().is_some_and(|list| !list.is_empty());
         if let Some(connection) = self.existing(unit).await? {
             record.connection_id = Some(connection.connection_id.clone());
             if record.has_attachments() {
-                return self.connected(unit, record, connection.connection_id);
+                return self.connected(agent, unit, record, connection.connection_id);
             }
             return reuse::begin(unit, record, &connection).await.map(|oob_id| Begun::Reusing { oob_id });
         }
         match (handshake, self.command.forwarded) {
-            (true, _) => self.connect(unit, record).await,
-            (false, false) => self.connectionless(unit, record).await,
+            (true, _) => self.connect(agent, unit, record).await,
+            (false, false) => self.connectionless(agent, unit, record).await,
             (false, true) => Err(AgentError::bad_request(
                 "no-handshake",
                 "a forwarded invitation may begin a connection, and this one offers no handshake",
@@ -172,7 +174,12 @@ impl Invited {
     }
 
     /// A new connection, and its request where that needs no controller.
-    async fn connect(&self, unit: &mut Unit<'_>, mut record: OobRecord) -> Result<Begun, AgentError> {
+    async fn connect(
+        &self,
+        agent: &Agent,
+        unit: &mut Unit<'_>,
+        mut record: OobRecord,
+    ) -> Result<Begun, AgentError> {
         let offered = self.invitation["handshake_protocols"].as_array().into_iter().flatten();
         let protocol = offered
             .filter_map(Value::as_str)
@@ -202,25 +209,26 @@ impl Invited {
         attach_invitation(unit, &connection.connection_id, &self.invitation).await?;
         connection.notify(unit);
         if auto {
-            connection::accept_invitation(unit, &connection.connection_id).await?;
+            agent.handshake()?.accept(unit, &connection.connection_id).await?;
         }
         record.connection_id = Some(connection.connection_id.clone());
-        self.connected(unit, record, connection.connection_id)
+        self.connected(agent, unit, record, connection.connection_id)
     }
 
     /// The invitation has led to a connection: its record is told of, but not kept.
     fn connected(
         &self,
+        agent: &Agent,
         unit: &mut Unit<'_>,
         mut record: OobRecord,
         connection_id: String,
     ) -> Result<Begun, AgentError> {
-        record.advance(unit, OobInput::Connected)?;
+        record.advance(unit, Input::Connected)?;
         let view = record.view();
         // What a peer hands on waits for the controller, who may take the invitation itself.
         let waits = self.command.forwarded && !unit.settings().auto_accept_invites;
         if record.has_attachments() && !waits {
-            attached_message(unit, &record)?;
+            attached_message(agent, &record)?;
             return Ok(Begun::Connecting { view, connection_id });
         }
         unit.keep_answer(&view);
@@ -228,22 +236,32 @@ impl Invited {
     }
 
     /// The reuse came to nothing: a new connection instead.
-    async fn not_reused(&self, unit: &mut Unit<'_>, oob_id: &str) -> Result<Begun, AgentError> {
+    async fn not_reused(
+        &self,
+        agent: &Agent,
+        unit: &mut Unit<'_>,
+        oob_id: &str,
+    ) -> Result<Begun, AgentError> {
         let Some(mut record) = unit.load::<OobRecord>(oob_id).await? else {
             return Err(AgentError::internal("oob-state", "the invitation was taken or removed meanwhile"));
         };
-        if record.takes(OobInput::ReuseRefused) {
+        if record.takes(Input::ReuseRefused) {
             reuse::not_accepted(unit, &mut record)?;
         }
-        self.connect(unit, record).await
+        self.connect(agent, unit, record).await
     }
 
     /// Handles the attached message without a connection.
-    async fn connectionless(&self, unit: &mut Unit<'_>, mut record: OobRecord) -> Result<Begun, AgentError> {
+    async fn connectionless(
+        &self,
+        agent: &Agent,
+        unit: &mut Unit<'_>,
+        mut record: OobRecord,
+    ) -> Result<Begun, AgentError> {
         let their = invitation::as_service(&self.service.target(unit).await?)?;
-        let message = attached_message(unit, &record)?;
-        let key = wallet::new_key(unit).public();
-        record.advance(unit, OobInput::AnsweredInline)?;
+        let message = attached_message(agent, &record)?;
+        let key = own::new_key(unit).public();
+        record.advance(unit, Input::AnsweredInline)?;
         record.attach_thread_id = message.thread_id().map(str::to_owned);
         record.our_recipient_key = Some(key.base58());
         record.our_service = Some(json!(service_of(unit, key.as_base58())?));
@@ -257,31 +275,36 @@ impl Invited {
             return_route: ReturnRoute::None,
             oob_id: Some(record.oob_id.clone()),
         };
-        dispatch(unit, &received).await?;
+        dispatch(agent, unit, &received).await?;
         let view = record.view();
         unit.keep_answer(&view);
         Ok(Begun::Done(view))
     }
 
     /// Handles the attached message over a connection that is ready by now.
-    async fn handle_over(&self, unit: &mut Unit<'_>, connection_id: &str) -> Result<(), AgentError> {
+    async fn handle_over(
+        &self,
+        agent: &Agent,
+        unit: &mut Unit<'_>,
+        connection_id: &str,
+    ) -> Result<(), AgentError> {
         let connection = unit.peek::<Connection>(connection_id).await?.filter(Connection::is_ready);
         let connection = connection.ok_or_else(|| {
             AgentError::bad_request("connection-not-ready", "Connection not ready to process attach message")
                 .hint("accept the invitation and the request, then receive the invitation again")
         })?;
-        let record = OobRecord::new(unit, OobState::Done, OobRole::Receiver, &self.invitation);
-        let target = unit.agent().directory().target(unit, &connection).await?;
+        let record = OobRecord::new(unit, State::Done, Role::Receiver, &self.invitation);
+        let target = peers::target(unit, &connection).await?;
         let key = |text: &str| PublicKey::from_base58(KeyType::Ed25519, text).ok();
         let received = Received {
-            message: attached_message(unit, &record)?.into(),
+            message: attached_message(agent, &record)?.into(),
             sender: target.as_ref().and_then(|t| t.recipient_keys.first()).and_then(|k| key(k)),
             recipient: target.as_ref().and_then(|t| t.sender_key.as_deref()).and_then(key),
             connection: Some(connection),
             return_route: ReturnRoute::None,
             oob_id: Some(record.oob_id.clone()),
         };
-        dispatch(unit, &received).await
+        dispatch(agent, unit, &received).await
     }
 }
 
@@ -293,14 +316,8 @@ fn public_form(did: &str) -> &str {
 /// The first attached message that begins an exchange of a protocol that this agent speaks.
 ///
 /// Errors: 501 when there is none.
-fn attached_message(unit: &Unit<'_>, record: &OobRecord) -> Result<Message, AgentError> {
-    let spoken = |m: &Message| {
-        let kind = m.message_type();
-        let begins = kind.is("issue-credential", 2, "offer-credential")
-            || kind.is("present-proof", 2, "request-presentation");
-        let mut spoken = unit.agent().protocols().iter().flat_map(|p| p.speaks());
-        begins && spoken.any(|s| s.name == kind.protocol() && s.major == kind.version().major)
-    };
+fn attached_message(agent: &Agent, record: &OobRecord) -> Result<Message, AgentError> {
+    let spoken = |m: &Message| agent.attaches().any(|attaches| attaches.begins(m.message_type()));
     let mut messages = record.attached().filter_map(|m| Message::from_json(m).ok());
     let mut message = messages.find(spoken).ok_or_else(|| {
         AgentError::not_supported("the invitation carries no message that is supported")
@@ -317,8 +334,8 @@ fn attached_message(unit: &Unit<'_>, record: &OobRecord) -> Result<Message, Agen
     Ok(message)
 }
 
-async fn dispatch(unit: &mut Unit<'_>, received: &Received) -> Result<(), AgentError> {
-    unit.dispatch(received).await.map_err(|error| match error {
+async fn dispatch(agent: &Agent, unit: &mut Unit<'_>, received: &Received) -> Result<(), AgentError> {
+    agent.dispatch(unit, received).await.map_err(|error| match error {
         HandlerError::Failed(error) => error,
         other => AgentError::bad_request(
             "attachment-refused",

@@ -4,11 +4,13 @@ use chancery_didcomm::message::{Message, MessageType, Thread, Version};
 use serde_json::{Value, json};
 
 use super::invitation::{self, PROTOCOL};
-use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation, short_form};
-use crate::engine::{AgentError, HandlerError, Received, Scope, Unit};
+use super::state::Input;
+use crate::engine::{HandlerError, Received};
+use crate::peers::own;
+use crate::peers::{Connection, OobRecord, oob_of_invitation, send_with_connection, short_form};
 use crate::ports::store::{Guard, Space};
 use crate::quoted::Quoted;
-use crate::wallet;
+use crate::unit::{AgentError, Unit};
 
 /// How long a handled handshake-reuse is remembered.
 const SEEN_SECONDS: i64 = 86_400;
@@ -19,14 +21,6 @@ fn kind(minor: u32, name: &str) -> MessageType {
 
 fn comment(connection_id: &str, invi_msg_id: &str) -> String {
     format!("Connection {connection_id} is being reused for invitation {invi_msg_id}")
-}
-
-async fn send(unit: &mut Unit<'_>, connection: &Connection, message: &Message) -> Result<(), AgentError> {
-    let target = unit.agent().directory().target(unit, connection).await?.ok_or_else(|| {
-        AgentError::internal("no-target", format!("connection {} has no service", connection.connection_id))
-    })?;
-    unit.send(message, target, Some(&connection.connection_id), Scope::Connection);
-    Ok(())
 }
 
 /// Asks the inviter to reuse a connection -> the record's id.
@@ -40,16 +34,16 @@ pub async fn begin(
     let reuse = Message::build(kind(minor, "handshake-reuse"), &id)
         .thread(&Thread::new(&id).with_parent(&record.invi_msg_id))
         .finish();
-    send(unit, connection, &reuse).await?;
+    send_with_connection(unit, connection, &reuse).await?;
     record.reuse_msg_id = Some(id);
-    record.advance(unit, OobInput::ReuseSent)?;
+    record.advance(unit, Input::ReuseSent)?;
     unit.insert(&record)?;
     Ok(record.oob_id)
 }
 
 /// The inviter did not accept, or did not answer.
 pub fn not_accepted(unit: &mut Unit<'_>, record: &mut OobRecord) -> Result<(), AgentError> {
-    record.advance(unit, OobInput::ReuseRefused)?;
+    record.advance(unit, Input::ReuseRefused)?;
     record.store(unit)?;
     tell(unit, record, "rejected");
     Ok(())
@@ -99,7 +93,7 @@ pub async fn receive_reuse(unit: &mut Unit<'_>, received: &Received) -> Result<(
     let accepted = Message::build(kind(minor, "handshake-reuse-accepted"), unit.new_id())
         .thread(&Thread::new(thid).with_parent(pthid))
         .finish();
-    send(unit, known, &accepted).await?;
+    send_with_connection(unit, known, &accepted).await?;
     Ok(())
 }
 
@@ -112,7 +106,7 @@ async fn accept(
     pthid: &str,
 ) -> Result<bool, AgentError> {
     let records = oob_of_invitation(unit, pthid).await?;
-    let awaiting = |r: &OobRecord| r.takes(OobInput::ReuseAsked);
+    let awaiting = |r: &OobRecord| r.takes(Input::ReuseAsked);
     let Some(mut record) = records.into_iter().find(awaiting) else { return Ok(false) };
     if !is_with(unit, known, record.invitation["services"][0].as_str()).await? {
         return Ok(false);
@@ -130,7 +124,7 @@ async fn accept(
             None => false,
         };
     if !for_somebody {
-        record.finish(unit, id, OobInput::ReuseAsked)?;
+        record.finish(unit, id, Input::ReuseAsked)?;
         if let Some(stale) = waits {
             stale.delete(unit).await?;
         }
@@ -152,7 +146,7 @@ async fn is_with(
     did: Option<&str>,
 ) -> Result<bool, AgentError> {
     let Some(did) = did else { return Ok(false) };
-    let Some(own) = wallet::own_did(unit, did).await? else { return Ok(false) };
+    let Some(own) = own::own_did(unit, did).await? else { return Ok(false) };
     let runs_on_it =
         connection.my_did.as_deref().is_some_and(|my_did| short_form(my_did) == short_form(&own.did));
     let asked_at_it =
@@ -173,7 +167,7 @@ async fn report(
         .thread(&Thread::new(thid).with_parent(pthid))
         .field("description", json!({"code": code, "en": text}))
         .finish();
-    send(unit, connection, &report).await?;
+    send_with_connection(unit, connection, &report).await?;
     Ok(())
 }
 
@@ -183,7 +177,7 @@ async fn waiting(unit: &mut Unit<'_>, received: &Received) -> Result<OobRecord, 
     let pthid = received.message.parent_thread_id().unwrap_or_default();
     let records = oob_of_invitation(unit, pthid).await?;
     let record = records.into_iter().find(|r| {
-        r.takes(OobInput::ReuseAccepted)
+        r.takes(Input::ReuseAccepted)
             && r.reuse_msg_id.as_deref() == thid
             && r.connection_id.as_deref() == received.connection_id()
     });
@@ -195,7 +189,7 @@ async fn waiting(unit: &mut Unit<'_>, received: &Received) -> Result<OobRecord, 
 /// Receiver: takes a `handshake-reuse-accepted`.
 pub async fn receive_accepted(unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
     let mut record = waiting(unit, received).await?;
-    record.advance(unit, OobInput::ReuseAccepted)?;
+    record.advance(unit, Input::ReuseAccepted)?;
     tell(unit, &record, "accepted");
     Ok(())
 }

@@ -8,9 +8,10 @@ use super::{
     CreateInvitation, InvitationId, ListOob, OobId, ReceiveInvitation, create_invitation, delete_invitation,
     invitation, receive_invitation, records,
 };
-use crate::connection::send_in_exchange;
-use crate::engine::{AgentError, HandlerError, Kind, Protocol, Received, Spoken, Unit};
+use crate::engine::{About, Agent, Attaches, HandlerError, Protocol, Received, Registration, Spoken};
+use crate::peers::send_in_exchange;
 use crate::testing::{Party, World, now};
+use crate::unit::{AgentError, Kind, Unit};
 use crate::wallet;
 
 /// Stands for a protocol whose messages are attached: keeps what it gets, answers an offer with a request.
@@ -18,20 +19,22 @@ struct Exchange;
 
 #[async_trait]
 impl Protocol for Exchange {
-    fn name(&self) -> &'static str {
-        "exchange"
-    }
-
     fn speaks(&self) -> &'static [Spoken] {
         &[Spoken {
             name: "issue-credential",
             major: 2,
             minors: &[0],
             messages: &[("offer-credential", "V20CredOffer"), ("request-credential", "V20CredRequest")],
+            about: About::AnythingElse,
         }]
     }
 
-    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+    async fn receive(
+        &self,
+        _agent: &Agent,
+        unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<(), HandlerError> {
         if received.connection.is_none() && received.oob_id.is_none() {
             return Err(HandlerError::dropped("no-exchange", "neither connection nor invitation"));
         }
@@ -51,21 +54,28 @@ impl Protocol for Exchange {
         }
         Ok(())
     }
+}
 
-    async fn attachment(
-        &self,
-        unit: &mut Unit<'_>,
-        kind_: &str,
-        id: &str,
-    ) -> Result<Option<Message>, AgentError> {
-        match (kind_, id) {
-            ("credential-offer", "known") => Ok(Some(
-                Message::build(kind("offer-credential"), unit.new_id())
-                    .decorator("~thread", json!({}))
-                    .finish(),
-            )),
-            ("credential-offer", id) => Err(AgentError::no_record("cred_ex_v20", id)),
-            _ => Ok(None),
+#[async_trait]
+impl Attaches for Exchange {
+    fn kind(&self) -> &'static str {
+        "credential-offer"
+    }
+
+    fn begins(&self, kind: &MessageType) -> bool {
+        kind.is("issue-credential", 2, "offer-credential")
+    }
+
+    fn proposes(&self, kind: &MessageType) -> bool {
+        kind.is("issue-credential", 2, "propose-credential")
+    }
+
+    async fn attachment(&self, unit: &mut Unit<'_>, id: &str) -> Result<Message, AgentError> {
+        match id {
+            "known" => Ok(Message::build(kind("offer-credential"), unit.new_id())
+                .decorator("~thread", json!({}))
+                .finish()),
+            id => Err(AgentError::no_record("cred_ex_v20", id)),
         }
     }
 }
@@ -74,12 +84,16 @@ fn kind(name: &str) -> MessageType {
     MessageType::new("issue-credential", Version::new(2, 0), name)
 }
 
-fn protocols() -> Vec<Box<dyn Protocol>> {
+fn protocols() -> Vec<Registration> {
     vec![
-        crate::did_exchange::protocol(),
-        super::protocol(),
-        crate::trust_ping::protocol(),
-        Box::new(Exchange),
+        crate::did_exchange::registration(),
+        super::registration(),
+        crate::trust_ping::registration(),
+        Registration {
+            protocol: Some(Box::new(Exchange)),
+            attaches: Some(Box::new(Exchange)),
+            ..Registration::default()
+        },
     ]
 }
 
@@ -375,9 +389,9 @@ fn a_repeated_reuse_is_answered_again_without_events() {
     let events = issuer.store.all_events().len();
     let mut unit = holder.agent.unit(&holder.tenant);
     let id = holder.store.dump("connection")[0].0.clone();
-    let connection = now(unit.peek::<crate::connection::Connection>(&id)).unwrap().unwrap();
-    let target = now(holder.agent.directory().target(&mut unit, &connection)).unwrap().unwrap();
-    unit.send(&Message::from_json(reuse).unwrap(), target, Some(&id), crate::engine::Scope::Connection);
+    let connection = now(unit.peek::<crate::peers::Connection>(&id)).unwrap().unwrap();
+    let target = now(crate::peers::target(&mut unit, &connection)).unwrap().unwrap();
+    unit.send(&Message::from_json(reuse).unwrap(), target, Some(&id), crate::unit::Scope::Connection);
     now(unit.commit()).unwrap();
     world.step();
     assert_eq!(issuer.store.all_events().len(), events);

@@ -369,6 +369,13 @@ pub struct Event {
     pub trace: Option<String>,
 }
 
+impl Event {
+    /// The payload; null where it can't be read.
+    pub fn payload_json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.payload).unwrap_or_default()
+    }
+}
+
 /// One change.
 #[derive(Clone, Debug)]
 pub enum Op {

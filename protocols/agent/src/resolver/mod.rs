@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::engine::{Agent, AgentError};
+use crate::engine::Agent;
 use crate::ports::Tenant;
+use crate::unit::AgentError;
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 use serde_json::Value;
 
 use super::{Resolve, resolve};
-use crate::engine::Kind;
 use crate::testing::{World, now};
+use crate::unit::Kind;
 
 #[test]
 fn golden_documents_and_refusals() {

@@ -11,11 +11,12 @@ use chancery_jsonld::{Documents, Processor};
 use serde_json::Value;
 
 use super::{MemoryStore, now};
-use crate::engine::{Agent, Outbound, Parts, Plaintext, Protocol, Receipt, Settings};
+use crate::engine::{Agent, Receipt, Registration};
 use crate::ports::fetch::{Budget, Purpose};
 use crate::ports::store::{Event, Item, Op, Queue};
 use crate::ports::watch::Subscription;
 use crate::ports::{Clock, Entropy, Fetch, FetchError, Store, Tenant, Timestamp, Watch, Workers};
+use crate::unit::{Outbound, Parts, Plaintext, Settings};
 
 /// Compiling the bundled contexts takes a while: once for all tests.
 fn jsonld() -> Arc<Processor> {
@@ -221,14 +222,14 @@ pub struct World {
 
 impl World {
     /// Agents of these names at `http://<name>.example`, that speak what `protocols` gives.
-    pub fn new(names: &[&str], protocols: fn() -> Vec<Box<dyn Protocol>>) -> Self {
+    pub fn new(names: &[&str], protocols: fn() -> Vec<Registration>) -> Self {
         Self::with(names, protocols, |_, _| {})
     }
 
     /// As [`World::new`], with a change to each agent's settings.
     pub fn with(
         names: &[&str],
-        protocols: fn() -> Vec<Box<dyn Protocol>>,
+        protocols: fn() -> Vec<Registration>,
         change: impl Fn(&str, &mut Settings),
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(START)));

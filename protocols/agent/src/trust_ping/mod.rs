@@ -6,9 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer;
-use crate::connection::{Connection, send_in_exchange};
-use crate::engine::{Agent, AgentError, HandlerError, Protocol, Received, Record, Spoken, Unit};
+use crate::engine::{
+    About, Agent, HandlerError, Happening, Protocol, Received, Registration, Spoken, Watches,
+};
+use crate::peers::{Connection, send_in_exchange, send_with_connection};
 use crate::ports::Tenant;
+use crate::unit::{AgentError, Record, Unit};
 
 #[cfg(test)]
 mod tests;
@@ -23,9 +26,13 @@ fn kind(name: &str) -> MessageType {
 #[derive(Clone, Copy, Debug)]
 pub struct Handler;
 
-/// Trust ping for the engine's registry.
-pub fn protocol() -> Box<dyn Protocol> {
-    Box::new(Handler)
+/// What this folder brings in.
+pub fn registration() -> Registration {
+    Registration {
+        protocol: Some(Box::new(Handler)),
+        watches: Some(Box::new(Handler)),
+        ..Registration::default()
+    }
 }
 
 /// A boolean in any of the spellings that ACA-Py reads.
@@ -45,21 +52,23 @@ fn as_boolean(value: &Value) -> Option<bool> {
 
 #[async_trait]
 impl Protocol for Handler {
-    fn name(&self) -> &'static str {
-        PROTOCOL
-    }
-
     fn speaks(&self) -> &'static [Spoken] {
         const SPOKEN: &[Spoken] = &[Spoken {
             name: PROTOCOL,
             major: 1,
             minors: &[0],
             messages: &[("ping", "Ping"), ("ping_response", "PingResponse")],
+            about: About::TheConnection,
         }];
         SPOKEN
     }
 
-    async fn receive(&self, unit: &mut Unit<'_>, received: &Received) -> Result<(), HandlerError> {
+    async fn receive(
+        &self,
+        _agent: &Agent,
+        unit: &mut Unit<'_>,
+        received: &Received,
+    ) -> Result<(), HandlerError> {
         let Some(connection) = received.connection.as_ref().filter(|c| c.is_ready()) else {
             return Err(HandlerError::dropped(
                 "connection-not-ready",
@@ -91,6 +100,19 @@ impl Protocol for Handler {
             send_in_exchange(unit, Some(&connection.connection_id), thread, answer).await?;
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Watches for Handler {
+    /// `--auto-ping-connection`: whoever invited us learns that the connection works.
+    async fn happened(&self, unit: &mut Unit<'_>, what: &Happening<'_>) -> Result<(), AgentError> {
+        let Happening::Connected(connection) = what else { return Ok(()) };
+        if !unit.settings().auto_ping_connection {
+            return Ok(());
+        }
+        let ping = Message::build(kind("ping"), unit.new_id()).field("response_requested", true).finish();
+        send_with_connection(unit, connection, &ping).await
     }
 }
 

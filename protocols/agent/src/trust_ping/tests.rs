@@ -1,12 +1,13 @@
 use serde_json::{Value, json};
 
 use super::{SendPing, send_ping};
-use crate::engine::{Kind, Protocol, Settings};
+use crate::engine::Registration;
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::testing::{World, now};
+use crate::unit::{Kind, Settings};
 
-fn protocols() -> Vec<Box<dyn Protocol>> {
-    vec![crate::did_exchange::protocol(), crate::out_of_band::protocol(), super::protocol()]
+fn protocols() -> Vec<Registration> {
+    vec![crate::did_exchange::registration(), crate::out_of_band::registration(), super::registration()]
 }
 
 fn world(auto: bool, change: impl Fn(&str, &mut Settings)) -> World {

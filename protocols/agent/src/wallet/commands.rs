@@ -5,12 +5,12 @@ use chancery_did::{KeyType, PublicKey, SecretKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::own::{self, OwnDid, Purpose};
-use crate::connection::key_replaced;
-use crate::engine::{Agent, AgentError, Record, Unit};
+use crate::engine::Agent;
+use crate::peers::key_replaced;
+use crate::peers::own::{self, OwnDid, Purpose};
 use crate::ports::Tenant;
 use crate::ports::store::{KeyRow, Op, Query, Tag};
-use crate::wallet;
+use crate::unit::{AgentError, Record, Unit};
 use crate::{answer, transact};
 
 /// `GET /wallet/did`. Absent filters match everything.
@@ -126,7 +126,7 @@ pub async fn did_list(agent: &Agent, tenant: &Tenant, command: DidList) -> Resul
         query = query.and("method", method.as_str());
     }
     let rows = agent.store().find(tenant, &query).await?;
-    let public = wallet::public(&mut agent.unit(tenant)).await?.map(|own| own.did);
+    let public = own::public(&mut agent.unit(tenant)).await?.map(|own| own.did);
     let fits = |given: &Option<String>, is: &str| given.as_deref().is_none_or(|given| given == is);
     let mut found = Vec::new();
     for row in &rows {
@@ -193,9 +193,9 @@ async fn create_did(unit: &mut Unit<'_>, command: &DidCreate) -> Result<OwnDid, 
     let settings = unit.settings();
     let endpoints: Vec<&str> = settings.endpoints.iter().map(String::as_str).collect();
     match method {
-        "did:peer:2" => wallet::new_peer2(unit, &endpoints, Purpose::Wallet),
-        "did:peer:4" => wallet::new_peer4(unit, &endpoints, Purpose::Wallet),
-        "sov" => wallet::nym_from_seed(unit, seed, did).await,
+        "did:peer:2" => own::new_peer2(unit, &endpoints, Purpose::Wallet),
+        "did:peer:4" => own::new_peer4(unit, &endpoints, Purpose::Wallet),
+        "sov" => own::nym_from_seed(unit, seed, did).await,
         _ => {
             let secret = own::secret_from(unit, kind, seed)?;
             let did = did.map_or_else(|| secret.as_public().did_key(), str::to_owned);
@@ -219,7 +219,7 @@ fn may_use_seed(unit: &Unit<'_>, seed: Option<&str>) -> Result<(), AgentError> {
 
 /// `GET /wallet/did/public` -> `{"result": {…} | null}`.
 pub async fn public_did(agent: &Agent, tenant: &Tenant) -> Result<Value, AgentError> {
-    let own = wallet::public(&mut agent.unit(tenant)).await?;
+    let own = own::public(&mut agent.unit(tenant)).await?;
     Ok(json!({"result": own.map(|own| own.view())}))
 }
 
@@ -250,7 +250,7 @@ pub async fn set_public_did(
     }
     answer!(agent, tenant, |unit| async {
         let mut own = load_did(&mut unit, did).await?;
-        wallet::make_public(&mut unit, &mut own).await?;
+        own::make_public(&mut unit, &mut own).await?;
         Ok::<_, AgentError>(json!({"result": own.view()}))
     }
     .await)
@@ -392,11 +392,11 @@ pub async fn ensure_seed_did(
     local: bool,
     replace_public: bool,
 ) -> Result<(), AgentError> {
-    let bytes = wallet::seed_bytes(seed)?;
+    let bytes = own::seed_bytes(seed)?;
     let key = SecretKey::from_seed(KeyType::Ed25519, &bytes).map_err(|e| key_fault(e.to_string()))?.public();
     let nym = sov::nym_from_verkey(&key);
     transact!(agent, tenant, |unit| async {
-        match wallet::public(&mut unit).await? {
+        match own::public(&mut unit).await? {
             Some(public) if public.did == nym => return Ok(()),
             Some(public) if !replace_public => {
                 let text =
@@ -406,10 +406,10 @@ pub async fn ensure_seed_did(
             }
             Some(_) | None => {}
         }
-        let had_public = wallet::public(&mut unit).await?.is_some();
-        let mut own = wallet::nym_from_seed(&mut unit, Some(seed), None).await?;
+        let had_public = own::public(&mut unit).await?.is_some();
+        let mut own = own::nym_from_seed(&mut unit, Some(seed), None).await?;
         if had_public || !local {
-            wallet::make_public(&mut unit, &mut own).await?;
+            own::make_public(&mut unit, &mut own).await?;
         } else if let (Some(endpoint), false) =
             (unit.settings().endpoints.first(), own.metadata.contains_key("endpoint"))
         {

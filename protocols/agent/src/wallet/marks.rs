@@ -1,9 +1,10 @@
 //! The rows by which ACA-Py knows what kind of wallet it opens.
 
-use crate::engine::{Agent, AgentError};
+use crate::engine::Agent;
 use crate::ports::Tenant;
 use crate::ports::store::{NewRow, Query, RowKey};
 use crate::transact;
+use crate::unit::AgentError;
 
 /// The version of ACA-Py whose records the wallet holds. Without the row, an ACA-Py takes the wallet for one of its 0.7.5 and
 /// rewrites every connection.

@@ -1,8 +1,7 @@
-//! Own DIDs and keys.
+//! DIDs and keys of ours as the controller sees them, and the marks of the wallet.
 
 mod commands;
 mod marks;
-mod own;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +11,3 @@ pub use commands::{
     rotate_keypair, set_did_endpoint, set_public_did,
 };
 pub use marks::ensure_marks;
-pub use own::{
-    OwnDid, Purpose, make_public, new_key, new_nym, new_peer2, new_peer4, nym_from_seed, own_did,
-    own_did_to_connect, public, seed_bytes, shared_dids,
-};

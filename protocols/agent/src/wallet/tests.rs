@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::engine::{AgentError, Kind};
 use crate::testing::{Party, World, now};
+use crate::unit::{AgentError, Kind};
 
 fn create(party: &Party, body: Value) -> Result<Value, AgentError> {
     let command: DidCreate = serde_json::from_value(body).unwrap();

@@ -2,26 +2,35 @@ use super::*;
 
 const NOW: Timestamp = Timestamp(0);
 
+fn key(verkey: &str) -> Key {
+    (Tenant::new("t"), verkey.to_owned())
+}
+
 fn waiting(sender: &str, bytes: usize) -> Waiting {
     Waiting { until: Timestamp(10), sender: sender.to_owned(), bytes }
 }
 
 /// How many of the envelopes find a place, each from another sender.
 fn admitted(parking: &mut Parking, key: &str, envelopes: usize, bytes: usize, awaited: bool) -> usize {
-    let fits = |n: &usize| parking.admit(key, &waiting(&format!("{awaited} {key} {n}"), bytes), awaited, NOW);
+    let fits = |n: &usize| {
+        parking.admit(&self::key(key), &waiting(&format!("{awaited} {key} {n}"), bytes), awaited, NOW)
+    };
     (0..envelopes).filter(fits).count()
 }
 
 #[test]
 fn one_sender_takes_a_quarter_of_a_keys_places_and_strangers_leave_one_to_whom_it_awaits() {
     let mut parking = Parking::default();
-    let of_one = (0..16).filter(|_| parking.admit("k", &waiting("one", 1), false, NOW)).count();
+    let of_one = (0..16).filter(|_| parking.admit(&key("k"), &waiting("one", 1), false, NOW)).count();
     assert_eq!(of_one, 4);
     assert_eq!(admitted(&mut parking, "k", 100, 1, false), 8, "the key's 12, whatever the number of senders");
     assert_eq!(admitted(&mut parking, "k", 100, 1, true), 4);
     assert_eq!(admitted(&mut parking, "another", 100, 1, false), 12);
     let later = Timestamp(10);
-    assert!(parking.admit("k", &waiting("one", 1), false, later), "what nobody waits for any more is gone");
+    assert!(
+        parking.admit(&key("k"), &waiting("one", 1), false, later),
+        "what nobody waits for any more is gone"
+    );
 }
 
 #[test]
@@ -42,10 +51,10 @@ fn a_place_whose_envelope_was_not_written_is_given_back() {
     let parked = Parked::default();
     let one = waiting("one", 1);
     for kept in [false, true] {
-        assert!(parked.lock().admit("k", &one, false, NOW));
-        let place = Place { parked: parked.clone(), verkey: "k".into(), waiting: one.clone(), kept };
+        assert!(parked.lock().admit(&key("k"), &one, false, NOW));
+        let place = Place { parked: parked.clone(), key: key("k"), waiting: one.clone(), kept };
         drop(place);
-        assert_eq!(parked.lock().has("k"), kept);
+        assert_eq!(parked.has(&Tenant::new("t"), "k"), kept);
     }
 }
 
@@ -63,8 +72,8 @@ fn whose_an_envelope_is_outlives_the_process() {
     };
     let mut parking = Parking::default();
     (0..4).for_each(|_| parking.found(&item(waiting("one", 7).lane("k"))));
-    assert!(!parking.admit("k", &waiting("one", 1), true, NOW));
-    assert!(parking.admit("k", &waiting("two", 1), false, NOW));
+    assert!(!parking.admit(&key("k"), &waiting("one", 1), true, NOW));
+    assert!(parking.admit(&key("k"), &waiting("two", 1), false, NOW));
     parking.found(&item("older".into()));
-    assert!(parking.has("older"));
+    assert!(parking.0.contains_key(&key("older")));
 }

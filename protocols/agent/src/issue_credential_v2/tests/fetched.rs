@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::world::Pair;
 use crate::credential::{self, VerifyVc};
-use crate::engine::{AgentError, Kind, PinnedContexts};
 use crate::ports::fetch::{FetchError, Purpose};
 use crate::ports::store::{Op, Space};
 use crate::ports::{Store, Tenant};
 use crate::testing::{Party, now};
+use crate::unit::{AgentError, Kind, PinnedContexts};
 
 fn pair() -> Pair {
     Pair::with(|_, settings| {

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::world::{Kind, Pair, add_key, content, lose_key};
 use crate::credential;
-use crate::engine::{Kind as ErrorKind, Settings};
 use crate::issue_credential_v2 as issue;
 use crate::ports::Store;
 use crate::ports::store::{Owner, Queue};
 use crate::testing::{Party, now};
+use crate::unit::{Kind as ErrorKind, Settings};
 
 fn automatic(_: &str, settings: &mut Settings) {
     settings.auto_respond_credential_proposal = true;

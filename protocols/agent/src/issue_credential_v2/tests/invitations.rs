@@ -5,13 +5,14 @@ use chancery_didcomm::message::Attachment;
 use serde_json::{Value, json};
 
 use super::world::add_key;
-use crate::engine::{Protocol, Settings};
+use crate::engine::Registration;
 use crate::issue_credential_v2 as issue;
 use crate::testing::{Party, World};
+use crate::unit::Settings;
 use crate::{did_exchange, out_of_band};
 
-fn protocols() -> Vec<Box<dyn Protocol>> {
-    vec![out_of_band::protocol(), did_exchange::protocol(), issue::protocol()]
+fn protocols() -> Vec<Registration> {
+    vec![out_of_band::registration(), did_exchange::registration(), issue::registration()]
 }
 
 fn automatic(_: &str, settings: &mut Settings) {

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::world::{Kind, Pair, content};
-use crate::engine::{Agent, Rejection, Settings};
+use crate::engine::{Agent, Rejection};
 use crate::issue_credential_v2 as issue;
 use crate::ports::Store;
 use crate::ports::store::{Commit, Item, NewRow, Op, Queue, RowKey};
 use crate::testing::now;
+use crate::unit::Settings;
 
 fn kept(_: &str, settings: &mut Settings) {
     settings.preserve_exchange_records = true;

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::world::{Kind, Pair, content};
-use crate::engine::{Rejection, Settings};
+use crate::engine::Rejection;
 use crate::issue_credential_v2 as issue;
+use crate::unit::Settings;
 
 fn kept(_: &str, settings: &mut Settings) {
     settings.preserve_exchange_records = true;

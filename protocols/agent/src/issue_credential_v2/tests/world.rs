@@ -4,17 +4,18 @@ use chancery_credentials::Step;
 use chancery_did::{KeyType, SecretKey};
 use serde_json::{Value, json};
 
-use crate::connection::{Claim, Connection, INVITEE, INVITER, learn};
-use crate::engine::{AgentError, Protocol, Settings};
+use crate::engine::Registration;
 use crate::issue_credential_v2 as issue;
+use crate::peers::own;
+use crate::peers::{Claim, Connection, INVITEE, INVITER, learn};
 use crate::ports::store::{CommitError, KeyRow, Op};
 use crate::testing::{Party, World, now};
-use crate::wallet;
+use crate::unit::{AgentError, Settings};
 
 pub use issue::messages::Kind;
 
-fn protocols() -> Vec<Box<dyn Protocol>> {
-    vec![issue::protocol()]
+fn protocols() -> Vec<Registration> {
+    vec![issue::registration()]
 }
 
 /// Two agents and what they are used for.
@@ -160,7 +161,7 @@ impl Pair {
         let mut unit = party.agent.unit(&party.tenant);
         let message = chancery_didcomm::Message::from_json(message).unwrap();
         let thread = message.thread_id().unwrap().to_owned();
-        now(crate::connection::send_in_exchange(&mut unit, Some(connection), &thread, message)).unwrap();
+        now(crate::peers::send_in_exchange(&mut unit, Some(connection), &thread, message)).unwrap();
         now(unit.commit()).unwrap();
         let outbound = party.take_messages().pop().unwrap();
         to.receive(&party.pack(&outbound))
@@ -177,7 +178,7 @@ pub fn merge(body: &mut Value, more: Value) {
 fn connected(world: &World) -> (String, String) {
     let did = |party: &Party| {
         let mut unit = party.agent.unit(&party.tenant);
-        let own = wallet::new_peer4(&mut unit, &[&party.endpoint], wallet::Purpose::Connection).unwrap();
+        let own = own::new_peer4(&mut unit, &[&party.endpoint], own::Purpose::Connection).unwrap();
         now(unit.commit()).unwrap();
         own.did
     };

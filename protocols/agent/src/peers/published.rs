@@ -1,0 +1,112 @@
+//! Services of a DID that publishes its document (did:web), as they were last seen. A message's turn waits for no server: it uses
+//! these, and has them looked up again afterwards.
+
+use std::sync::Arc;
+
+use chancery_did::{DidCommService, KeyType, Method, PublicKey};
+use serde::{Deserialize, Serialize};
+
+use super::Connection;
+use crate::ports::store::{Query, Space};
+use crate::quoted::Quoted;
+use crate::unit::{AgentError, Kind, Record as _, Unit, Work};
+
+/// Bytes that are kept of one DID; one whose services take more has to be looked up after a restart.
+const MOST_BYTES: usize = 16 * 1024;
+
+/// Name of the queued work that looks a DID up again; rows of earlier versions have the same name.
+const LOOK_UP: &str = "did_exchange";
+
+/// Queued work: a DID to be looked up again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LookUp {
+    /// The DID.
+    look_up: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Seen {
+    endpoint: String,
+    recipient_keys: Vec<String>,
+    routing_keys: Vec<String>,
+}
+
+impl Seen {
+    fn of(service: &DidCommService) -> Self {
+        let base58 = |keys: &[PublicKey]| keys.iter().map(PublicKey::base58).collect();
+        Self {
+            endpoint: service.endpoint.clone(),
+            recipient_keys: base58(&service.recipient_keys),
+            routing_keys: base58(&service.routing_keys),
+        }
+    }
+
+    fn into_service(self) -> Option<DidCommService> {
+        let keys = |texts: Vec<String>| -> Option<Vec<PublicKey>> {
+            texts.iter().map(|text| PublicKey::from_base58(KeyType::Ed25519, text).ok()).collect()
+        };
+        Some(DidCommService {
+            id: String::new(),
+            kind: "did-communication".to_owned(),
+            priority: 0,
+            endpoint: self.endpoint,
+            recipient_keys: keys(self.recipient_keys)?,
+            routing_keys: keys(self.routing_keys)?,
+            accept: Vec::new(),
+        })
+    }
+}
+
+/// Whether the DID's document has to be fetched.
+pub(super) fn is_published(did: &str) -> bool {
+    matches!(chancery_did::parse(did).map(|did| did.method), Ok(Method::Web))
+}
+
+/// Keeps what was looked up for the other side of a connection.
+pub(super) async fn note(
+    unit: &mut Unit<'_>,
+    did: &str,
+    services: &[DidCommService],
+) -> Result<(), AgentError> {
+    let seen: Vec<Seen> = services.iter().map(Seen::of).collect();
+    let value = serde_json::to_vec(&seen)
+        .map_err(|e| AgentError::internal("record-unwritable", format!("services of {did}: {e}")))?;
+    if value.len() <= MOST_BYTES && unit.recall(Space::Published, did).await?.as_ref() != Some(&value) {
+        unit.remember(Space::Published, did, value, None);
+    }
+    Ok(())
+}
+
+/// What was last seen; `None`: nothing is known.
+pub(super) async fn last_seen(
+    unit: &mut Unit<'_>,
+    did: &str,
+) -> Result<Option<Arc<[DidCommService]>>, AgentError> {
+    let Some(value) = unit.recall(Space::Published, did).await? else { return Ok(None) };
+    let seen: Vec<Seen> = serde_json::from_slice(&value)
+        .map_err(|e| AgentError::internal("record-unreadable", format!("services of {did}: {e}")))?;
+    Ok(seen.into_iter().map(Seen::into_service).collect())
+}
+
+/// Has the DID looked up after the commit.
+pub(super) fn look_up_later(unit: &mut Unit<'_>, did: &str) {
+    unit.later(Work::of(LOOK_UP, &LookUp { look_up: did.to_owned() }).caused_by(did));
+}
+
+/// The queued work. A server that does not answer changes nothing: the next message has it asked again.
+pub(crate) async fn look_up(unit: &mut Unit<'_>, work: LookUp) -> Result<(), AgentError> {
+    let did = work.look_up;
+    let theirs = Query::tagged(Connection::CATEGORY, "their_did", did.as_str()).any(1);
+    if unit.find_rows(&theirs, false).await?.is_empty() {
+        return Ok(());
+    }
+    unit.caused_by(Some(&did));
+    match super::service::look_up(unit, &did).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind == Kind::Unavailable => Err(error),
+        Err(error) => {
+            tracing::info!(tenant = %unit.tenant(), did = %Quoted(&did), error = %Quoted(&error), "a DID could not be looked up again");
+            Ok(())
+        }
+    }
+}
