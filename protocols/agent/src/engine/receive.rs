@@ -18,7 +18,7 @@ use crate::ports::Tenant;
 use crate::ports::store::{Guard, Item, Op, Owner, Queue, Seq};
 use crate::quoted::Quoted;
 use crate::transact;
-use crate::unit::{AgentError, HANDLED_ELSEWHERE, Kind, Outbound, Scope, Unit};
+use crate::unit::{AgentError, Kind, Outbound, Scope, Unit};
 
 /// What became of a message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,6 +222,12 @@ impl Agent {
         };
         let outcome: Result<_, AgentError> = transact!(self, tenant, &mut lease, |unit| async {
             unit.take_turn();
+            // Somebody else may have handled it meanwhile.
+            if let Some(seq) = parked
+                && self.store().item(seq).await?.is_none_or(|item| item.queue != Queue::Parked)
+            {
+                return Ok(None);
+            }
             let rejection = self.understand(&mut unit, body, &opened, parked.is_some()).await?;
             if let Some(seq) = parked {
                 unit.guard(Guard::Queued(seq, Queue::Parked));
@@ -230,11 +236,7 @@ impl Agent {
             Ok(rejection)
         }
         .await);
-        let (rejection, mut replies) = match outcome {
-            Ok(outcome) => outcome,
-            Err(error) if error.code == HANDLED_ELSEWHERE => return Ok(Receipt::default()),
-            Err(error) => return Err(unavailable(error)),
-        };
+        let (rejection, mut replies) = outcome.map_err(unavailable)?;
         if session
             && replies.is_empty()
             && route == ReturnRoute::All

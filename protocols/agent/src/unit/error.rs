@@ -4,9 +4,6 @@ use chancery_didcomm::PackError;
 
 use crate::ports::store::{CommitError, StoreError};
 
-/// Code of a step whose row of a queue is gone: somebody else has carried it out.
-pub const HANDLED_ELSEWHERE: &str = "handled-elsewhere";
-
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -155,9 +152,6 @@ impl From<CommitError> for AgentError {
         match error {
             CommitError::Store(error) => error.into(),
             CommitError::Full(_) => Self::unavailable(error.to_string()),
-            CommitError::Conflict(row) if row.category == "queue" => {
-                Self::new(Kind::Unavailable, HANDLED_ELSEWHERE, Fault::Ours, "somebody else has handled it")
-            }
             CommitError::Conflict(_) => {
                 Self::new(Kind::Unavailable, "busy", Fault::Ours, "too many changes at once to this record")
                     .hint("send the request again")

@@ -18,7 +18,7 @@ mod work;
 
 pub(crate) use commit::Lease;
 pub use context::{Context, Parts};
-pub use error::{AgentError, Fault, HANDLED_ELSEWHERE, Kind};
+pub use error::{AgentError, Fault, Kind};
 pub use fetch::Fetched;
 pub use message::{Heading, Outbound, Plaintext, Scope, Target, Work};
 pub use record::Record;

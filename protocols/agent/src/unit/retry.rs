@@ -24,13 +24,11 @@ impl Retry {
         unit
     }
 
-    /// Whether a step whose commit failed so begins again: somebody else was faster with a record. A row of a queue that is gone
-    /// was handled by somebody else, and a call whose claim is lost was carried out by somebody else.
+    /// Whether a step whose commit failed so begins again: somebody else was faster with a record. A call whose claim is lost was
+    /// carried out by somebody else.
     pub fn goes_on(&mut self, context: &Context, error: &CommitError) -> bool {
         self.attempts += 1;
-        matches!(error, CommitError::Conflict(row) if row.category != "queue")
-            && self.attempts <= MOST
-            && !context.claim_is_lost()
+        matches!(error, CommitError::Conflict(_)) && self.attempts <= MOST && !context.claim_is_lost()
     }
 }
 
