@@ -4,6 +4,7 @@ use chancery_did::{KeyType, PublicKey, SecretKey};
 
 use super::protocols;
 use crate::connection::keys::{self, MOST_UNUSED_LISTINGS};
+use crate::connection::route::MOST_CANDIDATES;
 use crate::connection::{Connection, INVITER, asked, their_did};
 use crate::ports::store::{NewRow, RowKey, Tag};
 use crate::testing::{Party, World, now};
@@ -78,23 +79,21 @@ fn strangers_list_a_key_for_so_many_dids_and_its_holder_is_found_all_the_same() 
     assert!(rows.iter().any(|row| keys::listed_did(row) == Some("did:peer:holder")));
 }
 
-#[test]
-fn a_peer_with_many_connections_is_routed_by_both_dids() {
-    let world = World::new(&["agent"], protocols);
-    let agent = world.party("agent");
-    let key = SecretKey::from_seed(KeyType::Ed25519, &[7; 32]).unwrap();
-    let theirs = "did:peer:many";
-    let mut unit = agent.agent.unit(&agent.tenant);
-    let (mine, my_key) = own_did(agent);
-    for n in 0..200 {
+/// Connections between DIDs: theirs, ours, and the alias.
+fn between(party: &Party, dids: impl Iterator<Item = (String, String, Option<String>)>) {
+    let mut unit = party.agent.unit(&party.tenant);
+    for (their_did, my_did, alias) in dids {
         let mut connection = Connection::new(&unit, "completed", INVITER, true);
-        connection.their_did = Some(theirs.to_owned());
-        connection.my_did = Some(if n == 150 { mine.clone() } else { format!("other-{n}") });
-        if n == 150 {
-            connection.alias = Some("this one".into());
-        }
+        (connection.their_did, connection.my_did) = (Some(their_did), Some(my_did));
+        connection.alias = alias;
         unit.insert(&connection).unwrap();
     }
+    now(unit.commit()).unwrap();
+}
+
+/// The alias of the connection over which a message from the key to ours comes; the key counts for `theirs`.
+fn routed(party: &Party, key: &SecretKey, theirs: &str, my_key: &PublicKey) -> Option<String> {
+    let mut unit = party.agent.unit(&party.tenant);
     unit.put_row(NewRow {
         key: RowKey::new("did_key", "listed"),
         value: key.public().base58().into_bytes(),
@@ -104,9 +103,37 @@ fn a_peer_with_many_connections_is_routed_by_both_dids() {
     now(unit.commit()).unwrap();
     let message = serde_json::json!({"@type": "https://didcomm.org/trust_ping/1.0/ping", "@id": "ping"});
     let message = chancery_didcomm::Message::from_json(message).unwrap();
-    let mut unit = agent.agent.unit(&agent.tenant);
-    let found = agent.store.on_the_way(|| {
-        now(agent.agent.directory().connection(&mut unit, key.as_public(), &my_key, &message)).unwrap()
+    let mut unit = party.agent.unit(&party.tenant);
+    let found = party.store.on_the_way(|| {
+        now(party.agent.directory().connection(&mut unit, key.as_public(), my_key, &message)).unwrap()
     });
-    assert_eq!(found.and_then(|connection| connection.alias).as_deref(), Some("this one"));
+    found.and_then(|connection| connection.alias)
+}
+
+#[test]
+fn a_peer_with_many_connections_is_routed_by_both_dids() {
+    let world = World::new(&["agent"], protocols);
+    let agent = world.party("agent");
+    let key = SecretKey::from_seed(KeyType::Ed25519, &[7; 32]).unwrap();
+    let theirs = "did:peer:many";
+    let (mine, my_key) = own_did(agent);
+    let dids = (0..200).map(|n| match n {
+        150 => (theirs.to_owned(), mine.clone(), Some("this one".to_owned())),
+        _ => (theirs.to_owned(), format!("other-{n}"), None),
+    });
+    between(agent, dids);
+    assert_eq!(routed(agent, &key, theirs, &my_key).as_deref(), Some("this one"));
+}
+
+#[test]
+fn strangers_make_any_number_of_connections_with_a_did_of_ours_and_a_peer_with_many_is_found_at_it() {
+    let world = World::new(&["agent"], protocols);
+    let agent = world.party("agent");
+    let key = SecretKey::from_seed(KeyType::Ed25519, &[7; 32]).unwrap();
+    let (theirs, strangers) = ("did:peer:many", MOST_CANDIDATES + 1);
+    let (mine, my_key) = own_did(agent);
+    between(agent, (0..strangers).map(|n| (format!("did:peer:stranger-{n}"), mine.clone(), None)));
+    between(agent, (0..200).map(|n| (theirs.to_owned(), format!("other-{n}"), None)));
+    between(agent, std::iter::once((theirs.to_owned(), mine.clone(), Some("this one".to_owned()))));
+    assert_eq!(routed(agent, &key, theirs, &my_key).as_deref(), Some("this one"));
 }
