@@ -17,6 +17,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod their_did;
+pub(crate) mod waiting;
 
 pub use commands::{
     ConnectionId, CreateStatic, ListConnections, MetadataGet, MetadataSet, create_static, endpoints, get,
@@ -26,7 +27,7 @@ pub use directory::{Directory, inline_target, services, target_of};
 pub use exchange::{send_in_exchange, service_of};
 pub use handshake::{Accept, DID_EXCHANGE, accept_invitation};
 pub(crate) use keys::{counts, is_awaited};
-pub use known::count_known_keys;
+pub use known::{count_known_keys, note_waiting_invitations};
 pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};
 pub use oob_state::{OobInput, OobRole, OobState};
 pub use record::{Connection, INVITEE, INVITER, STATES, TOPIC, short_form};

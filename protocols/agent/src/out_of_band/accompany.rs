@@ -3,7 +3,7 @@
 use chancery_did::PublicKey;
 use serde_json::json;
 
-use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
+use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation, waiting};
 use crate::engine::{AgentError, HandlerError, Received, Unit};
 use crate::ports::store::Query;
 
@@ -67,9 +67,12 @@ async fn over_connection(
         if let Some(stale) = unit.load::<Connection>(&other).await?
             && stale.state == "invitation"
             && !stale.is_multi_use()
-            && !stale.is_for_somebody(unit).await?
         {
-            stale.delete(unit).await?;
+            if stale.is_for_somebody(unit).await? {
+                waiting::note(unit, &record.invi_msg_id, &stale.connection_id).await?;
+            } else {
+                stale.delete(unit).await?;
+            }
         }
     }
     record.attach_thread_id = Some(thread.to_owned());

@@ -237,7 +237,7 @@ pub enum Space {
     Published,
     /// Requests with a DID of ours that connections share: id = DID, value = ids of the newest of those connections.
     Asked,
-    /// Invitations whose out-of-band record is gone: id = `@id`, value = the id of the connection that waits, empty: none.
+    /// Invitations without out-of-band record: id = `@id`, value = the id of the connection that waits.
     Waiting,
     /// Small settings of ours, secrets included: id = name.
     Setting,

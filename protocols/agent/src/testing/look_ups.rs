@@ -30,7 +30,7 @@ pub(super) fn check(query: &Query) {
 #[test]
 fn a_look_up_by_what_many_rows_share_takes_a_few_of_them() {
     let shared = ["state", "their_role", "my_did", "their_did", "their_public_did", "invitation_key", "key"];
-    for line in lines().filter(|line| *line != "connection invitation_msg_id state") {
+    for line in lines() {
         let (numbers, tags): (Vec<&str>, Vec<&str>) =
             line.split(' ').skip(1).partition(|word| word.parse::<usize>().is_ok());
         // Of one tag that many share any few rows are found at once; for a second one, all rows of the first may be read in vain.

@@ -2,11 +2,17 @@
 
 use chancery_did::{KeyType, PublicKey, SecretKey};
 
+use serde_json::json;
+
 use super::protocols;
 use crate::connection::keys::{self, MOST_UNUSED_LISTINGS};
 use crate::connection::route::MOST_CANDIDATES;
-use crate::connection::{Connection, INVITER, asked, their_did};
-use crate::ports::store::{NewRow, RowKey, Tag};
+use crate::connection::{
+    Connection, INVITEE, INVITER, OobRecord, OobRole, OobState, asked, note_waiting_invitations, their_did,
+    waiting,
+};
+use crate::ports::Store as _;
+use crate::ports::store::{NewRow, RowKey, Space, Tag};
 use crate::testing::{Party, World, now};
 
 /// Connections of ours with `my_did`, in this state.
@@ -101,7 +107,7 @@ fn routed(party: &Party, key: &SecretKey, theirs: &str, my_key: &PublicKey) -> O
     });
     keys::count(&mut unit, theirs, key.as_public());
     now(unit.commit()).unwrap();
-    let message = serde_json::json!({"@type": "https://didcomm.org/trust_ping/1.0/ping", "@id": "ping"});
+    let message = json!({"@type": "https://didcomm.org/trust_ping/1.0/ping", "@id": "ping"});
     let message = chancery_didcomm::Message::from_json(message).unwrap();
     let mut unit = party.agent.unit(&party.tenant);
     let found = party.store.on_the_way(|| {
@@ -136,4 +142,68 @@ fn strangers_make_any_number_of_connections_with_a_did_of_ours_and_a_peer_with_m
     between(agent, (0..200).map(|n| (theirs.to_owned(), format!("other-{n}"), None)));
     between(agent, std::iter::once((theirs.to_owned(), mine.clone(), Some("this one".to_owned()))));
     assert_eq!(routed(agent, &key, theirs, &my_key).as_deref(), Some("this one"));
+}
+
+/// Connections of a multi-use invitation of ours that has no out-of-band record; perhaps one that waits.
+fn invitation(party: &Party, id: &str, count: usize, waits: bool) {
+    let mut unit = party.agent.unit(&party.tenant);
+    for n in 0..count {
+        let waits = waits && n == count / 2;
+        let state = if waits { "invitation" } else { "completed" };
+        let mut connection = Connection::new(&unit, state, INVITEE, true);
+        connection.invitation_msg_id = Some(id.to_owned());
+        connection.invitation_mode = if waits { "multi" } else { "once" }.to_owned();
+        unit.insert(&connection).unwrap();
+    }
+    now(unit.commit()).unwrap();
+}
+
+/// The connection that waits for a request to the invitation; looked for as when a message has come.
+fn awaited(party: &Party, id: &str) -> Option<String> {
+    party.store.on_the_way(|| {
+        let mut unit = party.agent.unit(&party.tenant);
+        let found = now(waiting::with(&mut unit, id)).unwrap();
+        now(unit.commit()).unwrap();
+        found.map(|connection| connection.connection_id)
+    })
+}
+
+#[test]
+fn an_invitation_without_its_record_is_noted_while_its_connections_are_few() {
+    let world = World::new(&["agent"], protocols);
+    let agent = world.party("agent");
+    invitation(agent, "used", 3, false);
+    assert_eq!(awaited(agent, "used"), None);
+    invitation(agent, "open", 3, true);
+    let id = awaited(agent, "open").unwrap();
+    invitation(agent, "open", 100, false);
+    assert_eq!(awaited(agent, "open").as_ref(), Some(&id));
+    now(super::remove(&agent.agent, &agent.tenant, super::named(&id))).unwrap();
+    assert_eq!(awaited(agent, "open"), None);
+    let noted = now(agent.store.weigh(&agent.tenant, Space::Waiting, 9)).unwrap();
+    assert_eq!(noted, (0, 0));
+}
+
+#[test]
+fn invitations_of_an_older_wallet_that_have_no_record_are_noted_at_its_first_start() {
+    let world = World::new(&["agent"], protocols);
+    let agent = world.party("agent");
+    invitation(agent, "recorded", 1, true);
+    let mut unit = agent.agent.unit(&agent.tenant);
+    let sent = json!({"@id": "recorded"});
+    let mut record = OobRecord::new(&unit, OobState::AwaitResponse, OobRole::Sender, &sent);
+    record.connection_id = Some(agent.store.dump("connection").remove(0).0);
+    unit.insert(&record).unwrap();
+    now(unit.commit()).unwrap();
+    invitation(agent, "open", 100, true);
+    invitation(agent, "closed", 100, false);
+    assert_eq!((awaited(agent, "open"), awaited(agent, "closed")), (None, None));
+    for _ in 0..2 {
+        now(note_waiting_invitations(&agent.agent, &agent.tenant)).unwrap();
+    }
+    assert!(awaited(agent, "open").is_some());
+    assert_eq!(awaited(agent, "closed"), None);
+    let noted = now(agent.store.weigh(&agent.tenant, Space::Waiting, 9)).unwrap();
+    assert_eq!(noted.0, 1, "the out-of-band record names the connection of the other");
+    assert!(awaited(agent, "recorded").is_some());
 }
