@@ -28,6 +28,7 @@ pub use exchange::{send_in_exchange, service_of};
 pub use handshake::{Accept, DID_EXCHANGE, accept_invitation};
 pub(crate) use keys::{counts, is_awaited};
 pub use known::{count_known_keys, note_waiting_invitations};
+pub(crate) use oob_record::oob_with;
 pub use oob_record::{OOB_TOPIC, OobRecord, invitation_used, oob_of_invitation};
 pub use oob_state::{OobInput, OobRole, OobState};
 pub use record::{Connection, INVITEE, INVITER, STATES, TOPIC, short_form};

@@ -10,6 +10,11 @@ use super::oob_state::{self, OobInput, OobRefusal, OobRole, OobState, OobStep};
 use crate::engine::{AgentError, Record, Unit};
 use crate::ports::store::{Query, Tag};
 
+/// Records that are kept of one invitation, or of one attached message, that was received again and again.
+const MOST_RECEIVED: usize = 64;
+/// Records of one invitation that are looked at: our own and those that were received, with room for what is received at once.
+const MOST_LOOKED_AT: usize = 256;
+
 /// The webhook topic of out-of-band records.
 pub const OOB_TOPIC: &str = "out_of_band";
 
@@ -146,6 +151,23 @@ impl OobRecord {
         Ok(())
     }
 
+    /// Inserts the record of an invitation that we received. Whoever invites chooses its id and that of what is attached: many
+    /// with the same would make every message that names them costly.
+    ///
+    /// Errors: 400 when there are too many with the same.
+    pub async fn keep_received(&self, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        let thread = self.attach_thread_id.as_deref().map(|thread| ("attach_thread_id", thread));
+        for (tag, value) in [("invi_msg_id", &*self.invi_msg_id)].into_iter().chain(thread) {
+            let same = Query::tagged(Self::CATEGORY, tag, value).any(MOST_RECEIVED);
+            if unit.find_rows(&same, false).await?.len() >= MOST_RECEIVED {
+                let text = format!("{MOST_RECEIVED} records of this invitation are kept already");
+                return Err(AgentError::bad_request("invitation-received-often", text)
+                    .hint("remove them: DELETE /out-of-band/invitations/{invi_msg_id}"));
+            }
+        }
+        unit.insert(self)
+    }
+
     /// Saves a change that the controller isn't told of.
     pub fn store(&mut self, unit: &mut Unit<'_>) -> Result<(), AgentError> {
         self.updated_at = unit.now().to_text();
@@ -204,9 +226,21 @@ impl OobRecord {
     }
 }
 
-/// The records of an invitation, guarded.
+/// The records of an invitation, oldest first, guarded.
 pub async fn oob_of_invitation(unit: &mut Unit<'_>, invi_msg_id: &str) -> Result<Vec<OobRecord>, AgentError> {
-    unit.find(&Query::tagged(OobRecord::CATEGORY, "invi_msg_id", invi_msg_id)).await
+    oob_with(unit, &[("invi_msg_id", invi_msg_id)]).await
+}
+
+/// The records with these tags, oldest first, guarded. Each tag is one that few have: see [`OobRecord::keep_received`].
+pub(crate) async fn oob_with(
+    unit: &mut Unit<'_>,
+    tags: &[(&'static str, &str)],
+) -> Result<Vec<OobRecord>, AgentError> {
+    let all = Query::all(OobRecord::CATEGORY).any(MOST_LOOKED_AT);
+    let query = tags.iter().fold(all, |query, (tag, value)| query.and(tag, *value));
+    let mut records: Vec<OobRecord> = unit.find(&query).await?;
+    records.sort_by(|one, other| one.created_at.cmp(&other.created_at));
+    Ok(records)
 }
 
 /// A request to an invitation of ours has made `connection`: its out-of-band record is done, unless a message that the

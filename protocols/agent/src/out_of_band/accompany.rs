@@ -3,9 +3,8 @@
 use chancery_did::PublicKey;
 use serde_json::json;
 
-use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation, waiting};
+use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation, oob_with, waiting};
 use crate::engine::{AgentError, HandlerError, Received, Unit};
-use crate::ports::store::Query;
 
 /// Looks at an authenticated message. If it belongs to an exchange that an invitation began: over a connection, the
 /// invitation is done; without one, where to answer is remembered and `received.oob_id` set.
@@ -41,9 +40,7 @@ async fn find(unit: &mut Unit<'_>, received: &Received) -> Result<Option<OobReco
     else {
         return Ok(None);
     };
-    let query =
-        Query::tagged("oob_record", "attach_thread_id", thread).and("our_recipient_key", key.as_str());
-    Ok(unit.find::<OobRecord>(&query).await?.pop())
+    Ok(oob_with(unit, &[("attach_thread_id", thread), ("our_recipient_key", key)]).await?.pop())
 }
 
 async fn over_connection(

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{create, receive};
-use crate::connection::{Connection, OobInput, OobRecord, oob_of_invitation};
+use crate::connection::{Connection, OobInput, OobRecord};
 use crate::engine::{Agent, AgentError, Record};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
@@ -190,7 +190,8 @@ pub async fn delete_invitation(
         for connection in unit.find::<Connection>(&query).await? {
             connection.delete(&mut unit).await?;
         }
-        for mut record in oob_of_invitation(&mut unit, id).await? {
+        let query = Query::tagged(OobRecord::CATEGORY, "invi_msg_id", id.as_str());
+        for mut record in unit.find::<OobRecord>(&query).await? {
             record.advance(&mut unit, OobInput::Removed)?;
         }
         Ok::<_, AgentError>(json!({}))

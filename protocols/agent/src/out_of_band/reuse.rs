@@ -43,7 +43,7 @@ pub async fn begin(
     send(unit, connection, &reuse).await?;
     record.reuse_msg_id = Some(id);
     record.advance(unit, OobInput::ReuseSent)?;
-    unit.insert(&record)?;
+    record.keep_received(unit).await?;
     Ok(record.oob_id)
 }
 
