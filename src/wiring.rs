@@ -195,6 +195,7 @@ pub async fn start(mut config: Config) -> Result<(), StartError> {
     let workers = start_workers(&config, &sockets, targets, &store, &clock, &crew, &agent)?;
     furnish(&config, &agent, &tenant).await?;
     chancery_agent::peers::count_known_keys(&agent, &tenant).await?;
+    chancery_agent::peers::note_waiting_invitations(&agent, &tenant).await?;
     agent.resume().await?;
 
     let stopping = Arc::new(AtomicBool::new(false));

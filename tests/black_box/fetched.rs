@@ -6,15 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use chancery::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenOptions, Place, SqliteStore};
-use chancery::world::{SystemClock, SystemEntropy};
 use chancery_agent::ports::Store as _;
 use chancery_agent::ports::store::{Commit, Op, Space};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::support::peer::{Identity, Peer, invite};
-use crate::support::{AUTOMATIC, Agent, MANUAL, connect, credential, eventually};
+use crate::support::{AUTOMATIC, Agent, MANUAL, connect, credential, eventually, opened};
 
 /// A server of contexts, by path.
 struct Contexts {
@@ -314,21 +312,7 @@ async fn a_did_web_out_of_reach_is_a_warning_in_every_operation() {
 
 /// Pins as an agent of earlier days made them: more than any memory, read all at the start.
 async fn fill(home: &Path, name: &str, count: usize) {
-    let place = home.join("wallet").join(name).join("sqlite.db");
-    assert!(place.exists(), "{}", place.display());
-    let options = OpenOptions {
-        place: Place::File(place),
-        key: crate::support::RAW_KEY.to_owned().into(),
-        method: KeyMethod::Raw,
-        rekey: None,
-        create: CreateMode::Never,
-        profile: None,
-        clock: Arc::new(SystemClock::default()),
-        entropy: Arc::new(SystemEntropy),
-        facets: FacetSource::NONE,
-    };
-    let keep = Keep { delivered_events: 1_000_000, dead_letters: 1_000_000 };
-    let store = SqliteStore::open_keeping(options, keep).await.unwrap();
+    let store = opened(home, name).await;
     let tenant = store.tenants().await.unwrap().remove(0);
     // A megabyte of text, some thirty of memory.
     let value = json!({"@context": {}, "values": vec![json!([]); 300_000]}).to_string().into_bytes();

@@ -193,6 +193,7 @@ macro_rules! conformance {
                 by_tags
                 by_plaintext_tags
                 a_row_that_has_a_tag_twice_is_one_of_any_two
+                by_two_tags_that_many_have_among_so_many
                 by_facets
                 by_facets_after_changes
                 counted_by_state_and_role

@@ -464,45 +464,6 @@ fn an_invitation_waits_also_without_its_out_of_band_record() {
     assert_eq!(only_connection(issuer)["their_label"], "holder");
 }
 
-/// An invitation of ours that has led to connections, without out-of-band record.
-fn invitation(party: &Party, id: &str, count: usize, waits: bool) {
-    let mut unit = party.agent.unit(&party.tenant);
-    for n in 0..count {
-        let waits = waits && n == count / 2;
-        let state = if waits { "invitation" } else { "completed" };
-        let mut connection = crate::peers::Connection::new(&unit, state, crate::peers::INVITEE, true);
-        connection.invitation_msg_id = Some(id.to_owned());
-        unit.insert(&connection).unwrap();
-    }
-    now(unit.commit()).unwrap();
-}
-
-#[test]
-fn an_invitation_of_many_connections_without_its_record_is_searched_for_once() {
-    let world = World::new(&["agent"], protocols);
-    let agent = world.party("agent");
-    let waiting = |id: &str| {
-        agent.store.take_asked();
-        let mut unit = agent.agent.unit(&agent.tenant);
-        let found = now(super::responder::waiting(&mut unit, id)).unwrap();
-        let searched = agent
-            .store
-            .take_asked()
-            .iter()
-            .any(|query| query.limit.is_none() && query.category == "connection");
-        (found.is_some(), searched)
-    };
-    for (id, count, waits) in [("few", 3, true), ("used", 3, false)] {
-        invitation(agent, id, count, waits);
-        assert_eq!(waiting(id), (waits, false), "{id}");
-    }
-    for (id, waits) in [("open", true), ("closed", false)] {
-        invitation(agent, id, 100, waits);
-        assert_eq!(waiting(id), (waits, true), "{id}");
-        assert_eq!(waiting(id), (waits, false), "{id}");
-    }
-}
-
 #[test]
 fn multi_use_request_twice_at_once_makes_one_record() {
     let world = World::new(&["issuer", "holder"], protocols);

@@ -266,7 +266,7 @@ impl Invited {
         record.our_recipient_key = Some(key.base58());
         record.our_service = Some(json!(service_of(unit, key.as_base58())?));
         record.their_service = Some(json!(their));
-        unit.insert(&record)?;
+        record.keep_received(unit).await?;
         let received = Received {
             message: message.into(),
             sender: their.recipient_keys.first().cloned(),

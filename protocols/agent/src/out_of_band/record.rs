@@ -4,7 +4,11 @@ use serde_json::Value;
 
 use super::state::{self, Input, Refusal, Role, State, Step};
 use crate::peers::{Connection, OOB_TOPIC, OobRecord, oob_of_invitation};
+use crate::ports::store::Query;
 use crate::unit::{AgentError, Record as _, Unit};
+
+/// Records that are kept of one invitation, or of one attached message, that was received again and again.
+const MOST_RECEIVED: usize = 64;
 
 impl OobRecord {
     /// A new record of this moment.
@@ -51,6 +55,23 @@ impl OobRecord {
             None => unit.remove(self.key()),
         }
         Ok(())
+    }
+
+    /// Inserts the record of an invitation that we received. Whoever invites chooses its id and that of what is attached: many
+    /// with the same would make every message that names them costly.
+    ///
+    /// Errors: 400 when there are too many with the same.
+    pub(super) async fn keep_received(&self, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        let thread = self.attach_thread_id.as_deref().map(|thread| ("attach_thread_id", thread));
+        for (tag, value) in [("invi_msg_id", &*self.invi_msg_id)].into_iter().chain(thread) {
+            let same = Query::tagged(Self::CATEGORY, tag, value).any(MOST_RECEIVED);
+            if unit.find_rows(&same, false).await?.len() >= MOST_RECEIVED {
+                let text = format!("{MOST_RECEIVED} records of this invitation are kept already");
+                return Err(AgentError::bad_request("invitation-received-often", text)
+                    .hint("remove them: DELETE /out-of-band/invitations/{invi_msg_id}"));
+            }
+        }
+        unit.insert(self)
     }
 
     /// Saves a change that the controller isn't told of.

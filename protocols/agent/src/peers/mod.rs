@@ -17,11 +17,13 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod their_did;
+pub(crate) mod waiting;
 
 pub use connection::{Connection, INVITEE, INVITER, STATES, TOPIC, short_form};
 pub use directory::{awaiting, connection, invited, verkey};
 pub(crate) use keys::{counts, is_awaited};
-pub use known::count_known_keys;
+pub use known::{count_known_keys, note_waiting_invitations};
+pub(crate) use oob_record::oob_with;
 pub use oob_record::{OOB_TOPIC, OobRecord, oob_of_invitation};
 pub(crate) use rotated::replaced as key_replaced;
 pub use route::Threads;
