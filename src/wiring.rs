@@ -116,7 +116,7 @@ async fn furnish(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<(), 
     chancery_agent::wallet::ensure_marks(agent, tenant).await?;
     if let Some(seed) = &config.wallet.seed {
         let wallet = &config.wallet;
-        let seed = zeroize::Zeroizing::new(STANDARD.encode(seed.expose()));
+        let seed = chancery_agent::wallet::Seed::from(STANDARD.encode(seed.expose()));
         chancery_agent::wallet::ensure_seed_did(
             agent,
             tenant,

@@ -3,6 +3,7 @@
 mod commands;
 mod marks;
 mod own;
+mod seed;
 #[cfg(test)]
 mod tests;
 
@@ -14,5 +15,6 @@ pub use commands::{
 pub use marks::ensure_marks;
 pub use own::{
     OwnDid, Purpose, make_public, new_key, new_nym, new_peer2, new_peer4, nym_from_seed, own_did,
-    own_did_to_connect, public, seed_bytes, shared_dids,
+    own_did_to_connect, public, shared_dids,
 };
+pub use seed::Seed;
