@@ -137,11 +137,45 @@ impl Directory {
         unit: &mut Unit<'_>,
         connection: &Connection,
     ) -> Result<Option<Target>, AgentError> {
-        self.target_again(unit, connection, 0).await
+        self.target_of_peer(unit, connection, 0).await
     }
 
-    /// As [`Directory::target`], after so many failed tries: each goes to the next service.
+    /// As [`Directory::target`], after so many failed tries: each goes to the next service. An inviter that has not answered is
+    /// known by the DID of its invitation. May wait for the network.
     pub async fn target_again(
+        &self,
+        unit: &mut Unit<'_>,
+        connection: &Connection,
+        failed: u32,
+    ) -> Result<Option<Target>, AgentError> {
+        match connection.their_did {
+            Some(_) => self.target_of_peer(unit, connection, failed).await,
+            None => self.target_of_inviter(unit, connection, failed).await,
+        }
+    }
+
+    /// Of the services of an inviter's DID only those count whose key the request was packed for: who answers must have it.
+    async fn target_of_inviter(
+        &self,
+        unit: &mut Unit<'_>,
+        connection: &Connection,
+        failed: u32,
+    ) -> Result<Option<Target>, AgentError> {
+        let Connection {
+            their_public_did: Some(did), my_did: Some(my_did), invitation_key: Some(key), ..
+        } = connection
+        else {
+            return Ok(None);
+        };
+        let Some(sender_key) = self.verkey(unit, my_did).await? else { return Ok(None) };
+        let known = services(unit, did).await?;
+        let with_key = |s: &&DidCommService| s.recipient_keys.first().is_some_and(|k| k.as_base58() == key);
+        let known: Vec<_> = known.iter().filter(with_key).cloned().collect();
+        let target = chosen(&known, unit.settings().outbound, failed).map(target_at);
+        Ok(target.map(|target| Target { sender_key: Some(sender_key), ..target }))
+    }
+
+    async fn target_of_peer(
         &self,
         unit: &mut Unit<'_>,
         connection: &Connection,
