@@ -12,6 +12,7 @@ pub(crate) mod published;
 mod rotated;
 mod route;
 mod rows;
+mod seed;
 mod send;
 mod service;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use oob_record::{OOB_TOPIC, OobRecord, oob_of_invitation};
 pub(crate) use rotated::replaced as key_replaced;
 pub use route::Threads;
 pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};
+pub use seed::Seed;
 pub use send::{send_in_exchange, send_with_connection, service_of};
 pub(crate) use service::endpoints as connection_endpoints;
 pub use service::{has_service, inline_target, services, target, target_again, target_of};
