@@ -13,7 +13,7 @@ use chancery_agent::ports::store::{Commit, Op, Space};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::support::peer::{Identity, Peer, invite};
+use crate::support::peer::{Identity, Peer, credential_issue, credential_offer, invite, proposal};
 use crate::support::{AUTOMATIC, Agent, MANUAL, connect, credential, eventually};
 
 /// A server of contexts, by path.
@@ -309,6 +309,39 @@ async fn a_did_web_out_of_reach_is_a_warning_in_every_operation() {
     assert!(status >= 400, "{status} {text}");
     let log = agent.log_text();
     assert!(log.contains("WARN") && log.contains("did-unreachable"), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+/// So it is when a peer's message leads there: a request, a proposal, a credential.
+#[tokio::test]
+async fn a_did_web_out_of_reach_that_a_peer_names_is_a_warning_too() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let did = |name: &str| format!("did:web:127.0.0.1%3A{port}:{name}");
+    let options = [AUTOMATIC, &["--max-outbound-retry", "1"]].concat();
+    let agent = Agent::start("agent", &options).await;
+    let peer = Peer::start();
+    let invitation = invite(&agent, 1, json!({"multi_use": true})).await;
+    peer.ask(&invitation, &Identity::bare(&did("request"), &peer.key())).await;
+    let link = peer.connect(&agent).await;
+    peer.say(&link, &proposal(&credential(&did("proposal")))).await;
+    let offer = credential_offer(&credential(&did("credential")));
+    peer.say(&link, &offer).await;
+    let thread = offer["@id"].as_str().unwrap();
+    peer.answer_on("request-credential", thread).await;
+    let mut signed = credential(&did("credential"));
+    signed["proof"] = json!({"type": "Ed25519Signature2020", "proofPurpose": "assertionMethod",
+        "created": "2026-01-02T03:04:05Z", "verificationMethod": format!("{}#key-1", did("credential")), "proofValue": "z1"});
+    peer.say(&link, &credential_issue(thread, &signed)).await;
+    eventually("each is told", async || {
+        let log = agent.log_text();
+        let told = |name: &str| {
+            log.lines().any(|line| line.contains("WARN") && line.contains(&format!("A{port}:{name}")))
+        };
+        ["request", "proposal", "credential"].into_iter().all(told).then_some(())
+    })
+    .await;
+    peer.is_served(&agent, &link).await;
+    let log = agent.log_text();
     assert!(!log.contains("ERROR"), "{log}");
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 
+use crate::support::peer::Peer;
 use crate::support::{Agent, credential};
 
 /// A server that nobody should come to, or that sends whoever comes elsewhere.
@@ -120,4 +121,29 @@ async fn an_agent_on_loopback_reaches_loopback_but_never_link_local() {
         assert!((400..=500).contains(&status) && !text.contains("secret"), "{target}: {status} {text}");
         assert_eq!(inward.visits(), 1);
     }
+}
+
+/// Whatever stands before the `@` would be sent as a password of ours.
+#[tokio::test]
+async fn no_peer_tells_an_agent_who_it_is_to_others() {
+    let trap = Trap::start(None);
+    let agent = Agent::start("named", &[]).await;
+    let peer = Peer::start();
+    let link = peer.connect(&agent).await;
+    for (scheme, who) in [("http", "me:secret@"), ("http", "me@"), ("ws", "me:secret@")] {
+        let endpoint = format!("{scheme}://{who}127.0.0.1:{}/", trap.port);
+        agent.post("/out-of-band/receive-invitation?auto_accept=true", invitation(&endpoint)).await;
+        let given_up = |e: &crate::support::Event| {
+            e.topic == "chancery_dead_letter"
+                && e.body["reason"].as_str().unwrap().contains("user name")
+                && e.body["endpoint"].as_str().unwrap().starts_with(scheme)
+        };
+        let letter = agent.controller.event(&endpoint, given_up).await.body;
+        assert!(!letter["reason"].as_str().unwrap().contains("secret"), "{letter}");
+    }
+    let (status, text) =
+        offer_in_context(&agent, &format!("http://me:secret@127.0.0.1:{}/", trap.port)).await;
+    assert!((400..500).contains(&status) && text.contains("user name"), "{status} {text}");
+    assert_eq!(trap.visits(), 0);
+    peer.is_served(&agent, &link).await;
 }
