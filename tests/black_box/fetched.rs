@@ -286,30 +286,34 @@ async fn redirects_of_a_context_are_followed_to_other_hosts_five_times_at_most()
 async fn a_did_web_out_of_reach_is_a_warning_in_every_operation() {
     // Bound and gone: nobody listens.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let did = format!("did:web:127.0.0.1%3A{port}");
+    let did = |name: &str| format!("did:web:127.0.0.1%3A{port}:{name}");
+    let escaped = |name: &str| did(name).replace('%', "%25");
     let agent = Agent::start("alone", MANUAL).await;
-    let (status, text) = agent.try_get(&format!("/resolver/resolve/{}", did.replace('%', "%25"))).await;
+    let (status, text) = agent.try_get(&format!("/resolver/resolve/{}", escaped("resolve"))).await;
     assert_eq!(status, 500, "{text}");
-    let offer = json!({"filter": filter(&did, &[], None)});
+    let offer = json!({"filter": filter(&did("offer"), &[], None)});
     let (status, text) = agent.try_post("/issue-credential-2.0/create-offer", offer).await;
     assert_eq!(status, 400, "{text}");
-    let mut signed = credential(&did);
+    let mut signed = credential(&did("verify"));
     signed["proof"] = json!({"type": "Ed25519Signature2018", "proofPurpose": "assertionMethod", "created": "2026-01-02T03:04:05Z",
-        "verificationMethod": format!("{did}#key-1"), "jws": "x..y"});
+        "verificationMethod": format!("{}#key-1", did("verify")), "jws": "x..y"});
     let answer =
         agent.post("/vc/credentials/verify", json!({"verifiableCredential": signed, "options": {}})).await;
     assert_eq!(answer["verified"], false, "{answer}");
     let invitation = json!({
         "@type": "https://didcomm.org/out-of-band/1.1/invitation", "@id": "i", "label": "somebody",
-        "handshake_protocols": ["https://didcomm.org/didexchange/1.1"], "services": [did],
+        "handshake_protocols": ["https://didcomm.org/didexchange/1.1"], "services": [did("invitation")],
     });
     let (status, text) = agent.try_post("/out-of-band/receive-invitation?auto_accept=true", invitation).await;
     assert!(status >= 400, "{status} {text}");
-    let path = format!("/didexchange/create-request?their_public_did={}", did.replace('%', "%25"));
+    let path = format!("/didexchange/create-request?their_public_did={}", escaped("ask"));
     let (status, text) = agent.try_post(&path, json!({})).await;
     assert!(status >= 400, "{status} {text}");
     let log = agent.log_text();
-    assert!(log.contains("WARN") && log.contains("did-unreachable"), "{log}");
+    for name in ["resolve", "offer", "verify", "invitation", "ask"] {
+        let warned = |line: &str| line.contains("WARN") && line.contains(&format!("3A{port}:{name}"));
+        assert!(log.lines().any(warned), "{name}: {log}");
+    }
     assert!(!log.contains("ERROR"), "{log}");
 }
 

@@ -10,7 +10,7 @@ use super::{connection, heard};
 use crate::support::peer::{
     Identity, Link, Peer, Site, at_rest, invitation, invite, ping, with_return_route,
 };
-use crate::support::{Agent, free_port};
+use crate::support::{Agent, eventually, free_port};
 
 /// A document as sites publish it.
 fn published(site: &Site, keys: &[&PublicKey], endpoint: &str) -> Value {
@@ -118,6 +118,14 @@ async fn a_site_that_is_gone_keeps_no_message_waiting() {
         let answer = peer.send(&link.to, Some(link.key()), &with_return_route(ping())).await;
         assert!(answer.letter.is_some_and(|letter| letter.is("ping_response")));
     }
+    let log = eventually("the operator is told", async || {
+        let log = agent.log_text();
+        let told =
+            |l: &str| l.contains("WARN") && l.contains("could not be looked up") && l.contains(&link.me.did);
+        log.lines().any(told).then_some(log)
+    })
+    .await;
+    assert!(!log.contains("ERROR"), "a site's fault is none of ours: {log}");
 }
 
 /// Each hop of a redirect is checked: a document that came over https never comes over anything else.

@@ -18,7 +18,7 @@ use super::keys::{self, bare, forms, same_key};
 use super::published::is_published;
 use super::record::short_form;
 use super::rows::name_of;
-use crate::engine::{AgentError, Fault, Kind, Record, Unit};
+use crate::engine::{AgentError, Kind, Record, Unit};
 use crate::ports::store::{CommitError, NewRow, Query, Row, RowKey, Space, Tag};
 use crate::quoted::Quoted;
 use crate::wallet;
@@ -49,12 +49,9 @@ pub enum Distrust {
 
 impl From<AgentError> for Distrust {
     fn from(error: AgentError) -> Self {
-        if error.fault == Fault::ThirdParty {
-            tracing::warn!(code = error.code, reason = %Quoted(&error.message), "a server elsewhere failed");
-        }
         match error.kind {
             Kind::Unavailable => Self::Failed(error),
-            _ => Self::Refused(error.message),
+            _ => Self::Refused(error.into_reason()),
         }
     }
 }
