@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use chancery::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenOptions, Place, SqliteStore};
@@ -226,10 +227,14 @@ async fn requests_whose_did_web_never_answers_hold_up_nobody() {
     let agent = Agent::start("agent", &[]).await;
     let peer = Peer::start();
     let invitation = invite(&agent, 1, json!({"multi_use": true})).await;
-    for at in 0..300 {
-        let key = peer.key();
-        peer.ask(&invitation, &Identity::bare(&silent.did(&at.to_string()), &key)).await;
-    }
+    let all = async {
+        for at in 0..300 {
+            let key = peer.key();
+            peer.ask(&invitation, &Identity::bare(&silent.did(&at.to_string()), &key)).await;
+        }
+    };
+    // A sender that waited for the server would wait a quarter of a minute, each time.
+    tokio::time::timeout(Duration::from_secs(120), all).await.expect("nobody waits for the server");
     eventually("the agent asks the server", async || (silent.connections() >= 2).then_some(())).await;
     let link = peer.connect(&agent).await;
     peer.is_served(&agent, &link).await;
