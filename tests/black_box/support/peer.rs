@@ -183,6 +183,11 @@ impl Peer {
         self.letter(&format!("{name} on {thread}"), |l| l.is(name) && l.thread() == thread).await
     }
 
+    /// What came in another way than to the endpoint.
+    pub fn read(&self, body: &[u8]) -> Letter {
+        self.state.open(body)
+    }
+
     /// Posts bytes as they are.
     pub async fn post(&self, endpoint: &str, body: Vec<u8>) -> Answer {
         let request = self.http.post(endpoint).header("content-type", "application/ssi-agent-wire");

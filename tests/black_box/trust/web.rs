@@ -1,5 +1,7 @@
 //! A did:web publishes its document: what it says there counts, and nothing else.
 
+use std::net::TcpListener;
+
 use chancery_did::methods::sov;
 use chancery_did::{PublicKey, SecretKey};
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use super::{connection, heard};
 use crate::support::peer::{
     Identity, Link, Peer, Site, at_rest, invitation, invite, ping, with_return_route,
 };
-use crate::support::{Agent, free_port};
+use crate::support::{Agent, eventually, free_port};
 
 /// A document as sites publish it.
 fn published(site: &Site, keys: &[&PublicKey], endpoint: &str) -> Value {
@@ -116,4 +118,41 @@ async fn a_site_that_is_gone_keeps_no_message_waiting() {
         let answer = peer.send(&link.to, Some(link.key()), &with_return_route(ping())).await;
         assert!(answer.letter.is_some_and(|letter| letter.is("ping_response")));
     }
+    let log = eventually("the operator is told", async || {
+        let log = agent.log_text();
+        let told =
+            |l: &str| l.contains("WARN") && l.contains("could not be looked up") && l.contains(&link.me.did);
+        log.lines().any(told).then_some(log)
+    })
+    .await;
+    assert!(!log.contains("ERROR"), "a site's fault is none of ours: {log}");
+}
+
+/// Each hop of a redirect is checked: a document that came over https never comes over anything else.
+#[tokio::test]
+async fn a_document_that_moved_is_followed_from_https_to_https_only() {
+    let (site, agent, peer) = scene().await;
+    let key = peer.key();
+    site.publish(published(&site, &[key.as_public()], &peer.endpoint));
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    plain.set_nonblocking(true).unwrap();
+    let resolve = format!("/resolver/resolve/{}", site.did.replace('%', "%25"));
+    for (elsewhere, said) in [
+        (format!("http://{}/did.json", plain.local_addr().unwrap()), "leads out of https"),
+        ("https://169.254.169.254/did.json".to_owned(), "out of reach"),
+        ("https://me:secret@localhost/did.json".to_owned(), "user name"),
+    ] {
+        site.moves_to(&elsewhere);
+        let (status, text) = agent.try_get(&resolve).await;
+        let text = text.to_string();
+        assert!(
+            status >= 400 && text.contains(said) && !text.contains("secret"),
+            "{elsewhere}: {status} {text}"
+        );
+    }
+    assert_eq!(plain.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
+    site.moves_to("/elsewhere/did.json");
+    assert_eq!(agent.get(&resolve).await["did_document"]["id"], site.did.as_str());
+    let link = peer.connect_as(&agent, &Identity::bare(&site.did, &key)).await;
+    peer.is_served(&agent, &link).await;
 }

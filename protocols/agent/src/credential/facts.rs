@@ -152,7 +152,7 @@ async fn bring(
         let document = match unit.resolve(&did).await {
             Ok(resolved) => Ok(resolved.document),
             Err(error) if error.kind == Kind::Unavailable => return Err(Failure::Error(error)),
-            Err(error) => Err(error.message),
+            Err(error) => Err(error.into_reason()),
         };
         brought.gathered.document(did, document);
     }

@@ -51,7 +51,7 @@ impl From<AgentError> for Distrust {
     fn from(error: AgentError) -> Self {
         match error.kind {
             Kind::Unavailable => Self::Failed(error),
-            _ => Self::Refused(error.message),
+            _ => Self::Refused(error.into_reason()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use chancery_didcomm::PackError;
 
 use crate::ports::store::{CommitError, StoreError};
+use crate::quoted::Quoted;
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,16 @@ impl AgentError {
     /// A document or resolution that a third party didn't give.
     pub fn third_party(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
         Self::new(kind, code, Fault::ThirdParty, message)
+    }
+
+    /// The sentence, for an outcome that is not this error. Whoever answers with an error logs a third party's fault; here nobody
+    /// else would.
+    #[must_use]
+    pub fn into_reason(self) -> String {
+        if self.fault == Fault::ThirdParty {
+            tracing::warn!(code = self.code, reason = %Quoted(&self.message), "a server elsewhere failed");
+        }
+        self.message
     }
 
     /// Names the offending member.

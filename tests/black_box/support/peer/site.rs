@@ -17,8 +17,15 @@ use crate::support::Surroundings;
 pub struct Site {
     pub did: String,
     home: PathBuf,
-    document: Arc<Mutex<Value>>,
+    published: Arc<Published>,
     task: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Published {
+    document: Mutex<Value>,
+    /// Where whoever comes for the document is sent.
+    moved_to: Mutex<Option<String>>,
 }
 
 impl Site {
@@ -28,22 +35,27 @@ impl Site {
         let home = std::env::temp_dir().join(format!("chancery-test-{}-site-{port}", std::process::id()));
         std::fs::create_dir_all(&home).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(certified(&home)));
-        let document = Arc::new(Mutex::new(Value::Null));
-        let published = document.clone();
+        let published = Arc::new(Published::default());
+        let serving = published.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, published) = (acceptor.clone(), published.clone());
+                let (acceptor, published) = (acceptor.clone(), serving.clone());
                 tokio::spawn(async move {
                     // A visitor that goes away early is no fault of the site's.
                     let _ = serve(&acceptor, stream, &published).await;
                 });
             }
         });
-        Self { did: format!("did:web:localhost%3A{port}"), home, document, task }
+        Self { did: format!("did:web:localhost%3A{port}"), home, published, task }
     }
 
     pub fn publish(&self, document: Value) {
-        *self.document.lock().unwrap() = document;
+        *self.published.document.lock().unwrap() = document;
+    }
+
+    /// From now on the document is at `url`: at any path of the site's, or elsewhere.
+    pub fn moves_to(&self, url: &str) {
+        *self.published.moved_to.lock().unwrap() = Some(url.to_owned());
     }
 
     /// An agent that trusts the site's certificate.
@@ -80,7 +92,7 @@ fn certified(home: &Path) -> ServerConfig {
     ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap()
 }
 
-async fn serve(acceptor: &TlsAcceptor, stream: TcpStream, published: &Mutex<Value>) -> std::io::Result<()> {
+async fn serve(acceptor: &TlsAcceptor, stream: TcpStream, published: &Published) -> std::io::Result<()> {
     let mut stream = acceptor.accept(stream).await?;
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -88,9 +100,14 @@ async fn serve(acceptor: &TlsAcceptor, stream: TcpStream, published: &Mutex<Valu
             return Ok(());
         }
     }
-    let body = published.lock().unwrap().to_string();
+    let moved_to = published.moved_to.lock().unwrap().clone();
+    let first = match moved_to.filter(|_| head.starts_with(b"GET /.well-known/did.json ")) {
+        Some(url) => format!("HTTP/1.1 301 Moved Permanently\r\nlocation: {url}"),
+        None => "HTTP/1.1 200 OK".to_owned(),
+    };
+    let body = published.document.lock().unwrap().to_string();
     let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "{first}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(answer.as_bytes()).await?;
