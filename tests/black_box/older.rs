@@ -173,9 +173,9 @@ fn surroundings(site: &Site, store: &Store) -> (Clock, Surroundings) {
     (clock, Surroundings { variables, postgres: store.postgres(), ..Surroundings::default() })
 }
 
-async fn start(surroundings: Surroundings) -> Agent {
+async fn start(surroundings: Surroundings, more: &[&str]) -> Agent {
     let controller = format!("http://{CONTROLLER}");
-    let options: Vec<&str> = AUTOMATIC.iter().copied().chain(["--webhook-url", &controller]).collect();
+    let options = [AUTOMATIC, &["--webhook-url", &controller], more].concat();
     Agent::start_in(surroundings, NAME, free_port(), free_port(), &options).await
 }
 
@@ -202,7 +202,7 @@ async fn depth(agent: &Agent, queue: &str) -> u64 {
 /// An agent on the fixture's wallet, at the time when that was made.
 async fn reopened(site: &Site, store: &Store, facts: &Facts, folder: &Path) -> Agent {
     let (clock, surroundings) = surroundings(site, store);
-    let mut agent = start(surroundings).await;
+    let mut agent = start(surroundings, &["--outbound-resend-pause", "off"]).await;
     assert!(agent.stop().await.success());
     store.put(&agent, folder).await;
     clock.shift(&format!("-{}", seconds() - facts.made));

@@ -106,7 +106,7 @@ async fn make() {
     let site = Site::start_at(SITE).await;
     let (clock, surroundings) = surroundings(&site, &store);
     clock.shift("-2d");
-    let mut agent = start(surroundings).await;
+    let mut agent = start(surroundings, &[]).await;
     let did = agent.did("ed25519").await;
     let (link, dead_said, dead_wishes) = die(&mut agent, &clock, &did).await;
 
