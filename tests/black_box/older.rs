@@ -306,6 +306,7 @@ async fn goes_on(store: Store, version: u32) {
     for queue in ["work", "parked", "outbound"] {
         eventually(queue, async || (depth(&agent, queue).await == 0).then_some(())).await;
     }
+    assert_eq!(agent.get("/chancery/dead-letters").await["results"], json!([]));
     // All that the controller had not got, each once.
     let before = usize::try_from(facts.events).unwrap();
     eventually("all webhooks", async || (controller.events().len() >= before).then_some(())).await;
