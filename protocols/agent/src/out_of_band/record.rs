@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::state::{self, Input, Refusal, Role, State, Step};
-use crate::peers::{Connection, OOB_TOPIC, OobRecord, oob_of_invitation};
+use crate::peers::{Connection, OobRecord, oob_of_invitation};
 use crate::ports::store::Query;
 use crate::unit::{AgentError, Record as _, Unit};
 
+/// The webhook topic of out-of-band records.
+pub(super) const TOPIC: &str = "out_of_band";
 /// Records that are kept of one invitation, or of one attached message, that was received again and again.
 const MOST_RECEIVED: usize = 64;
 
@@ -28,7 +30,7 @@ impl OobRecord {
 
     /// Tells the controller the present state.
     pub(super) fn notify(&self, unit: &mut Unit<'_>) {
-        unit.notify(OOB_TOPIC, &self.oob_id, &self.view());
+        unit.notify(TOPIC, &self.oob_id, &self.view());
     }
 
     /// Whether an input fits the record now.

@@ -25,7 +25,7 @@ pub use directory::{awaiting, connection, invited, verkey};
 pub(crate) use keys::{counts, is_awaited};
 pub use known::{count_known_keys, note_waiting_invitations};
 pub(crate) use oob_record::oob_with;
-pub use oob_record::{OOB_TOPIC, OobRecord, oob_of_invitation};
+pub use oob_record::{OobRecord, oob_of_invitation};
 pub(crate) use rotated::replaced as key_replaced;
 pub use route::Threads;
 pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};

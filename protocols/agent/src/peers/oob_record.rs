@@ -11,9 +11,6 @@ use crate::unit::{AgentError, Record, Unit};
 /// Records of one invitation that are looked at: our own and those that were received, with room for what is received at once.
 const MOST_LOOKED_AT: usize = 256;
 
-/// The webhook topic of out-of-band records.
-pub const OOB_TOPIC: &str = "out_of_band";
-
 /// An out-of-band record (category `oob_record`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
