@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
@@ -61,6 +61,29 @@ impl Drop for Place {
     }
 }
 
+/// What is being handled of what waited for a key: it waits again unless all of it was.
+struct Taken {
+    parked: Parked,
+    verkey: String,
+    waiting: Vec<Waiting>,
+}
+
+impl Taken {
+    /// The lanes of its rows.
+    fn lanes(&self) -> BTreeSet<String> {
+        self.waiting.iter().map(|one| one.lane(&self.verkey)).collect()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if !self.waiting.is_empty() {
+            let waiting = std::mem::take(&mut self.waiting);
+            self.parked.lock().0.entry(self.verkey.clone()).or_default().extend(waiting);
+        }
+    }
+}
+
 /// [`Parking`], shared.
 #[derive(Clone, Default)]
 pub(super) struct Parked(Arc<Mutex<Parking>>);
@@ -69,12 +92,17 @@ impl Parked {
     pub fn lock(&self) -> MutexGuard<'_, Parking> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn take(&self, verkey: &str) -> Taken {
+        let waiting = self.lock().0.remove(verkey).unwrap_or_default();
+        Taken { parked: self.clone(), verkey: verkey.to_owned(), waiting }
+    }
 }
 
 impl Waiting {
     /// The lane of its row: whom it waits for and who has sent it. Rows of earlier versions lack the sender.
     fn lane(&self, verkey: &str) -> String {
-        format!("{verkey} {}", self.sender)
+        if self.sender.is_empty() { verkey.to_owned() } else { format!("{verkey} {}", self.sender) }
     }
 
     fn of(item: &Item) -> (&str, Self) {
@@ -202,28 +230,27 @@ impl Agent {
     ///
     /// Errors: 503.
     pub(super) async fn take_parked(&self, tenant: &Tenant, verkey: &str) -> Result<(), AgentError> {
-        let waiting = self.parked().lock().0.remove(verkey);
-        let taken = self.take_rows(tenant, verkey).await;
-        if let (Err(_), Some(waiting)) = (&taken, waiting) {
-            self.parked().lock().0.entry(verkey.to_owned()).or_default().extend(waiting);
-        }
-        taken
-    }
-
-    async fn take_rows(&self, tenant: &Tenant, verkey: &str) -> Result<(), AgentError> {
-        let mut after = 0;
-        loop {
-            let items = self.store().items(Queue::Parked, after, 500).await?;
-            let Some(last) = items.last() else { return Ok(()) };
-            after = last.seq;
-            for item in items.into_iter().filter(|i| Waiting::of(i).0 == verkey && i.tenant == *tenant) {
-                if item.due < self.clock().now() {
-                    self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
-                } else {
-                    self.take_one(&item).await?;
-                }
+        let mut taken = self.parked().take(verkey);
+        let mut items = Vec::new();
+        for lane in taken.lanes() {
+            let mut after = 0;
+            loop {
+                let found = self.store().lane(tenant, Queue::Parked, &lane, after, MOST_PER_KEY).await?;
+                let Some(last) = found.last() else { break };
+                after = last.seq;
+                items.extend(found);
             }
         }
+        items.sort_by_key(|item| item.seq);
+        for item in &items {
+            if item.due < self.clock().now() {
+                self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
+            } else {
+                self.take_one(item).await?;
+            }
+        }
+        taken.waiting.clear();
+        Ok(())
     }
 
     async fn take_one(&self, item: &Item) -> Result<(), AgentError> {

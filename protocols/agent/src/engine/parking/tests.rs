@@ -67,4 +67,9 @@ fn whose_an_envelope_is_outlives_the_process() {
     assert!(parking.admit("k", &waiting("two", 1), false, NOW));
     parking.found(&item("older".into()));
     assert!(parking.has("older"));
+    let parked = Parked(Arc::new(Mutex::new(parking)));
+    for (key, lanes) in [("k", &["k one", "k two"][..]), ("older", &["older"])] {
+        assert_eq!(Vec::from_iter(parked.take(key).lanes()), lanes, "the lanes of the rows that were found");
+        assert!(parked.lock().has(key), "what was not handled waits again");
+    }
 }
