@@ -390,6 +390,17 @@ impl Store for Ledger {
         self.store.items(queue, after, limit).await
     }
 
+    async fn lane(
+        &self,
+        tenant: &Tenant,
+        queue: Queue,
+        lane: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        self.store.lane(tenant, queue, lane, after, limit).await
+    }
+
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
         self.store.depth(queue).await
     }

@@ -14,7 +14,7 @@ use chancery_agent::ports::store::{
 use super::super::FacetSource;
 use super::super::format::{FormatError, KeyEntry};
 use super::super::prepared::{
-    KIND_ITEM, KIND_KEY, Slot, facet_hash, facet_scope, memory_id, memory_place, topic_hash,
+    KIND_ITEM, KIND_KEY, Slot, facet_hash, facet_scope, lane_hash, memory_id, memory_place, topic_hash,
 };
 use super::super::profiles::{Profile, Profiles};
 use super::super::rows::head;
@@ -422,6 +422,27 @@ pub(super) async fn items(
     Ok(items)
 }
 
+/// Rows of a lane after a number. A hash tells lanes apart but for chance, the sealed lane for certain.
+pub(super) async fn lane(
+    link: &Link,
+    profile: &Profile,
+    queue: Queue,
+    lane: &str,
+    (after, limit): (Seq, usize),
+) -> Read<Vec<Item>> {
+    let sql = "SELECT seq, profile, queue, due, created, attempts, value FROM chancery_queue
+         WHERE profile = $1 AND queue = $2 AND lane_hash = $3 AND seq > $4
+         ORDER BY profile, queue, lane_hash, seq LIMIT $5";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let asked = values![profile.id, queue.as_str(), lane_hash(profile, lane), after, limit];
+    let mut items = Vec::new();
+    for row in &query(link, sql, &asked).await? {
+        items.push(sealed::item_of(profile, sealed_item(row))?);
+    }
+    items.retain(|item| item.lane == lane);
+    Ok(items)
+}
+
 /// One queue row.
 pub(super) async fn item(link: &Link, profiles: &Profiles, seq: Seq) -> Read<Option<Item>> {
     let sql = "SELECT seq, profile, queue, due, created, attempts, value FROM chancery_queue WHERE seq = $1";
@@ -432,17 +453,19 @@ pub(super) async fn item(link: &Link, profiles: &Profiles, seq: Seq) -> Read<Opt
 }
 
 fn item_of(profiles: &Profiles, row: &Found) -> Read<Option<Item>> {
-    let attempts = u32::try_from(row.get::<_, i64>(5)).unwrap_or(u32::MAX);
-    let sealed = sealed::SealedItem {
+    Ok(sealed::item(profiles, sealed_item(row))?)
+}
+
+fn sealed_item(row: &Found) -> sealed::SealedItem<'_> {
+    sealed::SealedItem {
         seq: row.get(0),
         profile: row.get(1),
         queue: row.get(2),
         due: row.get(3),
         created: row.get(4),
-        attempts,
+        attempts: u32::try_from(row.get::<_, i64>(5)).unwrap_or(u32::MAX),
         value: row.get(6),
-    };
-    Ok(sealed::item(profiles, sealed)?)
+    }
 }
 
 /// How many rows a queue has.

@@ -6,7 +6,7 @@ use super::{accept_invitation, accept_request, create_request, reject};
 use crate::engine::{ReceiveError, Registration};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::ports::Store as _;
-use crate::ports::store::Queue;
+use crate::ports::store::{Commit, NewItem, Op, Queue};
 use crate::testing::{Party, World, now};
 use crate::trust_ping::{SendPing, send_ping};
 use crate::unit::Kind;
@@ -686,6 +686,40 @@ fn what_is_parked_outlives_a_store_that_fails_and_a_process_that_dies() {
         holder.work();
         assert_eq!(answers(holder), 0);
     }
+}
+
+/// A row without its sender in the lane is of an earlier version.
+#[test]
+fn what_is_parked_for_a_key_is_handled_in_order_and_what_waits_for_another_key_stays() {
+    let world = World::new(&["issuer", "holder"], protocols);
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    let (response, _) = overtaken(&world, 0);
+    let conn_id = issuer.store.dump("connection")[0].0.clone();
+    let pings: Vec<_> = (0..3)
+        .map(|_| {
+            let ping = SendPing { conn_id: conn_id.clone(), comment: None };
+            now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+            issuer.take_messages().remove(0)
+        })
+        .collect();
+    pings[..2].iter().for_each(|ping| assert!(holder.receive(&issuer.pack(ping)).rejection.is_none()));
+    let parked = now(holder.store.items(Queue::Parked, 0, 9)).unwrap().remove(0);
+    let (verkey, _) = parked.lane.split_once(' ').unwrap();
+    let enqueue = |lane: String, value: Vec<u8>| {
+        Op::Enqueue(NewItem { queue: Queue::Parked, lane, due: parked.due, value, owner: None })
+    };
+    let other = format!("{verkey}x {verkey}");
+    let ops =
+        vec![enqueue(verkey.to_owned(), issuer.pack(&pings[2])), enqueue(other.clone(), b"other".to_vec())];
+    now(holder.store.commit(&holder.tenant, Commit { guards: Vec::new(), ops })).unwrap();
+    now(holder.agent.resume()).unwrap();
+    holder.receive(&response);
+    holder.work();
+    let answers = holder.take_messages().into_iter().map(|sent| sent.message["~thread"]["thid"].clone());
+    let asked: Vec<_> = pings.iter().map(|ping| ping.message["@id"].clone()).collect();
+    assert_eq!(answers.skip(1).collect::<Vec<_>>(), asked, "after what completes the connection");
+    let left = now(holder.store.items(Queue::Parked, 0, 9)).unwrap();
+    assert_eq!(left.iter().map(|item| &item.lane).collect::<Vec<_>>(), [&other]);
 }
 
 #[test]

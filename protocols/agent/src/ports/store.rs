@@ -538,6 +538,15 @@ pub trait Store: Send + Sync {
     fn lazily(&self, tenant: &Tenant, ops: Vec<Op>);
     /// Queue rows of all tenants with a number above `after`, in order of their numbers.
     async fn items(&self, queue: Queue, after: Seq, limit: usize) -> Result<Vec<Item>, StoreError>;
+    /// Rows of a lane in a queue with a number above `after`, in order of their numbers; no other row is read.
+    async fn lane(
+        &self,
+        tenant: &Tenant,
+        queue: Queue,
+        lane: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError>;
     /// How many rows a queue has, all tenants together.
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
         let (mut after, mut depth) = (0, 0);

@@ -389,6 +389,21 @@ impl Store for MemoryStore {
         Ok(items.take(limit).cloned().collect())
     }
 
+    async fn lane(
+        &self,
+        tenant: &Tenant,
+        queue: Queue,
+        lane: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let inner = self.lock();
+        self.check(&inner)?;
+        let of_lane = |i: &&Item| i.tenant == *tenant && i.queue == queue && i.lane == lane;
+        let items = inner.items.range(after + 1..).map(|(_, i)| i).filter(of_lane);
+        Ok(items.take(limit).cloned().collect())
+    }
+
     async fn item(&self, seq: Seq) -> Result<Option<Item>, StoreError> {
         Ok(self.lock().items.get(&seq).cloned())
     }
