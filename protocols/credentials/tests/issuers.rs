@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use chancery_credentials::{Facts, Family, FormatError, Gathered, Needs, Verification, format, verify};
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::securing::{Securing, Verification};
+use chancery_credentials::{ExchangeFormat, Facts, FormatError, Gathered, Need, Step, Turn};
 use chancery_did::{DidDocument, KeyType, SecretKey};
 use chancery_jsonld::{Documents, Processor};
 use serde_json::{Value, json};
@@ -64,28 +67,30 @@ fn gathered(ours: &[u8]) -> Gathered {
 }
 
 fn issue(jsonld: &Processor, gathered: &Gathered, detail: &Value) -> Result<Value, FormatError> {
-    format(Family::LdProof).unwrap().issue(&Facts { jsonld, now: 0, gathered }, detail)
+    let facts = Facts { jsonld, now: 0, gathered };
+    LdProof.issue(&Turn::new(&facts, &[(Step::Request, detail)], &|_| {})).map(|made| made.content)
 }
 
 fn verification(jsonld: &Processor, gathered: &Gathered, credential: &Value) -> Verification {
-    verify(&Facts { jsonld, now: 0, gathered }, credential).unwrap()
+    LinkedData.verify(&Facts { jsonld, now: 0, gathered }, credential).unwrap()
 }
 
 #[test]
 fn what_is_needed_is_asked_for() {
     let jsonld = processor();
     let none = Gathered::default();
-    let needs = |needs: Needs| Err::<Value, _>(FormatError::Needs(needs));
-    let dids = Needs { dids: vec![WEB.into()], ..Needs::default() };
+    let needs = |needs: Vec<Need>| Err::<Value, _>(FormatError::Needs(needs));
+    let dids = vec![Need::Did(WEB.into())];
     assert_eq!(issue(&jsonld, &none, &detail(WEB, json!({}))), needs(dids.clone()));
     let own = key(1).public();
-    let keys = Needs { keys: vec![own.base58()], ..Needs::default() };
+    let keys = vec![Need::Key(own.base58())];
     assert_eq!(issue(&jsonld, &none, &detail(&own.did_key(), json!({}))), needs(keys));
     let credential = issue(&jsonld, &gathered(&[1]), &detail(WEB, json!({}))).unwrap();
-    assert_eq!(verify(&Facts { jsonld: &jsonld, now: 0, gathered: &none }, &credential), Err(dids));
+    let facts = Facts { jsonld: &jsonld, now: 0, gathered: &none };
+    assert_eq!(LinkedData.verify(&facts, &credential), Err(dids));
     let mut remote = detail(WEB, json!({}));
     remote["credential"]["@context"].as_array_mut().unwrap().push("https://example.org/v1".into());
-    let contexts = Needs { contexts: vec!["https://example.org/v1".into()], ..Needs::default() };
+    let contexts = vec![Need::Context("https://example.org/v1".into())];
     assert_eq!(issue(&jsonld, &gathered(&[1]), &remote), needs(contexts));
 }
 
@@ -163,7 +168,7 @@ fn one_valid_proof_of_several_suffices() {
     };
     let good = credential["proof"].clone();
     let both = with(json!([bad, good]));
-    assert!(both.verified() && both.results.len() == 2);
+    assert!(both.verified() && both.proofs().count() == 2);
     assert!(!with(json!([bad, bad])).verified());
     let mut unknown = good.clone();
     unknown["type"] = "DataIntegrityProof".into();

@@ -4,9 +4,10 @@ use chancery_didcomm::message::{Message, Thread};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::content::{details, issued, keep, offered, requested, stored};
+use super::content::{details, issued, offered, requested, stored};
+use super::detail::Detail;
 use super::messages::{self, Body, Kind, Words};
-use super::record::{Exchange, LdProofDetail, Role, State, TOPIC};
+use super::record::{Exchange, Role, State, TOPIC};
 use super::state::{self, Automatic, Effect, HolderPolicy, Input, Refusal, Step};
 use crate::credential::{Failure, Reach};
 use crate::peers::{Connection, send_in_exchange};
@@ -66,15 +67,18 @@ pub(super) async fn offer(
             .map_err(|e| AgentError::internal("message-unreadable", e))?,
         None => body(&record, Kind::Proposal)?,
     };
-    let contents = offered(unit, reach, &proposal.known()).await?;
+    let contents = offered(unit, reach, &record, &proposal).await?;
     let preview = proposal.credential_preview.as_ref().and_then(|p| messages::preview(p).ok());
     let words = Words { preview, ..Words::default() };
     let thread = Thread::new(&*record.thread_id);
-    let offer = messages::build(Kind::Offer, &unit.new_id(), Some(&thread), words, &contents);
+    let offer = messages::build(Kind::Offer, &unit.new_id(), Some(&thread), words, &contents.list);
     if let (Some(_), Some(theirs)) = (&counter, &record.cred_proposal) {
         remember_replaced(unit, &record, theirs);
     }
-    advance(unit, record, Input::Offer { counter: counter.map(members), offer: members(offer) }).await
+    let input = Input::Offer { counter: counter.map(members), offer: members(offer) };
+    let record = advance(unit, record, input).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record)
 }
 
 /// Answers the stored offer with a request.
@@ -88,14 +92,17 @@ pub(super) async fn request(
     state::may(&record, Kind::Request).map_err(|r| refused(&r, &record.cred_ex_id))?;
     let offer = body(&record, Kind::Offer)?;
     let did = holder_did(unit, &record, given_did).await?;
-    let contents = requested(unit, reach, &offer.known(), did.as_deref()).await?;
+    let contents = requested(unit, reach, &record, &offer, did.as_deref()).await?;
     let mut thread = Thread::new(&*record.thread_id);
     thread.pthid = record
         .cred_offer
         .as_ref()
         .and_then(|offer| offer.get("~thread")?.get("pthid")?.as_str().map(str::to_owned));
-    let request = messages::build(Kind::Request, &unit.new_id(), Some(&thread), Words::default(), &contents);
-    advance(unit, record, Input::Request { request: members(request), flags }).await
+    let request =
+        messages::build(Kind::Request, &unit.new_id(), Some(&thread), Words::default(), &contents.list);
+    let record = advance(unit, record, Input::Request { request: members(request), flags }).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record)
 }
 
 /// Answers the stored request with the credential.
@@ -107,35 +114,34 @@ pub(super) async fn issue(
 ) -> Result<Exchange, Failure> {
     state::may(&record, Kind::Issue).map_err(|r| refused(&r, &record.cred_ex_id))?;
     let request = body(&record, Kind::Request)?;
-    let contents = issued(unit, reach, &request.known()).await?;
+    let contents = issued(unit, reach, &record, &request).await?;
     let replacement_id =
         record.cred_offer.as_ref().and_then(|o| o.get("replacement_id")?.as_str().map(str::to_owned));
     let words = Words { comment, replacement_id, preview: None };
     let thread = Thread::new(&*record.thread_id);
-    let credential = messages::build(Kind::Issue, &unit.new_id(), Some(&thread), words, &contents);
-    advance(unit, record, Input::Issue { credential: members(credential) }).await
+    let credential = messages::build(Kind::Issue, &unit.new_id(), Some(&thread), words, &contents.list);
+    let record = advance(unit, record, Input::Issue { credential: members(credential) }).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record)
 }
 
-/// Verifies and stores the received credential; `Some` detail of the last one stored.
+/// Verifies and stores the received credential; the details of what was stored.
 pub(super) async fn store(
     unit: &mut Unit<'_>,
     reach: Reach,
     record: Exchange,
     credential_id: Option<String>,
-) -> Result<(Exchange, Option<LdProofDetail>), Failure> {
+) -> Result<(Exchange, Vec<Detail>), Failure> {
     state::may_store(&record).map_err(|r| refused(&r, &record.cred_ex_id))?;
     let message = body(&record, Kind::Issue)?;
-    let stored = stored(unit, reach, &message.known(), credential_id).await?;
+    let stored = stored(unit, reach, &record, &message, credential_id).await?;
     let id = record.cred_ex_id.clone();
     let step = state::step(record, Input::Store).map_err(|r| refused(&r, &id))?;
     // The acknowledgement first: when it can't be sent, nothing is stored.
     let (sends, rest) = step.effects.into_iter().partition(|effect| *effect == Effect::SendAck);
     let record = apply(unit, Step { record: step.record, effects: sends }, false, ABANDONED).await?;
-    let mut detail = None;
-    for (id, credential) in stored {
-        detail = Some(keep(unit, &record, id, credential)?);
-    }
-    Ok((apply(unit, Step { record, effects: rest }, false, ABANDONED).await?, detail))
+    let details = stored.keep(unit, &record).await?;
+    Ok((apply(unit, Step { record, effects: rest }, false, ABANDONED).await?, details))
 }
 
 /// One step of the state machine, its effects put into the unit.

@@ -186,8 +186,8 @@ fn context(received: &Received) -> Result<Context<'_>, HandlerError> {
     Ok(Context { connection_id: received.connection_id(), let_in, thread_id, message: &received.message })
 }
 
-fn read(kind: Kind, message: &Message) -> Result<Body, HandlerError> {
-    Body::read(kind, message.as_json()).map_err(HandlerError::Malformed)
+fn read(unit: &Unit<'_>, kind: Kind, message: &Message) -> Result<Body, HandlerError> {
+    Body::read(unit.context().formats(), kind, message.as_json()).map_err(HandlerError::Malformed)
 }
 
 /// The records of a thread whose id doesn't follow from it. More than a few there are only of a thread that peers share, and
@@ -294,7 +294,7 @@ async fn supersedes(
 }
 
 async fn proposal(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
-    let body = read(Kind::Proposal, context.message)?;
+    let body = read(unit, Kind::Proposal, context.message)?;
     if context.connection_id.is_none() {
         return Err(HandlerError::dropped("no-connection", "a proposal needs a connection"));
     }
@@ -322,7 +322,7 @@ async fn proposal(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Hand
 }
 
 async fn offer(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
-    read(Kind::Offer, context.message)?;
+    read(unit, Kind::Offer, context.message)?;
     let record = match find(unit, context, Some(Role::Holder)).await? {
         Some(record) => record,
         None if tombstone(unit, Role::Holder, context.connection_id, context.thread_id).await?.is_some() => {
@@ -340,7 +340,7 @@ async fn offer(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Handler
 }
 
 async fn request(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
-    let body = read(Kind::Request, context.message)?;
+    let body = read(unit, Kind::Request, context.message)?;
     let mut record = match find(unit, context, Some(Role::Issuer)).await? {
         Some(record) => record,
         None => match unknown_request(unit, context, &body).await? {
@@ -349,7 +349,7 @@ async fn request(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Handl
         },
     };
     if matches!(record.state, State::Start | State::OfferSent)
-        && let Err(error) = check_request(&record, &body)
+        && let Err(error) = check_request(unit.context().formats(), &record, &body)
     {
         refuse_message(unit, record, &error).await?;
         return Ok(());
@@ -385,7 +385,7 @@ async fn unknown_request(
     }
     let gone = tombstone(unit, Role::Issuer, None, context.thread_id).await?.is_some()
         || tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await?.is_some();
-    if gone || !starts_at_request(body) || context.connection_id.is_none() {
+    if gone || !starts_at_request(unit.context().formats(), body) || context.connection_id.is_none() {
         let report = messages::report(&unit.new_id(), context.thread_id, "record-not-found", ABANDONED);
         send_in_exchange(unit, context.connection_id, context.thread_id, report).await?;
         return Ok(None);
@@ -396,7 +396,7 @@ async fn unknown_request(
 }
 
 async fn credential(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {
-    let body = read(Kind::Issue, context.message)?;
+    let body = read(unit, Kind::Issue, context.message)?;
     let Some(record) = find(unit, context, Some(Role::Holder)).await? else {
         let ended = tombstone(unit, Role::Holder, context.connection_id, context.thread_id).await?;
         return match ended.as_deref() {
@@ -410,7 +410,7 @@ async fn credential(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Ha
         };
     };
     if record.state == State::RequestSent
-        && let Err(error) = check_credential(&record, &body)
+        && let Err(error) = check_credential(unit.context().formats(), &record, &body)
     {
         refuse_message(unit, record, &error).await?;
         return Ok(());

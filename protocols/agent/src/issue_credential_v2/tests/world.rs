@@ -1,6 +1,7 @@
 //! Two agents with an active connection.
 
-use chancery_credentials::Step;
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::{Formats, Step};
 use chancery_did::{KeyType, SecretKey};
 use serde_json::{Value, json};
 
@@ -13,6 +14,11 @@ use crate::testing::{Party, World, now};
 use crate::unit::{AgentError, Settings};
 
 pub use issue::messages::Kind;
+
+/// What the agents are made with.
+pub fn formats() -> Formats {
+    Formats::new(vec![Box::new(LdProof)])
+}
 
 fn protocols() -> Vec<Registration> {
     vec![issue::registration()]
@@ -140,7 +146,7 @@ impl Pair {
         let events = self.world.party(party).events();
         let known = events.iter().filter_map(|(topic, payload)| match topic.as_str() {
             issue::TOPIC => Some(payload["state"].as_str().unwrap().to_owned()),
-            issue::LD_PROOF_TOPIC => Some("[ld_proof]".to_owned()),
+            "issue_credential_v2_0_ld_proof" => Some("[ld_proof]".to_owned()),
             _ => None,
         });
         known.collect()
@@ -225,7 +231,7 @@ pub fn lose_key(party: &Party, did: &str) {
 
 /// The decoded content of a message's first attachment.
 pub fn content(kind: Kind, message: &Value) -> Value {
-    let body = issue::messages::Body::read(kind, message.as_object().unwrap()).unwrap();
+    let body = issue::messages::Body::read(&formats(), kind, message.as_object().unwrap()).unwrap();
     let _: Step = kind.step();
     body.known()[0].1.clone()
 }
