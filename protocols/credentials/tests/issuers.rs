@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chancery_credentials::ld_proof::LdProof;
 use chancery_credentials::securing::ld::LinkedData;
-use chancery_credentials::securing::{Securing, Verification};
+use chancery_credentials::securing::{Question, Securing, Verification};
 use chancery_credentials::{ExchangeFormat, Facts, FormatError, Gathered, Need, Step, Turn};
 use chancery_did::{DidDocument, KeyType, SecretKey};
 use chancery_jsonld::{Documents, Processor};
@@ -212,4 +212,40 @@ fn options_decide_about_the_proof() {
         issue(&jsonld, &all, &detail(WEB, json!({}))).unwrap()["proof"]["created"],
         "1970-01-01T00:00:00Z"
     );
+}
+
+#[test]
+fn verification_answers_one_question_after_the_other() {
+    let jsonld = processor();
+    let all = gathered(&[1]);
+    let mut detail = detail(WEB, json!({}));
+    detail["credential"]["expirationDate"] = "2024-01-02T00:00:00Z".into();
+    let terms = json!({"@vocab": "https://example.org/terms#"});
+    detail["credential"]["@context"].as_array_mut().unwrap().push(terms);
+    let credential = issue(&jsonld, &all, &detail).unwrap();
+    let asked = |now: i64, credential: &Value| {
+        let facts = Facts { jsonld: &jsonld, now, gathered: &all };
+        let verification = LinkedData.verify(&facts, credential).unwrap();
+        let named = verification.checks.iter().map(|check| {
+            let question = match &check.question {
+                Question::Structure => "structure",
+                Question::Proofs => "proofs",
+                Question::Proof { .. } => "proof",
+                Question::Date(name) => name,
+                Question::Words => "words",
+            };
+            (question, check.outcome.is_ok())
+        });
+        (named.collect::<Vec<_>>(), verification.verified())
+    };
+    let in_2025 = 1_735_689_600_000_000;
+    let answers = [("proof", true), ("expirationDate", false), ("issuanceDate", true), ("words", false)];
+    assert_eq!(asked(in_2025, &credential), (answers.to_vec(), true));
+    let answers = [("proof", true), ("expirationDate", true), ("issuanceDate", false), ("words", false)];
+    assert_eq!(asked(0, &credential), (answers.to_vec(), true));
+    let mut none = credential.clone();
+    none["proof"]["type"] = "Unknown".into();
+    assert_eq!(asked(0, &none).0[0], ("proofs", false));
+    none.as_object_mut().unwrap().remove("type");
+    assert_eq!(asked(0, &none).0[0], ("structure", false));
 }

@@ -161,7 +161,7 @@ async fn bring(
                 let row = unit.guarded_row(&RowKey::new(category, &*name)).await?;
                 let value = row.map(|row| serde_json::from_slice(&row.value)).transpose();
                 let unreadable =
-                    |e| AgentError::internal("row-unreadable", format!("{category}/{name}: {e}"));
+                    |e| AgentError::internal("record-unreadable", format!("{category}/{name}: {e}"));
                 brought.gathered.row(category, &*name, value.map_err(unreadable)?);
             }
             // All at the same time, below.

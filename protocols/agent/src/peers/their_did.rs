@@ -181,7 +181,7 @@ fn signers(claim: &Claim<'_>) -> Result<Vec<PublicKey>, Distrust> {
 
 /// Whether the DID determines or publishes its document.
 fn says_itself(did: &str) -> bool {
-    !methods::of(did).is_some_and(|method| method.stored.is_some())
+    methods::of(did).is_none_or(|method| method.stored.is_none())
 }
 
 fn attachment<'m>(claim: &Claim<'m>) -> Result<&'m Attachment, Distrust> {

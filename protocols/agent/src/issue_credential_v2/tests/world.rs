@@ -10,7 +10,7 @@ use crate::issue_credential_v2 as issue;
 use crate::peers::own;
 use crate::peers::{Claim, Connection, INVITEE, INVITER, learn};
 use crate::ports::store::{CommitError, KeyRow, Op};
-use crate::testing::{Party, World, now};
+use crate::testing::{Lists, Party, World, now};
 use crate::unit::{AgentError, Settings};
 
 pub use issue::messages::Kind;
@@ -39,7 +39,12 @@ impl Pair {
     }
 
     pub fn with(change: impl Fn(&str, &mut Settings)) -> Self {
-        let world = World::with(&["issuer", "holder"], protocols, change);
+        Self::made(|name, settings, _| change(name, settings))
+    }
+
+    /// As [`Pair::with`], with a change to each agent's formats.
+    pub fn made(change: impl Fn(&str, &mut Settings, &mut Lists)) -> Self {
+        let world = World::made(&["issuer", "holder"], protocols, change);
         let (issuer_connection, holder_connection) = connected(&world);
         let issuer_did = add_key(world.party("issuer"), KeyType::Ed25519, 1);
         add_key(world.party("issuer"), KeyType::P256, 2);
