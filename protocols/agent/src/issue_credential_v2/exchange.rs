@@ -1,16 +1,17 @@
 //! Steps carried out: formats run, the state machine asked, its effects put into the unit.
 
-use chancery_credentials::{CredentialFormat, Family, Stored as StoredCredential, format};
 use chancery_didcomm::message::{Message, Thread};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::content::{details, issued, offered, requested, stored};
+use super::detail::Detail;
 use super::messages::{self, Body, Kind, Words};
-use super::record::{Exchange, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
+use super::record::{Exchange, Role, State, TOPIC};
 use super::state::{self, Automatic, Effect, HolderPolicy, Input, Refusal, Step};
-use crate::credential::{Failure, Reach, with_facts};
+use crate::credential::{Failure, Reach};
 use crate::peers::{Connection, send_in_exchange};
-use crate::ports::store::{NewRow, Query, RowKey, Space, Tag};
+use crate::ports::store::Space;
 use crate::quoted::Quoted;
 use crate::unit::{AgentError, Record, Unit, Work};
 
@@ -22,75 +23,6 @@ pub(super) const DONE: &str = "done";
 
 pub(super) fn refused(refusal: &Refusal, cred_ex_id: &str) -> AgentError {
     AgentError::bad_request("exchange-state", refusal.text(cred_ex_id))
-}
-
-fn no_supported_format(text: &str) -> AgentError {
-    AgentError::bad_request("no-supported-format", format!("{text}. No supported formats."))
-}
-
-/// The implementation of a family, or 501.
-fn implementation(family: Family) -> Result<&'static dyn CredentialFormat, AgentError> {
-    format(family).ok_or_else(|| {
-        AgentError::not_supported(format!(
-            "credentials of the format {:?} can't be made or held yet: use \"ld_proof\"",
-            family.api()
-        ))
-    })
-}
-
-/// The families of an admin API filter, in its order.
-pub(super) fn families(filter: &Map<String, Value>) -> Vec<(Family, &Value)> {
-    filter.iter().filter_map(|(name, content)| Some((Family::from_api(name)?, content))).collect()
-}
-
-/// The proposal's contents for a filter.
-pub(super) async fn proposed(
-    unit: &mut Unit<'_>,
-    filter: &Map<String, Value>,
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in families(filter) {
-        let format = implementation(family)?;
-        contents
-            .push((family, with_facts(unit, Reach::Network, |facts| format.propose(facts, content)).await?));
-    }
-    Ok(contents)
-}
-
-/// The offer's contents for a proposal's.
-pub(super) async fn offered(
-    unit: &mut Unit<'_>,
-    reach: Reach,
-    proposal: &[(Family, &Value)],
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in proposal {
-        let format = implementation(*family)?;
-        contents.push((*family, with_facts(unit, reach, |facts| format.offer(facts, content)).await?));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to create credential offer").into());
-    }
-    Ok(contents)
-}
-
-/// The request's contents for an offer's (or one's own proposal's).
-pub(super) async fn requested(
-    unit: &mut Unit<'_>,
-    reach: Reach,
-    offer: &[(Family, &Value)],
-    holder_did: Option<&str>,
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in offer {
-        let format = implementation(*family)?;
-        let request = with_facts(unit, reach, |facts| format.request(facts, content, holder_did)).await?;
-        contents.push((*family, request));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to create credential request").into());
-    }
-    Ok(contents)
 }
 
 fn body(record: &Exchange, kind: Kind) -> Result<Body, AgentError> {
@@ -135,15 +67,18 @@ pub(super) async fn offer(
             .map_err(|e| AgentError::internal("message-unreadable", e))?,
         None => body(&record, Kind::Proposal)?,
     };
-    let contents = offered(unit, reach, &proposal.known()).await?;
+    let contents = offered(unit, reach, &record, &proposal).await?;
     let preview = proposal.credential_preview.as_ref().and_then(|p| messages::preview(p).ok());
     let words = Words { preview, ..Words::default() };
     let thread = Thread::new(&*record.thread_id);
-    let offer = messages::build(Kind::Offer, &unit.new_id(), Some(&thread), words, &contents);
+    let offer = messages::build(Kind::Offer, &unit.new_id(), Some(&thread), words, &contents.list);
     if let (Some(_), Some(theirs)) = (&counter, &record.cred_proposal) {
         remember_replaced(unit, &record, theirs);
     }
-    advance(unit, record, Input::Offer { counter: counter.map(members), offer: members(offer) }).await
+    let input = Input::Offer { counter: counter.map(members), offer: members(offer) };
+    let record = advance(unit, record, input).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record)
 }
 
 /// Answers the stored offer with a request.
@@ -157,14 +92,17 @@ pub(super) async fn request(
     state::may(&record, Kind::Request).map_err(|r| refused(&r, &record.cred_ex_id))?;
     let offer = body(&record, Kind::Offer)?;
     let did = holder_did(unit, &record, given_did).await?;
-    let contents = requested(unit, reach, &offer.known(), did.as_deref()).await?;
+    let contents = requested(unit, reach, &record, &offer, did.as_deref()).await?;
     let mut thread = Thread::new(&*record.thread_id);
     thread.pthid = record
         .cred_offer
         .as_ref()
         .and_then(|offer| offer.get("~thread")?.get("pthid")?.as_str().map(str::to_owned));
-    let request = messages::build(Kind::Request, &unit.new_id(), Some(&thread), Words::default(), &contents);
-    advance(unit, record, Input::Request { request: members(request), flags }).await
+    let request =
+        messages::build(Kind::Request, &unit.new_id(), Some(&thread), Words::default(), &contents.list);
+    let record = advance(unit, record, Input::Request { request: members(request), flags }).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record)
 }
 
 /// Answers the stored request with the credential.
@@ -176,83 +114,34 @@ pub(super) async fn issue(
 ) -> Result<Exchange, Failure> {
     state::may(&record, Kind::Issue).map_err(|r| refused(&r, &record.cred_ex_id))?;
     let request = body(&record, Kind::Request)?;
-    let mut contents = Vec::new();
-    for (family, content) in request.known() {
-        let format = implementation(family)?;
-        contents.push((family, with_facts(unit, reach, |facts| format.issue(facts, content)).await?));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to issue credential").into());
-    }
+    let contents = issued(unit, reach, &record, &request).await?;
     let replacement_id =
         record.cred_offer.as_ref().and_then(|o| o.get("replacement_id")?.as_str().map(str::to_owned));
     let words = Words { comment, replacement_id, preview: None };
     let thread = Thread::new(&*record.thread_id);
-    let credential = messages::build(Kind::Issue, &unit.new_id(), Some(&thread), words, &contents);
-    advance(unit, record, Input::Issue { credential: members(credential) }).await
+    let credential = messages::build(Kind::Issue, &unit.new_id(), Some(&thread), words, &contents.list);
+    let record = advance(unit, record, Input::Issue { credential: members(credential) }).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record)
 }
 
-/// Verifies and stores the received credential; `Some` detail of the last one stored.
+/// Verifies and stores the received credential; the details of what was stored.
 pub(super) async fn store(
     unit: &mut Unit<'_>,
     reach: Reach,
     record: Exchange,
     credential_id: Option<String>,
-) -> Result<(Exchange, Option<LdProofDetail>), Failure> {
+) -> Result<(Exchange, Vec<Detail>), Failure> {
     state::may_store(&record).map_err(|r| refused(&r, &record.cred_ex_id))?;
-    let issued = body(&record, Kind::Issue)?;
-    let mut credential_id = credential_id;
-    let mut stored = Vec::new();
-    for (family, content) in issued.known() {
-        let format = implementation(family)?;
-        let credential = with_facts(unit, reach, |facts| format.store(facts, content)).await?;
-        let id = credential_id.take().unwrap_or_else(|| unit.new_id().replace('-', ""));
-        if unit.row(&RowKey::new(credential.category, &*id)).await?.is_some() {
-            return Err(AgentError::bad_request(
-                "duplicate-credential",
-                format!("a credential {id} is stored already"),
-            )
-            .at("credential_id")
-            .into());
-        }
-        stored.push((id, credential));
-    }
+    let message = body(&record, Kind::Issue)?;
+    let stored = stored(unit, reach, &record, &message, credential_id).await?;
     let id = record.cred_ex_id.clone();
     let step = state::step(record, Input::Store).map_err(|r| refused(&r, &id))?;
     // The acknowledgement first: when it can't be sent, nothing is stored.
     let (sends, rest) = step.effects.into_iter().partition(|effect| *effect == Effect::SendAck);
     let record = apply(unit, Step { record: step.record, effects: sends }, false, ABANDONED).await?;
-    let mut detail = None;
-    for (id, credential) in stored {
-        detail = Some(keep(unit, &record, id, credential)?);
-    }
-    Ok((apply(unit, Step { record, effects: rest }, false, ABANDONED).await?, detail))
-}
-
-/// Writes a credential and the detail that points to it.
-fn keep(
-    unit: &mut Unit<'_>,
-    record: &Exchange,
-    id: String,
-    credential: StoredCredential,
-) -> Result<LdProofDetail, AgentError> {
-    unit.insert_row(NewRow {
-        key: RowKey::new(credential.category, &*id),
-        value: chancery_didcomm::to_python_json(&credential.value).into_bytes(),
-        tags: credential.tags.into_iter().map(|(name, value)| Tag::new(name, value)).collect(),
-    });
-    let now = unit.now().to_text();
-    let detail = LdProofDetail {
-        cred_ex_ld_proof_id: unit.new_id(),
-        cred_ex_id: record.cred_ex_id.clone(),
-        created_at: now.clone(),
-        updated_at: now,
-        cred_id_stored: id,
-        other: Map::new(),
-    };
-    unit.insert(&detail)?;
-    unit.notify(LD_PROOF_TOPIC, &record.cred_ex_id, &detail.view());
-    Ok(detail)
+    let details = stored.keep(unit, &record).await?;
+    Ok((apply(unit, Step { record, effects: rest }, false, ABANDONED).await?, details))
 }
 
 /// One step of the state machine, its effects put into the unit.
@@ -321,11 +210,6 @@ pub(super) async fn apply(
 pub(super) fn notify(unit: &mut Unit<'_>, record: &Exchange) {
     let payload = record.payload(unit.settings().debug_webhooks);
     unit.notify(TOPIC, &record.cred_ex_id, &payload);
-}
-
-/// The details of an exchange, oldest first.
-pub(super) async fn details(unit: &mut Unit<'_>, cred_ex_id: &str) -> Result<Vec<LdProofDetail>, AgentError> {
-    unit.find(&Query::tagged(LdProofDetail::CATEGORY, "cred_ex_id", cred_ex_id)).await
 }
 
 /// Removes a record with its details, tells the controller, and remembers the thread without personal data.

@@ -31,6 +31,8 @@
 //! messages of removed exchanges have no effect.
 
 mod commands;
+mod content;
+mod detail;
 mod exchange;
 mod handler;
 pub mod messages;
@@ -44,12 +46,13 @@ pub use commands::{
     BoundOffer, BoundRequest, Create, CreateOffer, Filter, Id, Issue, List, ProblemReport, Send, SendOffer,
     SendProposal, SendRequest, Store,
 };
+pub use detail::{Detail, Members};
 pub use handler::Handler;
 pub use operations::{
     bound_offer, bound_request, create, create_offer, get, issue, list, problem_report, remove, send,
     send_offer, send_proposal, send_request, store,
 };
-pub use record::{Exchange, Initiator, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
+pub use record::{Exchange, Initiator, Role, State, TOPIC};
 
 /// What this folder brings in.
 pub fn registration() -> crate::engine::Registration {

@@ -7,9 +7,10 @@ use super::commands::{
     BoundOffer, BoundRequest, Create, CreateOffer, Filter, Id, Issue, List, ProblemReport, Send, SendOffer,
     SendProposal, SendRequest, Store,
 };
-use super::exchange::{self, advance, families, members, offered, proposed, requested};
+use super::content::{Contents, families, offered, proposed, requested, shown_details};
+use super::exchange::{self, advance, members};
 use super::messages::{self, Kind, Words};
-use super::record::{Exchange, LdProofDetail, Role, State};
+use super::record::{Exchange, Role, State};
 use super::state::{self, Input, OWN_REPORT};
 use crate::credential::{Failure, Reach};
 use crate::engine::Agent;
@@ -53,13 +54,9 @@ pub async fn list(agent: &Agent, tenant: &Tenant, command: List) -> Result<Value
     Ok(json!({"results": results}))
 }
 
-/// The record with its detail. Only a holder that has a credential can have one.
+/// The record with its details.
 async fn shown(unit: &mut Unit<'_>, record: &Exchange) -> Result<Value, AgentError> {
-    let mut detail = None;
-    if record.role == Role::Holder && record.cred_issue.is_some() {
-        detail = exchange::details(unit, &record.cred_ex_id).await?.into_iter().next();
-    }
-    Ok(record.with_detail(detail.as_ref()))
+    Ok(record.with_details(&shown_details(unit, record).await?))
 }
 
 /// `{"cred_ex_record": R, "anoncreds": …, "indy": …, "ld_proof": …, "vc_di": …}`.
@@ -121,14 +118,15 @@ fn filter_of(filter: &Filter) -> Result<(), AgentError> {
 /// The proposal message of a filter.
 async fn proposal_of(
     unit: &mut Unit<'_>,
+    record: &Exchange,
     filter: &Filter,
     comment: Option<String>,
     preview: Option<Value>,
-) -> Result<Message, Failure> {
+) -> Result<(Message, Contents), Failure> {
     filter_of(filter)?;
-    let contents = proposed(unit, filter).await?;
+    let contents = proposed(unit, record, filter, preview.as_ref()).await?;
     let words = Words { comment, preview, replacement_id: None };
-    Ok(messages::build(Kind::Proposal, &unit.new_id(), None, words, &contents))
+    Ok((messages::build(Kind::Proposal, &unit.new_id(), None, words, &contents.list), contents))
 }
 
 /// The proposal that a free offer or request keeps in its record and never sends, and the counter-proposal of an offer:
@@ -155,10 +153,10 @@ async fn free_offer(
     let proposal = implicit_proposal(unit, free.filter, free.comment.clone(), preview.clone())?;
     let body = messages::Body::unchecked(Kind::Proposal, proposal.as_json())
         .map_err(|e| AgentError::internal("message-unreadable", e))?;
-    let contents = offered(unit, Reach::Network, &body.known()).await?;
+    let contents = offered(unit, Reach::Network, &record, &body).await?;
     let id = unit.new_id();
     let words = Words { comment: free.offer_comment, replacement_id: free.replacement_id, preview };
-    let offer = messages::build(Kind::Offer, &id, Some(&Thread::default()), words, &contents);
+    let offer = messages::build(Kind::Offer, &id, Some(&Thread::default()), words, &contents.list);
     record.cred_ex_id =
         super::handler::id_of(unit, record.role, record.connection_id.as_deref(), &id).await?;
     record.thread_id = id;
@@ -169,7 +167,9 @@ async fn free_offer(
         request: None,
         send: free.send,
     };
-    Ok(advance(unit, record, input).await?.view())
+    let record = advance(unit, record, input).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record.view())
 }
 
 /// The record R.
@@ -284,7 +284,8 @@ async fn send_proposal_in(unit: &mut Unit<'_>, command: &SendProposal) -> Result
     record.auto_remove = command.auto_remove.or(record.auto_remove);
     record.trace = command.trace;
     let preview = read_preview(&command.credential_preview, "credential_preview")?;
-    let proposal = proposal_of(unit, &command.filter, command.comment.clone(), preview).await?;
+    let (proposal, contents) =
+        proposal_of(unit, &record, &command.filter, command.comment.clone(), preview).await?;
     record.thread_id = proposal.id().unwrap_or_default().to_owned();
     let input = Input::Begin {
         state: State::ProposalSent,
@@ -293,7 +294,9 @@ async fn send_proposal_in(unit: &mut Unit<'_>, command: &SendProposal) -> Result
         request: None,
         send: true,
     };
-    Ok(advance(unit, record, input).await?.view())
+    let record = advance(unit, record, input).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record.view())
 }
 
 /// The record R.
@@ -313,10 +316,10 @@ async fn send_request_in(unit: &mut Unit<'_>, command: &SendRequest) -> Result<V
     let body = messages::Body::unchecked(Kind::Proposal, proposal.as_json())
         .map_err(|e| AgentError::internal("message-unreadable", e))?;
     let did = exchange::holder_did(unit, &record, command.holder_did.clone()).await?;
-    let contents = requested(unit, Reach::Network, &body.known(), did.as_deref()).await?;
+    let contents = requested(unit, Reach::Network, &record, &body, did.as_deref()).await?;
     let id = unit.new_id();
     let words = Words { comment: command.comment.clone(), ..Words::default() };
-    let request = messages::build(Kind::Request, &id, None, words, &contents);
+    let request = messages::build(Kind::Request, &id, None, words, &contents.list);
     record.thread_id = id;
     let input = Input::Begin {
         state: State::RequestSent,
@@ -325,7 +328,9 @@ async fn send_request_in(unit: &mut Unit<'_>, command: &SendRequest) -> Result<V
         request: Some(members(request)),
         send: true,
     };
-    Ok(advance(unit, record, input).await?.view())
+    let record = advance(unit, record, input).await?;
+    contents.keep(unit, &record).await?;
+    Ok(record.view())
 }
 
 /// The record R.
@@ -391,7 +396,7 @@ async fn issue_in(unit: &mut Unit<'_>, command: &Issue) -> Result<Value, Failure
     state::may(&record, Kind::Issue).map_err(|r| exchange::refused(&r, &record.cred_ex_id))?;
     connection_ready(unit, &record).await?;
     let record = exchange::issue(unit, Reach::Network, record, command.comment.clone()).await?;
-    Ok(record.with_detail(None))
+    shown(unit, &record).await.map_err(Failure::from)
 }
 
 /// As [`get`].
@@ -403,9 +408,9 @@ async fn store_in(unit: &mut Unit<'_>, command: &Store) -> Result<Value, Failure
     let record: Exchange = unit.require(&command.cred_ex_id).await?;
     state::may_store(&record).map_err(|r| exchange::refused(&r, &record.cred_ex_id))?;
     connection_ready(unit, &record).await?;
-    let (record, detail): (Exchange, Option<LdProofDetail>) =
+    let (record, details) =
         exchange::store(unit, Reach::Network, record, command.credential_id.clone()).await?;
-    Ok(record.with_detail(detail.as_ref()))
+    Ok(record.with_details(&details))
 }
 
 /// `{}`.
