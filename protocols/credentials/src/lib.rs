@@ -8,6 +8,7 @@ pub mod ld_proof;
 pub mod securing;
 
 mod equality;
+mod families;
 mod family;
 mod format;
 mod invalid;
@@ -15,7 +16,8 @@ mod need;
 mod w3c;
 
 pub use equality::json_equal;
-pub use family::{ANONCREDS, Family, INDY, Step, VC_DI};
+pub use families::{ANONCREDS, INDY, VC_DI};
+pub use family::{Family, Step};
 pub use format::{ExchangeFormat, Formats, Made, Row, Said, Stored, Task, Turn, Weight};
 pub use invalid::{Invalid, PathItem, tree};
 pub use ld_proof::validate_detail;
