@@ -1,6 +1,6 @@
 //! Queued work: what a step left for after its commit. One job at a time per protocol step, tried again until it settles.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use crate::telemetry::metrics::Steps;
 
 /// Runs queued work on the agent.
 pub struct Worker {
-    agent: OnceLock<Arc<Agent>>,
+    agent: Arc<Agent>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     most_age: Duration,
@@ -26,20 +26,16 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker; [`Worker::attach`] the agent before the first job.
+    /// A worker.
     pub fn new(
+        agent: Arc<Agent>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         most_age: Duration,
         burial: Burial,
         steps: Arc<Steps>,
     ) -> Self {
-        Self { agent: OnceLock::new(), store, clock, most_age, burial, steps }
-    }
-
-    /// The agent whose work it is.
-    pub fn attach(&self, agent: Arc<Agent>) {
-        let _ = self.agent.set(agent);
+        Self { agent, store, clock, most_age, burial, steps }
     }
 
     /// The job of a row. At most so many of one lane, which is a protocol's for one connection, are under way at once.
@@ -89,9 +85,8 @@ impl Courier for Worker {
     }
 
     async fn deliver(&self, _job: &Job, item: &Item) -> Outcome {
-        let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
         let began = Instant::now();
-        let outcome = agent.work(item).await;
+        let outcome = self.agent.work(item).await;
         self.steps.work.count(began.elapsed());
         match outcome {
             Ok(()) => Outcome::Delivered,

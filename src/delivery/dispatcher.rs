@@ -120,14 +120,19 @@ impl<T> Clone for Dispatcher<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Dispatcher<T> {
+/// The other end of a [`Dispatcher`]: what it was told so far, until there is somebody who carries it.
+pub struct Intake<T> {
+    told: mpsc::UnboundedReceiver<Event<T>>,
+    dispatcher: Dispatcher<T>,
+}
+
+impl<T: Send + Sync + 'static> Intake<T> {
     /// Starts the task. It takes jobs and tries none before [`Dispatcher::go`]. `concurrency`: tries at once per endpoint.
-    pub fn start<C>(courier: Arc<C>, concurrency: usize, backoff: Backoff, entropy: Arc<dyn Entropy>) -> Self
+    pub fn start<C>(self, courier: Arc<C>, concurrency: usize, backoff: Backoff, entropy: Arc<dyn Entropy>)
     where
         C: Courier<Content = T>,
     {
-        let (events, receiver) = mpsc::unbounded_channel();
-        let figures = Arc::new(Figures::default());
+        let Self { told, dispatcher: Dispatcher { events, figures, carried: _ } } = self;
         let board = Board {
             courier,
             concurrency,
@@ -139,8 +144,8 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
             tries: 0,
             under_way: 0,
             timers: BTreeMap::new(),
-            events: events.clone(),
-            figures: figures.clone(),
+            events,
+            figures,
             going: false,
             draining: None,
         };
@@ -148,8 +153,27 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
             clippy::disallowed_methods,
             reason = "the delivery workers are started here and nowhere else"
         )]
-        tokio::spawn(board.run(receiver));
-        Self { events, figures, carried: Arc::default() }
+        tokio::spawn(board.run(told));
+    }
+}
+
+impl<T: Send + Sync + 'static> Dispatcher<T> {
+    /// A handle and its other end: whoever commits rows has the handle before there is anybody who carries them.
+    pub fn new() -> (Self, Intake<T>) {
+        let (events, told) = mpsc::unbounded_channel();
+        let dispatcher = Self { events, figures: Arc::default(), carried: Arc::default() };
+        (dispatcher.clone(), Intake { told, dispatcher })
+    }
+
+    /// A dispatcher with its courier.
+    #[cfg(test)]
+    fn start<C>(courier: Arc<C>, concurrency: usize, backoff: Backoff, entropy: Arc<dyn Entropy>) -> Self
+    where
+        C: Courier<Content = T>,
+    {
+        let (dispatcher, intake) = Self::new();
+        intake.start(courier, concurrency, backoff, entropy);
+        dispatcher
     }
 
     /// Hands over jobs; those of one lane in their order. What is known of their contents is carried along as far as there is
