@@ -231,7 +231,7 @@ pub async fn start(mut config: Config) -> Result<(), StartError> {
         stopping,
     ));
     // Before anything new: rows are added to the workers once and in their order.
-    workers.resume(&store).await?;
+    workers.resume(&*store, &*clock).await?;
     agent.take_all_parked().await;
     let (servers, doors) = start_servers(&config, &agent, &endpoint, &process)?;
     workers.go();

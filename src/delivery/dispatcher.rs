@@ -71,6 +71,7 @@ enum Event<T> {
     Drain(tokio::sync::oneshot::Sender<()>),
     Go,
     Ping(tokio::sync::oneshot::Sender<()>),
+    Hurry(i64),
     Look(Vec<i64>, tokio::sync::oneshot::Sender<HashMap<i64, Standing>>),
 }
 
@@ -194,6 +195,11 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
         let _ = self.events.send(Event::Go);
     }
 
+    /// A job that waits for its time is tried at once, when it is its turn.
+    pub fn hurry(&self, id: i64) {
+        let _ = self.events.send(Event::Hurry(id));
+    }
+
     /// Figures for status and metrics.
     pub fn figures(&self) -> &Figures {
         &self.figures
@@ -271,6 +277,7 @@ impl<C: Courier> Board<C> {
                 Some(Event::Jobs(jobs)) => self.take(jobs),
                 Some(Event::Told(job, told)) => self.told(&job, told),
                 Some(Event::Go) => self.going = true,
+                Some(Event::Hurry(id)) => self.hurry(id),
                 Some(Event::Drain(done)) => self.draining = Some(done),
                 Some(Event::Ping(pong)) => {
                     let _ = pong.send(());
@@ -486,6 +493,11 @@ impl<C: Courier> Board<C> {
                         (reason, pause, gives_up)
                     }
                     Outcome::Hopeless(reason) => (reason, Duration::ZERO, true),
+                    Outcome::Later(at) => {
+                        (entry.not_before, entry.failure, entry.job.attempts) = (Some(at), None, 0);
+                        self.timers.insert((at, entry.job.id), (key.0.clone(), Some(key.1.clone())));
+                        return;
+                    }
                     held_or_delivered => {
                         let (how, settled) = match held_or_delivered {
                             Outcome::Held => (None, Settled::Held),
@@ -527,6 +539,15 @@ impl<C: Courier> Board<C> {
             });
         }
         self.lanes.retain(|(to, _), lane| to != endpoint || !lane.queue.is_empty());
+    }
+
+    fn hurry(&mut self, id: i64) {
+        let found = self.lanes.iter_mut().find_map(|(key, lane)| {
+            let entry = lane.queue.iter_mut().find(|entry| entry.job.id == id)?;
+            (entry.not_before, entry.job.not_before) = (None, None);
+            Some(key.clone())
+        });
+        found.into_iter().for_each(|key| self.list(&key));
     }
 
     fn look(&self, ids: &[i64]) -> HashMap<i64, Standing> {

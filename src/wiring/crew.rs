@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chancery_agent::ports::store::{Event, Item};
+use chancery_agent::ports::store::{Event, Item, Seq};
 use chancery_agent::ports::{Trace, Workers};
 use chancery_agent::unit::Outbound;
 
@@ -46,6 +46,12 @@ impl Workers for Crew {
         if let Some(queues) = &self.queues {
             let jobs = items.into_iter().map(|item| (Worker::job(&item), Some(Arc::new(item))));
             queues.work.add(jobs.collect());
+        }
+    }
+
+    fn hurry(&self, rows: Vec<Seq>) {
+        if let Some(queues) = &self.queues {
+            rows.into_iter().for_each(|row| queues.work.hurry(row));
         }
     }
 

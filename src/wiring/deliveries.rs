@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chancery_agent::ports::store::{Event, Item};
-use chancery_agent::ports::{Store, Trace};
+use chancery_agent::ports::{Clock, Store, Trace};
 use chancery_agent::unit::Outbound;
 use chancery_agent::{Agent, Tenant};
 
@@ -40,8 +40,8 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub async fn resume(&self, store: &Arc<dyn Store>) -> Result<(), StartError> {
-        let left = work::resume(&**store, &self.work).await?
+    pub async fn resume(&self, store: &dyn Store, clock: &dyn Clock) -> Result<(), StartError> {
+        let left = work::resume(store, clock, &self.work).await?
             + outbound::resume(&self.carrier, &self.outbound).await?
             + webhooks::resume(&self.notifier, &self.webhooks).await?;
         if left > 0 {

@@ -93,7 +93,7 @@ impl Process {
 
 #[async_trait]
 impl Deliveries for Process {
-    async fn standings(&self, _: &[Seq]) -> HashMap<Seq, Standing> {
+    async fn standings(&self, _: Queue, _: &[Seq]) -> HashMap<Seq, Standing> {
         HashMap::new()
     }
 }
@@ -254,6 +254,7 @@ struct Idle;
 impl Workers for Idle {
     fn outbound(&self, _: Vec<Item>) {}
     fn work(&self, _: Vec<Item>) {}
+    fn hurry(&self, _: Vec<Seq>) {}
     fn events(&self, _: Vec<Event>) {}
     fn redeliver(&self, _: Vec<Event>) {}
 }

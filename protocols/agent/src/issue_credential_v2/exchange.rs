@@ -2,9 +2,10 @@
 
 use chancery_credentials::{CredentialFormat, Family, Stored as StoredCredential, format};
 use chancery_didcomm::message::{Message, Thread};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::handler::GoOn;
 use super::messages::{self, Body, Kind, Words};
 use super::record::{Exchange, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
 use super::state::{self, Automatic, Effect, HolderPolicy, Input, Refusal, Step};
@@ -12,7 +13,7 @@ use crate::credential::{Failure, Reach, with_facts};
 use crate::peers::{Connection, send_in_exchange};
 use crate::ports::store::{NewRow, Query, RowKey, Space, Tag};
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Record, Unit, Work};
+use crate::unit::{AgentError, Record, Unit};
 
 /// What the other side is told when an exchange fails.
 pub(super) const ABANDONED: &str = "issuance-abandoned";
@@ -405,14 +406,8 @@ pub(super) async fn go_on(
         record = match outcome {
             Ok(record) => record,
             Err(Failure::Deferred) => {
-                let detail = json!({"cred_ex_id": before.cred_ex_id});
-                unit.later(Work {
-                    protocol: super::handler::NAME.to_owned(),
-                    detail,
-                    cause: before.connection_id.clone(),
-                    owner: None,
-                    trace: None,
-                });
+                let cred_ex_id = before.cred_ex_id.clone();
+                unit.later(&GoOn { cred_ex_id, connection_id: before.connection_id.clone() })?;
                 return Ok(before);
             }
             Err(Failure::Error(error)) if error.kind == crate::unit::Kind::Unavailable => {

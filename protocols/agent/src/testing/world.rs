@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{MemoryStore, now};
 use crate::engine::{Agent, Receipt, Registration};
 use crate::ports::fetch::{Budget, Purpose};
-use crate::ports::store::{Event, Item, Op, Queue};
+use crate::ports::store::{Event, Item, Op, Queue, Seq};
 use crate::ports::watch::Subscription;
 use crate::ports::{Clock, Entropy, Fetch, FetchError, Store, Tenant, Timestamp, Watch, Workers};
 use crate::unit::{Outbound, Parts, Plaintext, Settings};
@@ -83,6 +83,8 @@ impl Workers for Ears {
     fn work(&self, items: Vec<Item>) {
         self.work.lock().unwrap().extend(items);
     }
+
+    fn hurry(&self, _rows: Vec<Seq>) {}
 
     fn events(&self, events: Vec<Event>) {
         self.events.lock().unwrap().extend(events);

@@ -12,7 +12,7 @@ use super::idempotency::Claim;
 use super::{AgentError, Outbound, Settings, Unit, fetch};
 use crate::edge::{Edge, Places, Shape};
 use crate::ports::clock::Rng;
-use crate::ports::store::{Event, Item};
+use crate::ports::store::{Event, Item, Seq};
 use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Trace, Watch, Workers};
 
 const KEY_CACHE: usize = 10_000;
@@ -263,6 +263,13 @@ impl Context {
     pub fn release(&self, items: Vec<Item>) {
         if !items.is_empty() {
             self.workers().outbound(items);
+        }
+    }
+
+    /// Tells the worker of queued work that rows are due at once.
+    pub(crate) fn hurry(&self, rows: Vec<Seq>) {
+        if !rows.is_empty() {
+            self.workers().hurry(rows);
         }
     }
 
