@@ -11,7 +11,7 @@ use chancery_agent::ports::store::{Item, Op, Queue, Seq, StoreError};
 use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use chancery_agent::quoted::Quoted;
-use chancery_agent::unit::{Kind, Work};
+use chancery_agent::unit::Work;
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Lost, Outcome, PAGE, Settled, bury_unread};
 use crate::telemetry::metrics::Steps;
@@ -108,7 +108,7 @@ impl Courier for Worker {
         match outcome {
             Ok(Worked::Done) => Outcome::Delivered,
             Ok(Worked::Again(at)) => Outcome::Later(until(at, self.clock.now())),
-            Err(error) if error.kind == Kind::Unavailable => Outcome::Failed(error.message),
+            Err(error) if error.passing => Outcome::Failed(error.message),
             Err(error) => Outcome::Hopeless(error.message),
         }
     }

@@ -23,7 +23,7 @@ pub use address::Address;
 pub use handshake::{Link, invite, tell};
 pub use identity::{Identity, sign, signed_json, signed_text};
 pub use messages::*;
-pub use site::Site;
+pub use site::{Manner, Site};
 
 use super::Agent;
 

@@ -11,7 +11,7 @@ use crate::support::peer::{
 use crate::support::{Agent, free_port};
 
 /// A document as sites publish it.
-fn published(site: &Site, keys: &[&PublicKey], endpoint: &str) -> Value {
+pub fn published(site: &Site, keys: &[&PublicKey], endpoint: &str) -> Value {
     let did = &site.did;
     let methods: Vec<Value> = keys
         .iter()

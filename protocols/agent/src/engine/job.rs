@@ -31,7 +31,7 @@ use crate::ports::Timestamp;
 use crate::ports::store::{Guard, Item, Op, Queue};
 use crate::quoted::Quoted;
 use crate::transact;
-use crate::unit::{AgentError, Context, Errand, Job, JobRecord, JobState, Kind, Next, Record, Unit, Work};
+use crate::unit::{AgentError, Context, Errand, Job, JobRecord, JobState, Next, Record, Unit, Work};
 
 /// What became of a row whose turn had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,7 +301,7 @@ where
         let run = Run::<J> { agent, item, work, job: read(work)? };
         let outcome = run.drive().await;
         if let Err(error) = &outcome
-            && error.kind == Kind::Unavailable
+            && error.passing
         {
             run.failed(error).await;
         }
@@ -331,7 +331,7 @@ impl Agent {
 
     /// Goes on with queued work; its row leaves the queue in the same commit.
     ///
-    /// Errors: [`Kind::Unavailable`] is worth another try, others aren't.
+    /// Errors: one that is passing is worth another try, others aren't.
     pub async fn work(&self, item: &Item) -> Result<Worked, AgentError> {
         let work: Work = serde_json::from_slice(&item.value)
             .map_err(|e| AgentError::internal("queue-unreadable", format!("queue row {}: {e}", item.seq)))?;
@@ -363,7 +363,7 @@ impl Agent {
             None => Ok(work.job.clone()),
         };
         let job = match told {
-            Err(error) if error.kind != Kind::Unavailable => {
+            Err(error) if !error.passing => {
                 unit.start_over();
                 tracing::warn!(tenant = %unit.tenant(), error = %Quoted(&error), "nobody could be told that work was given up");
                 work.job.clone()

@@ -108,7 +108,8 @@ impl Job for Forwarded {
         }
     }
 
-    /// A refusal is the introducer's business: it is told.
+    /// A refusal is the introducer's business: it is told. So is that an inviter can't be reached: a message of a peer's must not
+    /// have us call somebody again and again.
     async fn settle(
         &self,
         _agent: &Agent,

@@ -12,7 +12,7 @@ use super::Connection;
 use crate::ports::Tenant;
 use crate::ports::store::{Query, Space};
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Context, Job, Kind, Never, Next, Record as _, Unit};
+use crate::unit::{AgentError, Context, Job, Never, Next, Record as _, Unit};
 
 /// Bytes that are kept of one DID; one whose services take more has to be looked up after a restart.
 const MOST_BYTES: usize = 16 * 1024;
@@ -106,7 +106,7 @@ impl Job for LookUp {
         self.look_up.clone()
     }
 
-    /// A site that says something wrong changes nothing: the next message has it asked again.
+    /// A site that is away is asked again; one that says something wrong is when the next message comes.
     async fn plan(&self, _context: &Context, unit: &mut Unit<'_>) -> Result<Next<Never>, AgentError> {
         let did = self.look_up.as_str();
         let theirs = Query::tagged(Connection::CATEGORY, "their_did", did).any(1);
@@ -116,7 +116,7 @@ impl Job for LookUp {
         unit.caused_by(Some(did));
         match super::service::look_up(unit, did).await {
             Ok(_) => Ok(Next::Done(Value::Null)),
-            Err(error) if error.kind == Kind::Unavailable => Err(error),
+            Err(error) if error.passing => Err(error),
             Err(error) => {
                 tracing::info!(tenant = %unit.tenant(), did = %Quoted(did), error = %Quoted(&error), "a DID could not be looked up again");
                 Ok(Next::Done(json!({"error": error.message})))

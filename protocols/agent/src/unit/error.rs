@@ -54,11 +54,14 @@ pub struct AgentError {
     pub hint: Option<String>,
     /// Whose fault it is.
     pub fault: Fault,
+    /// It may go away by itself: what waits is tried again. So is every [`Kind::Unavailable`].
+    pub passing: bool,
 }
 
 impl AgentError {
     fn new(kind: Kind, code: &'static str, fault: Fault, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), field: None, hint: None, fault }
+        let passing = kind == Kind::Unavailable;
+        Self { kind, code, message: message.into(), field: None, hint: None, fault, passing }
     }
 
     /// 400.
@@ -104,6 +107,13 @@ impl AgentError {
     /// A document or resolution that a third party didn't give.
     pub fn third_party(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
         Self::new(kind, code, Fault::ThirdParty, message)
+    }
+
+    /// It may go away by itself.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.passing = true;
+        self
     }
 
     /// Names the offending member.

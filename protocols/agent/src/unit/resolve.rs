@@ -57,14 +57,18 @@ impl Unit<'_> {
     }
 
     async fn resolve_web(&mut self, did: &str, url: &str) -> Result<Resolved, AgentError> {
-        let body = self.fetch(url, Purpose::DidDocument).await.map_err(|e| match e {
-            FetchError::NotFound(_) => not_found(did),
-            FetchError::Busy(text) => AgentError::unavailable(text),
-            FetchError::Refused(text) | FetchError::Failed(text) => AgentError::third_party(
+        let unreachable = |text: String| {
+            AgentError::third_party(
                 Kind::Internal,
                 "did-unreachable",
                 format!("the document of {did} could not be fetched from {url}: {text}"),
-            ),
+            )
+        };
+        let body = self.fetch(url, Purpose::DidDocument).await.map_err(|e| match e {
+            FetchError::NotFound(_) => not_found(did),
+            FetchError::Busy(text) => AgentError::unavailable(text),
+            FetchError::Refused(text) => unreachable(text),
+            FetchError::Failed(text) => unreachable(text).passing(),
         })?;
         let bad = |e: String| {
             AgentError::third_party(

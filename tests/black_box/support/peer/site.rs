@@ -14,10 +14,20 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::Surroundings;
 
+#[derive(Default)]
+pub enum Manner {
+    #[default]
+    Answers,
+    HangsUp,
+    /// Takes connections, and says nothing.
+    Silent,
+}
+
 pub struct Site {
     pub did: String,
     home: PathBuf,
     document: Arc<Mutex<Value>>,
+    manner: Arc<Mutex<Manner>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -29,9 +39,19 @@ impl Site {
         std::fs::create_dir_all(&home).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(certified(&home)));
         let document = Arc::new(Mutex::new(Value::Null));
-        let published = document.clone();
+        let (published, manner) = (document.clone(), Arc::<Mutex<Manner>>::default());
+        let now = manner.clone();
         let task = tokio::spawn(async move {
+            let mut waiting = Vec::new();
             while let Ok((stream, _)) = listener.accept().await {
+                match *now.lock().unwrap() {
+                    Manner::Answers => {}
+                    Manner::HangsUp => continue,
+                    Manner::Silent => {
+                        waiting.push(stream);
+                        continue;
+                    }
+                }
                 let (acceptor, published) = (acceptor.clone(), published.clone());
                 tokio::spawn(async move {
                     // A visitor that goes away early is no fault of the site's.
@@ -39,11 +59,16 @@ impl Site {
                 });
             }
         });
-        Self { did: format!("did:web:localhost%3A{port}"), home, document, task }
+        Self { did: format!("did:web:localhost%3A{port}"), home, document, manner, task }
     }
 
     pub fn publish(&self, document: Value) {
         *self.document.lock().unwrap() = document;
+    }
+
+    /// How whoever calls is treated from now on.
+    pub fn behave(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
     }
 
     /// An agent that trusts the site's certificate.

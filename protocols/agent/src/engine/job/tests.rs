@@ -28,7 +28,10 @@ fn say<T>(step: String, words: impl FnOnce(&mut Script) -> Option<Result<T, Kind
     SCRIPT.with_borrow_mut(|script| {
         script.taken.push(step);
         let said = words(script).expect("a step that the script does not have");
-        said.map_err(|kind| AgentError::unavailable("no").with_kind(kind))
+        said.map_err(|kind| match kind {
+            Kind::Unavailable => AgentError::unavailable("no"),
+            _ => AgentError::bad_request("refused", "no"),
+        })
     })
 }
 
