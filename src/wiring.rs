@@ -23,6 +23,7 @@ use crate::delivery;
 use crate::inbound::Endpoint;
 use crate::ledger::Ledger;
 use crate::limits;
+use crate::offload::Pool;
 use crate::operations::{Meters, Process};
 use crate::resolve::{Fetcher, Sockets};
 use crate::store::{CreateMode, FacetSource, OpenError};
@@ -157,6 +158,10 @@ fn build_agent(
         ),
         workers: crew.clone(),
         watch: crew.live.clone(),
+        offload: Arc::new(
+            Pool::start()
+                .map_err(|error| StartError::Io { what: "threads for heavy work can't start", error })?,
+        ),
         jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
         trace: crew.trace.clone(),
         edge: limits::edge(config),

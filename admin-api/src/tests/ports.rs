@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::ports::fetch::{Budget, Purpose};
+use chancery_agent::ports::offload::{Busy, Heavy};
 use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
 use chancery_agent::ports::store::{
     Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
@@ -14,7 +15,7 @@ use chancery_agent::ports::store::{
 };
 use chancery_agent::ports::watch::Subscription;
 use chancery_agent::ports::{
-    Clock, Entropy, Fetch, FetchError, Operations, Store, Timestamp, Watch, Workers,
+    Clock, Entropy, Fetch, FetchError, Offload, Operations, Store, Timestamp, Watch, Workers,
 };
 use chancery_agent::unit::Parts;
 use chancery_agent::{Agent, Settings, Tenant};
@@ -81,6 +82,7 @@ impl Process {
                 silence: self.silence.clone(),
                 late: self.late.clone(),
             }),
+            offload: Arc::new(AtOnce),
             jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
             edge: Default::default(),
             trace: Arc::new(chancery_agent::ports::NoTrace),
@@ -246,6 +248,16 @@ struct Offline;
 impl Fetch for Offline {
     async fn fetch(&self, url: &str, _: Purpose, _: &Budget, _: Duration) -> Result<Vec<u8>, FetchError> {
         Err(FetchError::NotFound(url.to_owned()))
+    }
+}
+
+struct AtOnce;
+
+#[async_trait]
+impl Offload for AtOnce {
+    async fn run(&self, heavy: Heavy) -> Result<(), Busy> {
+        heavy();
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -13,9 +13,10 @@ use serde_json::Value;
 use super::{MemoryStore, now};
 use crate::engine::{Agent, Receipt, Registration};
 use crate::ports::fetch::{Budget, Purpose};
+use crate::ports::offload::{Busy, Heavy};
 use crate::ports::store::{Event, Item, Op, Queue, Seq};
 use crate::ports::watch::Subscription;
-use crate::ports::{Clock, Entropy, Fetch, FetchError, Store, Tenant, Timestamp, Watch, Workers};
+use crate::ports::{Clock, Entropy, Fetch, FetchError, Offload, Store, Tenant, Timestamp, Watch, Workers};
 use crate::unit::{Outbound, Parts, Plaintext, Settings};
 
 /// Compiling the bundled contexts takes a while: once for all tests.
@@ -45,6 +46,25 @@ impl Entropy for TestEntropy {
             let digest = Sha512::digest(number.to_be_bytes());
             chunk.copy_from_slice(&digest[..chunk.len()]);
         }
+    }
+}
+
+/// Heavy work is done where it is asked for.
+#[derive(Default)]
+struct AtOnce {
+    done: AtomicUsize,
+    full: AtomicBool,
+}
+
+#[async_trait]
+impl Offload for AtOnce {
+    async fn run(&self, heavy: Heavy) -> Result<(), Busy> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(Busy);
+        }
+        heavy();
+        self.done.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -146,6 +166,7 @@ pub struct Party {
     pub store: Arc<MemoryStore>,
     ears: Arc<Ears>,
     fetch: Arc<TestFetch>,
+    offload: Arc<AtOnce>,
     timers: Arc<Mutex<Vec<i64>>>,
     parts: Box<dyn Fn() -> Parts>,
 }
@@ -159,6 +180,16 @@ impl Party {
     /// Documents that this agent finds on the network.
     pub fn publish(&self, url: &str, body: &[u8]) {
         self.fetch.0.lock().unwrap().insert(url.to_owned(), body.to_vec());
+    }
+
+    /// How much heavy work was done.
+    pub fn heavy(&self) -> usize {
+        self.offload.done.load(Ordering::Relaxed)
+    }
+
+    /// Whether heavy work finds a thread.
+    pub fn has_room(&self, room: bool) {
+        self.offload.full.store(!room, Ordering::Relaxed);
     }
 
     /// Topic and payload of the events so far, then forgotten.
@@ -240,7 +271,7 @@ impl World {
             let endpoint = format!("http://{name}.example");
             let store = Arc::new(MemoryStore::new(clock.clone(), tenant.clone()));
             let (ears, fetch) = (Arc::new(Ears::default()), Arc::new(TestFetch::default()));
-            let timers = Arc::default();
+            let (timers, offload) = (Arc::default(), Arc::new(AtOnce::default()));
             let watch = Arc::new(TestWatch {
                 events: ears.events.clone(),
                 clock: clock.clone(),
@@ -260,7 +291,7 @@ impl World {
             change(name, &mut settings);
             let parts = {
                 let (store, clock, ears, fetch) = (store.clone(), clock.clone(), ears.clone(), fetch.clone());
-                let (tenant, settings) = (tenant.clone(), settings.clone());
+                let (tenant, settings, offload) = (tenant.clone(), settings.clone(), offload.clone());
                 move || Parts {
                     store: store.clone(),
                     clock: clock.clone(),
@@ -268,6 +299,7 @@ impl World {
                     fetch: fetch.clone(),
                     workers: ears.clone(),
                     watch: watch.clone(),
+                    offload: offload.clone(),
                     jsonld: jsonld(),
                     edge: Default::default(),
                     trace: Arc::new(crate::ports::NoTrace),
@@ -277,7 +309,18 @@ impl World {
             };
             let agent = Agent::new(parts(), protocols());
             let parts = Box::new(parts);
-            Party { name: (*name).to_owned(), endpoint, agent, tenant, store, ears, fetch, timers, parts }
+            Party {
+                name: (*name).to_owned(),
+                endpoint,
+                agent,
+                tenant,
+                store,
+                ears,
+                fetch,
+                offload,
+                timers,
+                parts,
+            }
         });
         Self { parties: parties.collect(), clock: Some(clock.clone()), log: Mutex::default() }
     }

@@ -13,7 +13,7 @@ use super::{AgentError, Outbound, Settings, Unit, fetch};
 use crate::edge::{Edge, Places, Shape};
 use crate::ports::clock::Rng;
 use crate::ports::store::{Event, Item, Seq};
-use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Trace, Watch, Workers};
+use crate::ports::{Clock, Entropy, Fetch, Offload, Store, Tenant, Trace, Watch, Workers};
 
 const KEY_CACHE: usize = 10_000;
 
@@ -31,6 +31,8 @@ pub struct Parts {
     pub workers: Arc<dyn Workers>,
     /// Live events.
     pub watch: Arc<dyn Watch>,
+    /// Threads for heavy work.
+    pub offload: Arc<dyn Offload>,
     /// JSON-LD with the bundled contexts.
     pub jsonld: Arc<Processor>,
     /// What is recorded of steps.
@@ -118,8 +120,29 @@ impl Context {
     }
 
     /// JSON-LD.
-    pub fn jsonld(&self) -> &Processor {
+    pub fn jsonld(&self) -> &Arc<Processor> {
         &self.shared.parts.jsonld
+    }
+
+    /// Does what takes about a millisecond or longer on a thread for that.
+    ///
+    /// Errors: 503 when too much waits for one.
+    pub async fn offload<T: Send + 'static>(
+        &self,
+        heavy: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AgentError> {
+        let outcome = Arc::new(Mutex::new(None));
+        let kept = outcome.clone();
+        let heavy = move || {
+            let done = heavy();
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        };
+        let ran = self.shared.parts.offload.run(Box::new(heavy)).await;
+        ran.map_err(|busy| AgentError::busy(busy.to_string()))?;
+        let done = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+        done.ok_or_else(|| {
+            AgentError::internal("heavy-work-lost", "work on a thread of its own has panicked")
+        })
     }
 
     /// What is recorded of steps.

@@ -99,6 +99,11 @@ impl AgentError {
         Self::new(Kind::Unavailable, "unavailable", Fault::Ours, message)
     }
 
+    /// 503: too much at once.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, "busy", Fault::Ours, message).hint("send the request again")
+    }
+
     /// 500.
     pub fn internal(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, code, Fault::Ours, message)
@@ -162,10 +167,7 @@ impl From<CommitError> for AgentError {
         match error {
             CommitError::Store(error) => error.into(),
             CommitError::Full(_) => Self::unavailable(error.to_string()),
-            CommitError::Conflict(_) => {
-                Self::new(Kind::Unavailable, "busy", Fault::Ours, "too many changes at once to this record")
-                    .hint("send the request again")
-            }
+            CommitError::Conflict(_) => Self::busy("too many changes at once to this record"),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::Registration;
 use crate::ports::store::{Commit, NewItem, Seq, Space};
 use crate::ports::{Store as _, Tenant};
 use crate::testing::{Party, World, now};
+use crate::unit::Kind;
 
 /// What the steps of the job under test say, one after the other, and which of them were taken.
 #[derive(Default)]
