@@ -190,8 +190,11 @@ fn is_loopback(host: &str) -> bool {
 
 #[async_trait]
 impl Deliveries for Process {
-    async fn standings(&self, messages: &[Seq]) -> HashMap<Seq, Standing> {
-        let found = self.outbound.look(messages.to_vec()).await;
+    async fn standings(&self, queue: Queue, rows: &[Seq]) -> HashMap<Seq, Standing> {
+        let found = match queue {
+            Queue::Work => self.meters.work.look(rows.to_vec()).await,
+            _ => self.outbound.look(rows.to_vec()).await,
+        };
         let (now, clock) = (tokio::time::Instant::now(), self.meters.clock.now());
         let time = |at: tokio::time::Instant| {
             let micros = |length: Duration| i64::try_from(length.as_micros()).unwrap_or(i64::MAX);

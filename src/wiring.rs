@@ -26,6 +26,7 @@ use crate::delivery;
 use crate::inbound::Endpoint;
 use crate::ledger::Ledger;
 use crate::limits;
+use crate::offload::Pool;
 use crate::operations::{Meters, Process};
 use crate::resolve::{Fetcher, Sockets};
 use crate::store::{CreateMode, FacetSource, OpenError};
@@ -33,7 +34,7 @@ use crate::telemetry;
 use crate::webhooks;
 use crate::world::{SystemClock, SystemEntropy};
 use crew::Crew;
-use deliveries::start_workers;
+use deliveries::{open_queues, start_workers};
 use servers::{run, start_servers};
 use settings::settings;
 use wallet::{Opened, open_store};
@@ -106,8 +107,9 @@ pub async fn provision(config: Config) -> Result<(), StartError> {
         None => println!("the wallet {} is there already", config.wallet.name),
     }
     let sockets = Arc::new(limits::outbound(&config));
-    let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
-    let (agent, tenant) = build_agent(&config, &sockets, &[], store.clone(), clock, entropy, &crew).await?;
+    let crew = Arc::new(Crew::new(telemetry.trace.clone(), None));
+    let tenant = first_tenant(&*store).await?;
+    let agent = build_agent(&config, &sockets, &[], store.clone(), clock, entropy, &crew, &tenant)?;
     let outcome = furnish(&config, &agent, &tenant).await;
     store.close().await;
     telemetry.stop().await;
@@ -132,7 +134,13 @@ async fn furnish(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<(), 
     Ok(())
 }
 
-async fn build_agent(
+async fn first_tenant(store: &dyn Store) -> Result<Tenant, StoreError> {
+    let tenants = store.tenants().await?;
+    tenants.into_iter().next().ok_or_else(|| StoreError::NoTenant("(default)".into()))
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is a part of the agent")]
+fn build_agent(
     config: &Config,
     sockets: &Arc<Sockets>,
     targets: &[webhooks::Target],
@@ -140,10 +148,9 @@ async fn build_agent(
     clock: Arc<SystemClock>,
     entropy: Arc<SystemEntropy>,
     crew: &Arc<Crew>,
-) -> Result<(Arc<Agent>, Tenant), StartError> {
+    tenant: &Tenant,
+) -> Result<Arc<Agent>, StartError> {
     let tls = |e: reqwest::Error| StartError::Tls(e.to_string());
-    let tenants = store.tenants().await?;
-    let tenant = tenants.into_iter().next().ok_or_else(|| StoreError::NoTenant("(default)".into()))?;
     let parts = Parts {
         store,
         clock,
@@ -154,10 +161,14 @@ async fn build_agent(
         ),
         workers: crew.clone(),
         watch: crew.live.clone(),
+        offload: Arc::new(
+            Pool::start()
+                .map_err(|error| StartError::Io { what: "threads for heavy work can't start", error })?,
+        ),
         jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
         formats: Formats::new(vec![Box::new(LdProof)]),
         resolvers: Resolvers::new(vec![Box::new(Web)]),
-        trace: crew.trace(),
+        trace: crew.trace.clone(),
         edge: limits::edge(config),
         settings: settings(config, targets),
         tenant: tenant.clone(),
@@ -171,7 +182,7 @@ async fn build_agent(
         chancery_agent::notification::registration(),
         chancery_agent::issue_credential_v2::registration(),
     ];
-    Ok((Arc::new(Agent::new(parts, protocols)), tenant))
+    Ok(Arc::new(Agent::new(parts, protocols)))
 }
 
 /// Runs the agent until it is told to stop.
@@ -193,12 +204,13 @@ pub async fn start(mut config: Config) -> Result<(), StartError> {
     let store: Arc<dyn Store> = ledger.clone();
     let targets: Vec<webhooks::Target> = config.webhooks.targets.iter().map(webhooks::Target::new).collect();
     let sockets = Arc::new(limits::outbound(&config));
-    let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
-    let (agent, tenant) =
-        build_agent(&config, &sockets, &targets, store.clone(), clock.clone(), entropy.clone(), &crew)
-            .await?;
-
-    let workers = start_workers(&config, &sockets, targets, &ledger, &clock, &crew, &agent)?;
+    let tenant = first_tenant(&*store).await?;
+    let trace = telemetry.trace.clone();
+    let (queues, intakes) = open_queues(&config, targets.clone(), &ledger, &clock, &tenant, trace.clone())?;
+    let crew = Arc::new(Crew::new(trace, Some(queues)));
+    let agent =
+        build_agent(&config, &sockets, &targets, store.clone(), clock.clone(), entropy, &crew, &tenant)?;
+    let workers = start_workers(&config, &sockets, intakes, &crew.steps, &agent, &ledger, &clock);
     furnish(&config, &agent, &tenant).await?;
     chancery_agent::peers::count_known_keys(&agent, &tenant).await?;
     chancery_agent::peers::note_waiting_invitations(&agent, &tenant).await?;
@@ -231,7 +243,7 @@ pub async fn start(mut config: Config) -> Result<(), StartError> {
         stopping,
     ));
     // Before anything new: rows are added to the workers once and in their order.
-    workers.resume(&store, &crew).await?;
+    workers.resume(&*store, &*clock).await?;
     agent.take_all_parked().await;
     let (servers, doors) = start_servers(&config, &agent, &endpoint, &process)?;
     workers.go();

@@ -27,6 +27,7 @@ pub fn bury_unread(store: &dyn Store, tenant: &Tenant, seq: Seq, attempts: u32, 
     store.lazily(tenant, vec![op]);
 }
 
+/// What was handed over, told to whoever makes the letters.
 enum Order {
     Bury(Box<dyn Lost>),
     Drain(oneshot::Sender<()>),
@@ -36,10 +37,13 @@ enum Order {
 #[derive(Clone)]
 pub struct Burial(mpsc::UnboundedSender<Order>);
 
-impl Burial {
+/// The other end of a [`Burial`].
+pub struct Graves(mpsc::UnboundedReceiver<Order>);
+
+impl Graves {
     /// Starts the task.
-    pub fn start(agent: Arc<Agent>) -> Self {
-        let (sender, mut orders) = mpsc::unbounded_channel();
+    pub fn start(self, agent: Arc<Agent>) {
+        let Self(mut orders) = self;
         #[expect(
             clippy::disallowed_methods,
             reason = "a delivery worker; `Burial::drain` waits for what it was told"
@@ -59,7 +63,14 @@ impl Burial {
                 }
             }
         });
-        Self(sender)
+    }
+}
+
+impl Burial {
+    /// A handle and its other end.
+    pub fn new() -> (Self, Graves) {
+        let (sender, orders) = mpsc::unbounded_channel();
+        (Self(sender), Graves(orders))
     }
 
     /// Makes a dead letter of it, soon.

@@ -71,6 +71,7 @@ enum Event<T> {
     Drain(tokio::sync::oneshot::Sender<()>),
     Go,
     Ping(tokio::sync::oneshot::Sender<()>),
+    Hurry(i64),
     Look(Vec<i64>, tokio::sync::oneshot::Sender<HashMap<i64, Standing>>),
 }
 
@@ -120,14 +121,19 @@ impl<T> Clone for Dispatcher<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Dispatcher<T> {
+/// The other end of a [`Dispatcher`]: what it was told so far, until there is somebody who carries it.
+pub struct Intake<T> {
+    told: mpsc::UnboundedReceiver<Event<T>>,
+    dispatcher: Dispatcher<T>,
+}
+
+impl<T: Send + Sync + 'static> Intake<T> {
     /// Starts the task. It takes jobs and tries none before [`Dispatcher::go`]. `concurrency`: tries at once per endpoint.
-    pub fn start<C>(courier: Arc<C>, concurrency: usize, backoff: Backoff, entropy: Arc<dyn Entropy>) -> Self
+    pub fn start<C>(self, courier: Arc<C>, concurrency: usize, backoff: Backoff, entropy: Arc<dyn Entropy>)
     where
         C: Courier<Content = T>,
     {
-        let (events, receiver) = mpsc::unbounded_channel();
-        let figures = Arc::new(Figures::default());
+        let Self { told, dispatcher: Dispatcher { events, figures, carried: _ } } = self;
         let board = Board {
             courier,
             concurrency,
@@ -139,8 +145,8 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
             tries: 0,
             under_way: 0,
             timers: BTreeMap::new(),
-            events: events.clone(),
-            figures: figures.clone(),
+            events,
+            figures,
             going: false,
             draining: None,
         };
@@ -148,8 +154,27 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
             clippy::disallowed_methods,
             reason = "the delivery workers are started here and nowhere else"
         )]
-        tokio::spawn(board.run(receiver));
-        Self { events, figures, carried: Arc::default() }
+        tokio::spawn(board.run(told));
+    }
+}
+
+impl<T: Send + Sync + 'static> Dispatcher<T> {
+    /// A handle and its other end: whoever commits rows has the handle before there is anybody who carries them.
+    pub fn new() -> (Self, Intake<T>) {
+        let (events, told) = mpsc::unbounded_channel();
+        let dispatcher = Self { events, figures: Arc::default(), carried: Arc::default() };
+        (dispatcher.clone(), Intake { told, dispatcher })
+    }
+
+    /// A dispatcher with its courier.
+    #[cfg(test)]
+    fn start<C>(courier: Arc<C>, concurrency: usize, backoff: Backoff, entropy: Arc<dyn Entropy>) -> Self
+    where
+        C: Courier<Content = T>,
+    {
+        let (dispatcher, intake) = Self::new();
+        intake.start(courier, concurrency, backoff, entropy);
+        dispatcher
     }
 
     /// Hands over jobs; those of one lane in their order. What is known of their contents is carried along as far as there is
@@ -168,6 +193,11 @@ impl<T: Send + Sync + 'static> Dispatcher<T> {
     /// From now on jobs are tried: what an earlier run left has been added, before anything new.
     pub fn go(&self) {
         let _ = self.events.send(Event::Go);
+    }
+
+    /// A job that waits for its time is tried at once, when it is its turn.
+    pub fn hurry(&self, id: i64) {
+        let _ = self.events.send(Event::Hurry(id));
     }
 
     /// Figures for status and metrics.
@@ -247,6 +277,7 @@ impl<C: Courier> Board<C> {
                 Some(Event::Jobs(jobs)) => self.take(jobs),
                 Some(Event::Told(job, told)) => self.told(&job, told),
                 Some(Event::Go) => self.going = true,
+                Some(Event::Hurry(id)) => self.hurry(id),
                 Some(Event::Drain(done)) => self.draining = Some(done),
                 Some(Event::Ping(pong)) => {
                     let _ = pong.send(());
@@ -477,6 +508,11 @@ impl<C: Courier> Board<C> {
                         (reason, pause, gives_up)
                     }
                     Outcome::Hopeless(reason) => (reason, Duration::ZERO, true),
+                    Outcome::Later(at) => {
+                        (entry.not_before, entry.failure, entry.job.attempts) = (Some(at), None, 0);
+                        self.timers.insert((at, entry.job.id), (key.0.clone(), Some(key.1.clone())));
+                        return;
+                    }
                     held_or_delivered => {
                         let (how, settled) = match held_or_delivered {
                             Outcome::Held => (None, Settled::Held),
@@ -518,6 +554,15 @@ impl<C: Courier> Board<C> {
             });
         }
         self.lanes.retain(|(to, _), lane| to != endpoint || !lane.queue.is_empty());
+    }
+
+    fn hurry(&mut self, id: i64) {
+        let found = self.lanes.iter_mut().find_map(|(key, lane)| {
+            let entry = lane.queue.iter_mut().find(|entry| entry.job.id == id)?;
+            (entry.not_before, entry.job.not_before) = (None, None);
+            Some(key.clone())
+        });
+        found.into_iter().for_each(|key| self.list(&key));
     }
 
     fn look(&self, ids: &[i64]) -> HashMap<i64, Standing> {

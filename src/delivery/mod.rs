@@ -11,6 +11,6 @@ mod dispatcher;
 mod post;
 
 pub use backoff::Backoff;
-pub use burial::{Burial, Lost, bury_unread};
-pub use dispatcher::{Courier, Dispatcher, Failure, Figures, Job, Outcome, Settled, Standing};
+pub use burial::{Burial, Graves, Lost, bury_unread};
+pub use dispatcher::{Courier, Dispatcher, Failure, Figures, Intake, Job, Outcome, Settled, Standing};
 pub use post::{FieldError, Fields, PostError, Poster};

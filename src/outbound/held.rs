@@ -16,8 +16,8 @@ pub fn watch(carrier: Arc<Carrier>) {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(pause).await;
-            let unfetched = carrier.agent.get().map(|agent| agent.take_unfetched(carrier.held_since()));
-            unfetched.into_iter().flatten().for_each(|message| carrier.unfetched(message));
+            let unfetched = carrier.agent.take_unfetched(carrier.held_since());
+            unfetched.into_iter().for_each(|message| carrier.unfetched(message));
         }
     });
 }

@@ -7,8 +7,8 @@ pub mod resend;
 mod under_way;
 mod ws;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,10 +44,19 @@ pub struct Schedule {
     pub resend_pause: Duration,
 }
 
+/// Takes committed rows in, before there is an agent that packs them.
+pub struct Desk {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    under_way: UnderWay,
+    /// When the newest row of this run was queued.
+    newest: AtomicI64,
+}
+
 /// Carries messages.
 pub struct Carrier {
-    under_way: UnderWay,
-    agent: OnceLock<Arc<Agent>>,
+    desk: Arc<Desk>,
+    agent: Arc<Agent>,
     store: Arc<dyn Store>,
     ledger: Arc<Ledger>,
     clock: Arc<dyn Clock>,
@@ -59,18 +68,16 @@ pub struct Carrier {
     http: bool,
     ws: bool,
     burial: Burial,
-    /// When the newest row of this run was queued.
-    newest: AtomicI64,
 }
 
 /// What a carrier is made of.
 pub struct CarrierParts {
-    /// The wallet.
-    pub store: Arc<dyn Store>,
+    /// Where its rows come in.
+    pub desk: Arc<Desk>,
+    /// The agent that packs.
+    pub agent: Arc<Agent>,
     /// Who makes how much wait.
     pub ledger: Arc<Ledger>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
     /// For HTTP, guarded.
     pub poster: Arc<Poster>,
     /// For WebSocket.
@@ -89,34 +96,10 @@ pub struct CarrierParts {
     pub burial: Burial,
 }
 
-impl Carrier {
-    /// A carrier; [`Carrier::attach`] the agent before the first message.
-    pub fn new(parts: CarrierParts) -> Self {
-        let CarrierParts { store, ledger, clock, poster, tls, sockets, reach, schedule, http, ws, burial } =
-            parts;
-        let (agent, newest) = (OnceLock::new(), AtomicI64::new(i64::MIN));
-        let under_way = UnderWay::default();
-        Self {
-            under_way,
-            agent,
-            store,
-            ledger,
-            clock,
-            poster,
-            tls,
-            sockets,
-            reach,
-            schedule,
-            http,
-            ws,
-            burial,
-            newest,
-        }
-    }
-
-    /// The agent that packs.
-    pub fn attach(&self, agent: Arc<Agent>) {
-        let _ = self.agent.set(agent);
+impl Desk {
+    /// A desk at which nothing has come in.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, under_way: UnderWay::default(), newest: AtomicI64::new(i64::MIN) }
     }
 
     /// Deliveries under way.
@@ -147,9 +130,20 @@ impl Carrier {
         };
         Some((job, Arc::new(outbound)))
     }
+}
+
+impl Carrier {
+    /// A carrier.
+    pub fn new(parts: CarrierParts) -> Self {
+        let CarrierParts { desk, agent, ledger, poster, tls, sockets, reach, schedule, http, ws, burial } =
+            parts;
+        let (store, clock) = (desk.store.clone(), desk.clock.clone());
+        Self { desk, agent, store, ledger, clock, poster, tls, sockets, reach, schedule, http, ws, burial }
+    }
 
     /// One try.
-    async fn carry(&self, agent: &Agent, job: &Job, letter: &Outbound, context: Option<String>) -> Outcome {
+    async fn carry(&self, job: &Job, letter: &Outbound, context: Option<String>) -> Outcome {
+        let agent = &*self.agent;
         let repeat = job.attempts > 0 || job.left_over;
         if repeat && agent.answered(&job.tenant, job.since, letter).await.unwrap_or(false) {
             tracing::debug!(tenant = %job.tenant, thread = %letter.thread_id, "already answered, not sent again");
@@ -158,7 +152,7 @@ impl Carrier {
         if job.not_before.is_some_and(|at| at > Instant::now()) {
             return Outcome::Early;
         }
-        let moved = if job.attempts > 0 { self.target_now(agent, job, letter).await } else { None };
+        let moved = if job.attempts > 0 { self.target_now(job, letter).await } else { None };
         let outbound = moved.as_ref().unwrap_or(letter);
         let Some(endpoint) = &outbound.target.endpoint else {
             let Some(recipient) = outbound.target.recipient_keys.first() else {
@@ -193,9 +187,9 @@ impl Carrier {
     }
 
     /// At repeats the connection's present target is used: the other side may have moved, or another service of it may work.
-    async fn target_now(&self, agent: &Agent, job: &Job, letter: &Outbound) -> Option<Outbound> {
+    async fn target_now(&self, job: &Job, letter: &Outbound) -> Option<Outbound> {
         let id = letter.connection_id.as_deref()?;
-        let mut unit = agent.unit(&job.tenant);
+        let mut unit = self.agent.unit(&job.tenant);
         let connection = unit.peek::<Connection>(id).await.ok()??;
         let target = peers::target_again(&mut unit, &connection, job.attempts).await.ok()??;
         Some(Outbound { target, ..letter.clone() })
@@ -253,7 +247,7 @@ impl Courier for Carrier {
     }
 
     async fn deliver(&self, job: &Job, outbound: &Outbound) -> Outcome {
-        let Some(agent) = self.agent.get() else { return Outcome::Failed("the agent is starting".into()) };
+        let agent = &*self.agent;
         let span = tracing::trace_span!(
             target: TARGET, "deliver", otel.kind = "producer", tenant = %job.tenant, thread = %Quoted(&outbound.thread_id),
             connection = outbound.connection_id, endpoint = %Quoted(&job.endpoint), attempts = job.attempts,
@@ -261,9 +255,9 @@ impl Courier for Carrier {
         );
         agent.trace().adopt(&span, outbound.trace.as_deref());
         let connection_id = outbound.connection_id.as_deref();
-        let under_way = connection_id.map(|id| self.under_way.begin(id, &outbound.thread_id));
+        let under_way = connection_id.map(|id| self.desk.under_way.begin(id, &outbound.thread_id));
         let context = agent.trace().context(&span);
-        let outcome = self.carry(agent, job, outbound, context).instrument(span.clone()).await;
+        let outcome = self.carry(job, outbound, context).instrument(span.clone()).await;
         outcome.tell(&span);
         // Here and not once the dispatcher gets round to it: the answer to this message may be on its way in already, and what is
         // left lazily before a commit goes with it.
@@ -327,7 +321,7 @@ pub async fn resume(carrier: &Carrier, dispatcher: &Dispatcher<Outbound>) -> Res
         let Some(last) = items.last() else { return Ok(count) };
         after = last.seq;
         let slip = |item: &Item| {
-            let (mut job, _) = carrier.letter(item, true)?;
+            let (mut job, _) = carrier.desk.letter(item, true)?;
             job.not_before = held_back_until(item);
             Some((job, None))
         };

@@ -30,7 +30,7 @@ pub fn watch(carrier: Arc<Carrier>, dispatcher: Dispatcher<Outbound>) {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(BEAT).await;
-            let (now, newest) = (carrier.clock.now(), carrier.newest.load(Ordering::Relaxed));
+            let (now, newest) = (carrier.clock.now(), carrier.desk.newest.load(Ordering::Relaxed));
             let tells = now.0.saturating_sub(newest) <= micros(FRESH + 2 * BEAT);
             if tells && dispatcher.figures().waiting.load(Ordering::Relaxed) > 0 {
                 carrier.note_life(now);
@@ -41,10 +41,9 @@ pub fn watch(carrier: Arc<Carrier>, dispatcher: Dispatcher<Outbound>) {
 
 impl Carrier {
     fn note_life(&self, now: Timestamp) {
-        let Some(agent) = self.agent.get() else { return };
         let value = now.0.to_be_bytes().to_vec();
         let note = Op::Remember { space: Space::Setting, id: LIVED.to_owned(), value, expires: None };
-        self.store.lazily(agent.default_tenant(), vec![note]);
+        self.store.lazily(self.agent.default_tenant(), vec![note]);
     }
 
     /// Until when a row that an earlier run left is held back.
@@ -57,10 +56,7 @@ impl Carrier {
     pub(super) async fn held_back_until(
         &self,
     ) -> Result<impl Fn(&Item) -> Option<Instant> + use<>, StoreError> {
-        let noted = match self.agent.get() {
-            Some(agent) => self.store.recall(agent.default_tenant(), Space::Setting, LIVED).await?,
-            None => None,
-        };
+        let noted = self.store.recall(self.agent.default_tenant(), Space::Setting, LIVED).await?;
         let noted = noted.and_then(|value| Some(i64::from_be_bytes(value.try_into().ok()?)));
         let now = self.clock.now();
         self.note_life(now);

@@ -2,42 +2,56 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use chancery_agent::ports::store::{Event, Item};
-use chancery_agent::ports::{NoTrace, Trace, Workers};
+use chancery_agent::ports::store::{Event, Item, Seq};
+use chancery_agent::ports::{Trace, Workers};
 use chancery_agent::unit::Outbound;
 
 use crate::delivery::Dispatcher;
 use crate::live::Live;
-use crate::outbound::Carrier;
+use crate::outbound::Desk;
 use crate::telemetry;
 use crate::webhooks::Notifier;
 use crate::work::Worker;
 
-#[derive(Default)]
+/// Where committed rows go.
+#[derive(Clone)]
+pub(super) struct Queues {
+    pub desk: Arc<Desk>,
+    pub outbound: Dispatcher<Outbound>,
+    pub notifier: Arc<Notifier>,
+    pub webhooks: Dispatcher<Event>,
+    pub work: Dispatcher<Item>,
+}
+
+/// What is there before the agent. Without queues nobody carries anything on: a wallet is only made.
 pub(super) struct Crew {
     pub live: Arc<Live>,
     pub counts: Arc<telemetry::metrics::Events>,
     pub steps: Arc<telemetry::metrics::Steps>,
-    pub trace: Option<Arc<dyn Trace>>,
-    pub outbound: OnceLock<(Arc<Carrier>, Dispatcher<Outbound>)>,
-    pub webhooks: OnceLock<(Arc<Notifier>, Dispatcher<Event>)>,
-    pub work: OnceLock<Dispatcher<Item>>,
+    pub trace: Arc<dyn Trace>,
+    pub queues: Option<Queues>,
 }
 
 impl Workers for Crew {
     fn outbound(&self, items: Vec<Item>) {
-        if let Some((carrier, dispatcher)) = self.outbound.get() {
-            let jobs = items.iter().filter_map(|item| carrier.job(item));
-            dispatcher.add(jobs.map(|(job, outbound)| (job, Some(outbound))).collect());
+        if let Some(queues) = &self.queues {
+            let jobs = items.iter().filter_map(|item| queues.desk.job(item));
+            queues.outbound.add(jobs.map(|(job, outbound)| (job, Some(outbound))).collect());
         }
     }
 
     fn work(&self, items: Vec<Item>) {
-        if let Some(dispatcher) = self.work.get() {
+        if let Some(queues) = &self.queues {
             let jobs = items.into_iter().map(|item| (Worker::job(&item), Some(Arc::new(item))));
-            dispatcher.add(jobs.collect());
+            queues.work.add(jobs.collect());
+        }
+    }
+
+    fn hurry(&self, rows: Vec<Seq>) {
+        if let Some(queues) = &self.queues {
+            rows.into_iter().for_each(|row| queues.work.hurry(row));
         }
     }
 
@@ -56,18 +70,17 @@ impl Workers for Crew {
         connection_id: &str,
         thread_id: &str,
     ) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
-        let (carrier, _) = self.outbound.get()?;
-        carrier.under_way().settling(connection_id, thread_id)
+        self.queues.as_ref()?.desk.under_way().settling(connection_id, thread_id)
     }
 }
 
 impl Crew {
-    pub fn trace(&self) -> Arc<dyn Trace> {
-        self.trace.clone().unwrap_or_else(|| Arc::new(NoTrace))
+    pub fn new(trace: Arc<dyn Trace>, queues: Option<Queues>) -> Self {
+        Self { live: Arc::default(), counts: Arc::default(), steps: Arc::default(), trace, queues }
     }
 
     fn carry(&self, events: Vec<Event>, again: bool) {
-        if let Some((notifier, dispatcher)) = self.webhooks.get() {
+        if let Some(Queues { notifier, webhooks, .. }) = &self.queues {
             let now = notifier.now();
             let mut jobs = Vec::with_capacity(events.len());
             for event in events {
@@ -78,7 +91,7 @@ impl Crew {
                 );
             }
             if !jobs.is_empty() {
-                dispatcher.add(jobs);
+                webhooks.add(jobs);
             }
         }
     }

@@ -2,39 +2,49 @@
 
 use std::sync::Arc;
 
-use chancery_agent::Agent;
-use chancery_agent::ports::Store;
 use chancery_agent::ports::store::{Event, Item};
+use chancery_agent::ports::{Clock, Store, Trace};
 use chancery_agent::unit::Outbound;
+use chancery_agent::{Agent, Tenant};
 
 use super::StartError;
-use super::crew::Crew;
+use super::crew::Queues;
 use crate::config::{Config, Scheme};
-use crate::delivery::{Backoff, Burial, Dispatcher, Poster};
+use crate::delivery::{Backoff, Burial, Dispatcher, Graves, Intake, Poster};
 use crate::ledger::Ledger;
 use crate::limits::{self, PER_ENDPOINT};
-use crate::outbound::{self, Carrier, CarrierParts, Schedule};
+use crate::outbound::{self, Carrier, CarrierParts, Desk, Schedule};
 use crate::resolve::Sockets;
+use crate::telemetry::metrics::Steps;
 use crate::webhooks::{self, Notifier, NotifierParts};
 use crate::work::{self, Worker};
 use crate::world::{SystemClock, SystemEntropy};
+
+/// The other ends of the queues, until there is an agent.
+pub(super) struct Intakes {
+    queues: Queues,
+    outbound: Intake<Outbound>,
+    webhooks: Intake<Event>,
+    work: Intake<Item>,
+    graves: Graves,
+    burial: Burial,
+    tls: Arc<rustls::ClientConfig>,
+}
 
 pub(super) struct Delivery {
     pub outbound: Dispatcher<Outbound>,
     pub webhooks: Dispatcher<Event>,
     pub work: Dispatcher<Item>,
     pub burial: Burial,
+    carrier: Arc<Carrier>,
+    notifier: Arc<Notifier>,
 }
 
 impl Delivery {
-    pub async fn resume(&self, store: &Arc<dyn Store>, crew: &Crew) -> Result<(), StartError> {
-        let mut left = work::resume(&**store, &self.work).await?;
-        if let Some((carrier, dispatcher)) = crew.outbound.get() {
-            left += outbound::resume(carrier, dispatcher).await?;
-        }
-        if let Some((notifier, dispatcher)) = crew.webhooks.get() {
-            left += webhooks::resume(notifier, dispatcher).await?;
-        }
+    pub async fn resume(&self, store: &dyn Store, clock: &dyn Clock) -> Result<(), StartError> {
+        let left = work::resume(store, clock, &self.work).await?
+            + outbound::resume(&self.carrier, &self.outbound).await?
+            + webhooks::resume(&self.notifier, &self.webhooks).await?;
         if left > 0 {
             tracing::info!(left, "going on with what an earlier run left");
         }
@@ -59,29 +69,67 @@ impl Delivery {
     }
 }
 
-pub(super) fn start_workers(
+/// What an agent needs before there is one: where its commits go.
+pub(super) fn open_queues(
     config: &Config,
-    sockets: &Arc<Sockets>,
     targets: Vec<webhooks::Target>,
     ledger: &Arc<Ledger>,
     clock: &Arc<SystemClock>,
-    crew: &Crew,
-    agent: &Arc<Agent>,
-) -> Result<Delivery, StartError> {
+    tenant: &Tenant,
+    trace: Arc<dyn Trace>,
+) -> Result<(Queues, Intakes), StartError> {
     use rustls_platform_verifier::ConfigVerifierExt;
 
     let store: &Arc<dyn Store> = &(ledger.clone() as Arc<dyn Store>);
-    let entropy = Arc::new(SystemEntropy);
     let tls = rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
     let tls = Arc::new(tls);
-    let reach = limits::peer_reach(config);
-    let burial = Burial::start(agent.clone());
-    let carrier = Arc::new(Carrier::new(CarrierParts {
+    let (burial, graves) = Burial::new();
+    let notifier = Arc::new(Notifier::new(NotifierParts {
         store: store.clone(),
-        ledger: ledger.clone(),
         clock: clock.clone(),
+        poster: Poster::start(tls.clone(), None, Arc::new(limits::webhooks(config))),
+        targets,
+        most_age: config.delivery.max_age,
+        default_tenant: tenant.clone(),
+        secret: config.webhooks.secret.clone(),
+        burial: burial.clone(),
+        trace,
+    }));
+    let desk = Arc::new(Desk::new(store.clone(), clock.clone()));
+    let (outbound, outbound_intake) = Dispatcher::new();
+    let (webhooks, webhooks_intake) = Dispatcher::new();
+    let (work, work_intake) = Dispatcher::new();
+    let queues = Queues { desk, outbound, notifier, webhooks, work };
+    let intakes = Intakes {
+        queues: queues.clone(),
+        outbound: outbound_intake,
+        webhooks: webhooks_intake,
+        work: work_intake,
+        graves,
+        burial,
+        tls,
+    };
+    Ok((queues, intakes))
+}
+
+pub(super) fn start_workers(
+    config: &Config,
+    sockets: &Arc<Sockets>,
+    intakes: Intakes,
+    steps: &Arc<Steps>,
+    agent: &Arc<Agent>,
+    ledger: &Arc<Ledger>,
+    clock: &Arc<SystemClock>,
+) -> Delivery {
+    let Intakes { queues, outbound, webhooks, work, graves, burial, tls } = intakes;
+    let reach = limits::peer_reach(config);
+    graves.start(agent.clone());
+    let carrier = Arc::new(Carrier::new(CarrierParts {
+        desk: queues.desk.clone(),
+        agent: agent.clone(),
+        ledger: ledger.clone(),
         poster: Poster::start(tls.clone(), Some(reach), sockets.clone()),
-        tls: tls.clone(),
+        tls,
         sockets: sockets.clone(),
         reach,
         schedule: Schedule {
@@ -94,37 +142,22 @@ pub(super) fn start_workers(
         ws: config.transport.outbound.contains(&Scheme::Ws),
         burial: burial.clone(),
     }));
-    carrier.attach(agent.clone());
-    let notifier = Arc::new(Notifier::new(NotifierParts {
-        store: store.clone(),
-        clock: clock.clone(),
-        poster: Poster::start(tls, None, Arc::new(limits::webhooks(config))),
-        targets,
-        most_age: config.delivery.max_age,
-        default_tenant: agent.default_tenant().clone(),
-        secret: config.webhooks.secret.clone(),
-        burial: burial.clone(),
-        trace: crew.trace(),
-    }));
-    let worker = Arc::new(Worker::new(
-        store.clone(),
-        clock.clone(),
-        config.delivery.max_age,
-        burial.clone(),
-        crew.steps.clone(),
-    ));
-    worker.attach(agent.clone());
+    let most_age = config.delivery.max_age;
+    let worker =
+        Worker::new(agent.clone(), ledger.clone(), clock.clone(), most_age, burial.clone(), steps.clone());
     let backoff = Backoff { first: config.delivery.first_pause, longest: config.delivery.longest_pause };
-    let workers = Delivery {
-        outbound: Dispatcher::start(carrier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
-        webhooks: Dispatcher::start(notifier.clone(), PER_ENDPOINT, backoff, entropy.clone()),
-        work: Dispatcher::start(worker, PER_ENDPOINT, backoff, entropy),
-        burial,
-    };
+    let entropy = Arc::new(SystemEntropy);
+    outbound.start(carrier.clone(), PER_ENDPOINT, backoff, entropy.clone());
+    webhooks.start(queues.notifier.clone(), PER_ENDPOINT, backoff, entropy.clone());
+    work.start(Arc::new(worker), PER_ENDPOINT, backoff, entropy);
     outbound::held::watch(carrier.clone());
-    outbound::resend::watch(carrier.clone(), workers.outbound.clone());
-    let _ = crew.outbound.set((carrier, workers.outbound.clone()));
-    let _ = crew.webhooks.set((notifier, workers.webhooks.clone()));
-    let _ = crew.work.set(workers.work.clone());
-    Ok(workers)
+    outbound::resend::watch(carrier.clone(), queues.outbound.clone());
+    Delivery {
+        outbound: queues.outbound,
+        webhooks: queues.webhooks,
+        work: queues.work,
+        burial,
+        carrier,
+        notifier: queues.notifier,
+    }
 }

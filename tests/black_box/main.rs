@@ -14,6 +14,7 @@ mod flows;
 mod guards;
 mod guide;
 mod idempotency;
+mod jobs;
 mod limits;
 mod logs;
 mod metrics;

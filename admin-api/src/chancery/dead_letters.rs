@@ -5,7 +5,7 @@ use chancery_agent::delivery;
 use crate::operation::{Answer, Operation, command};
 use crate::schema::{Field, Schema, integer, one_of, text};
 
-static LETTER: [Field; 12] = [
+static LETTER: [Field; 13] = [
     integer("seq", None).about("Its number"),
     one_of("kind", &["message", "webhook", "work", "unreadable"])
         .about("What could not be delivered or done"),
@@ -18,7 +18,8 @@ static LETTER: [Field; 12] = [
     text("event_id").about("Webhook: the event's id"),
     text("topic").about("Webhook: the event's topic"),
     text("record").about("Webhook: the record that it is about"),
-    text("protocol").about("Work: of which protocol"),
+    text("protocol").about("Work: the job's name"),
+    text("job_id").about("Work: the job's id, if it has one").nullable(),
 ];
 
 static ANSWER: Schema = Schema { name: "DeadLetter", parts: &[&LETTER, &super::MESSAGE], whole: None };

@@ -4,6 +4,7 @@ mod contexts;
 mod dead_letters;
 mod discard;
 mod events;
+mod jobs;
 mod outbox;
 mod retry;
 mod stream;
@@ -43,5 +44,8 @@ pub(crate) static GROUP: Group = Group {
         &events::OPERATION,
         &contexts::LIST,
         &contexts::FORGET,
+        &jobs::LIST,
+        &jobs::GET,
+        &jobs::RETRY,
     ],
 };

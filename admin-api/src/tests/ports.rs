@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chancery_agent::ports::fetch::{Budget, Purpose};
+use chancery_agent::ports::offload::{Busy, Heavy};
 use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
 use chancery_agent::ports::store::{
     Commit, CommitError, Committed, Event, EventNo, Item, KeyRow, Op, Query, Queue, Row, RowKey, Seq, Space,
@@ -14,7 +15,7 @@ use chancery_agent::ports::store::{
 };
 use chancery_agent::ports::watch::Subscription;
 use chancery_agent::ports::{
-    Clock, Entropy, Fetch, FetchError, Operations, Store, Timestamp, Watch, Workers,
+    Clock, Entropy, Fetch, FetchError, Offload, Operations, Store, Timestamp, Watch, Workers,
 };
 use chancery_agent::unit::Parts;
 use chancery_agent::{Agent, Settings, Tenant};
@@ -85,6 +86,7 @@ impl Process {
                 silence: self.silence.clone(),
                 late: self.late.clone(),
             }),
+            offload: Arc::new(AtOnce),
             jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
             edge: Default::default(),
             trace: Arc::new(chancery_agent::ports::NoTrace),
@@ -97,7 +99,7 @@ impl Process {
 
 #[async_trait]
 impl Deliveries for Process {
-    async fn standings(&self, _: &[Seq]) -> HashMap<Seq, Standing> {
+    async fn standings(&self, _: Queue, _: &[Seq]) -> HashMap<Seq, Standing> {
         HashMap::new()
     }
 }
@@ -256,11 +258,22 @@ impl Fetch for Offline {
     }
 }
 
+struct AtOnce;
+
+#[async_trait]
+impl Offload for AtOnce {
+    async fn run(&self, heavy: Heavy) -> Result<(), Busy> {
+        heavy();
+        Ok(())
+    }
+}
+
 struct Idle;
 
 impl Workers for Idle {
     fn outbound(&self, _: Vec<Item>) {}
     fn work(&self, _: Vec<Item>) {}
+    fn hurry(&self, _: Vec<Seq>) {}
     fn events(&self, _: Vec<Event>) {}
     fn redeliver(&self, _: Vec<Event>) {}
 }

@@ -12,7 +12,7 @@ use chancery_agent::Agent;
 use chancery_agent::engine::Registration;
 use chancery_agent::ports::Operations;
 use chancery_agent::ports::operations::{Conductor, Deliveries, Standing};
-use chancery_agent::ports::store::Seq;
+use chancery_agent::ports::store::{Queue, Seq};
 use chancery_agent::testing::World;
 use serde_json::{Map, Value};
 
@@ -30,7 +30,7 @@ struct Quiet;
 
 #[async_trait]
 impl Deliveries for Quiet {
-    async fn standings(&self, _: &[Seq]) -> HashMap<Seq, Standing> {
+    async fn standings(&self, _: Queue, _: &[Seq]) -> HashMap<Seq, Standing> {
         HashMap::new()
     }
 }

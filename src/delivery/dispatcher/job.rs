@@ -56,6 +56,8 @@ pub enum Outcome {
     Held,
     /// It is still held back ([`Job::not_before`]), and nothing was tried.
     Early,
+    /// It goes on, not before then; its tries count anew.
+    Later(Instant),
 }
 
 impl Outcome {

@@ -122,6 +122,7 @@ fn again(outcome: &Outcome) -> Outcome {
         Outcome::Hopeless(r) => Outcome::Hopeless(r.clone()),
         Outcome::Held => Outcome::Held,
         Outcome::Early => Outcome::Early,
+        Outcome::Later(at) => Outcome::Later(*at),
     }
 }
 
@@ -576,4 +577,32 @@ async fn contents_under_way_take_no_more_than_the_limit_but_one_always_goes() {
     rows.gate.as_ref().unwrap().add_permits(4);
     assert_eq!(rows.all_delivered().await, [1, 2, 3, 4]);
     assert_eq!(rows.most_tries.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_goes_on_later_keeps_its_lane_waiting_and_no_other_and_counts_its_tries_anew() {
+    let later = Outcome::Later(Instant::now() + Duration::from_secs(5));
+    let mut stage =
+        Stage::new(2, &[(1, &[Outcome::Failed("no".into()), later, Outcome::Failed("no".into())])]);
+    stage.add(vec![job(1, "c", None), job(2, "c", None), job(3, "d", None)]);
+    let mut lines = stage.lines(4).await;
+    lines.sort();
+    assert_eq!(lines, ["1 at 0", "1 at 1", "3 at 0", "3 delivered"]);
+    // Two tries would have been the end of it.
+    assert_eq!(stage.lines(5).await, ["1 at 5", "1 at 6", "1 delivered", "2 at 6", "2 delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_hurried_waits_no_longer_whatever_it_waited_for() {
+    let later = Outcome::Later(Instant::now() + Duration::from_secs(50));
+    let mut stage = Stage::new(9, &[(1, &[later]), (2, &[Outcome::Failed("no".into())])]);
+    stage.add(vec![job(1, "c", None), job(2, "d", None)]);
+    let mut lines = stage.lines(2).await;
+    lines.sort();
+    assert_eq!(lines, ["1 at 0", "2 at 0"]);
+    assert!(stage.dispatcher.answers().await);
+    [1, 2, 9].into_iter().for_each(|id| stage.dispatcher.hurry(id));
+    let mut lines = stage.lines(4).await;
+    lines.sort();
+    assert_eq!(lines, ["1 at 0", "1 delivered", "2 at 0", "2 delivered"]);
 }

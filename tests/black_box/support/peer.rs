@@ -23,7 +23,7 @@ pub use address::Address;
 pub use handshake::{Link, invite, tell};
 pub use identity::{Identity, sign, signed_json, signed_text};
 pub use messages::*;
-pub use site::{Site, published};
+pub use site::{Manner, Site, published};
 
 use super::Agent;
 

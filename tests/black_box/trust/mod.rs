@@ -18,7 +18,7 @@ mod response;
 mod reviewed;
 mod rotation;
 mod sockets;
-mod web;
+pub mod web;
 
 use chancery_did::SecretKey;
 use serde_json::{Value, json};

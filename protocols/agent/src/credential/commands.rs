@@ -1,14 +1,15 @@
 //! What the controller asks for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use chancery_credentials::FormatError;
 use chancery_credentials::securing::ld::LinkedData;
 use chancery_credentials::securing::{Question, Securing};
+use chancery_credentials::{Facts, FormatError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::facts::{Failure, Reach, gather};
+use super::facts::{Failure, Reach, gather, gather_apart, is_heavy};
 use crate::engine::Agent;
 use crate::ports::Tenant;
 use crate::ports::store::{Query, Row, RowKey};
@@ -155,13 +156,16 @@ pub async fn delete_w3c(agent: &Agent, tenant: &Tenant, command: Id) -> Result<V
 
 /// `{"verified": bool, "document", "results", "errors"?, "warnings"?}`, as ACA-Py answers, which has no warnings. 400: no credential.
 pub async fn verify(agent: &Agent, tenant: &Tenant, command: VerifyVc) -> Result<Value, AgentError> {
-    let document = command.verifiable_credential;
+    let document = Arc::new(command.verifiable_credential);
     // Nothing is committed, so no context is pinned: what a stranger wrote into a credential leaves nothing behind.
     let mut unit = agent.unit(tenant);
-    let outcome = gather(&mut unit, Reach::Network, |facts| {
-        LinkedData.verify(facts, &document).map_err(FormatError::Needs)
-    })
-    .await;
+    let verified = document.clone();
+    let work = move |facts: &Facts<'_>| LinkedData.verify(facts, &verified).map_err(FormatError::Needs);
+    let outcome = if is_heavy(&document) {
+        gather_apart(&mut unit, Reach::Network, work).await
+    } else {
+        gather(&mut unit, Reach::Network, work).await
+    };
     match outcome {
         Ok((mut verification, fetched)) => {
             for (url, _) in fetched {
@@ -171,7 +175,7 @@ pub async fn verify(agent: &Agent, tenant: &Tenant, command: VerifyVc) -> Result
             Ok(verification.to_json(&document))
         }
         Err(Failure::Error(error)) if error.kind != Kind::Unavailable => {
-            Ok(json!({"verified": false, "document": document, "errors": [error.message]}))
+            Ok(json!({"verified": false, "document": *document, "errors": [error.message]}))
         }
         Err(Failure::Error(error)) => Err(error),
         Err(Failure::Deferred) => Err(AgentError::unavailable("the network was not asked")),

@@ -16,6 +16,8 @@ use crate::unit::{AgentError, Kind, Unit};
 const MOST_ROUNDS: usize = 64;
 /// Contexts of one document that are not bundled and not at hand.
 const MOST_CONTEXTS: usize = 16;
+/// Bytes of a document up to which work on it takes about a millisecond: verifying takes one for each 12 KB, and less in a release.
+const LIGHT: usize = 16 * 1024;
 /// Bytes of a context.
 const MOST_BYTES: usize = 1024 * 1024;
 
@@ -55,6 +57,12 @@ struct Brought {
     fetched: Vec<(String, Vec<u8>)>,
 }
 
+impl Brought {
+    fn facts<'b>(&'b self, jsonld: &'b Processor, now: i64) -> Facts<'b> {
+        Facts { jsonld: self.own.as_ref().unwrap_or(jsonld), now, gathered: &self.gathered }
+    }
+}
+
 /// Runs a format's work, bringing what it asks for. Contexts that were fetched are pinned by the commit of the unit: from
 /// then on they are what their address means to the agent, whatever its server says.
 pub async fn with_facts<T>(
@@ -75,15 +83,69 @@ pub(super) async fn gather<T>(
 ) -> Result<(T, Vec<(String, Vec<u8>)>), Failure> {
     let mut brought = Brought::default();
     for _ in 0..MOST_ROUNDS {
-        let jsonld = brought.own.as_ref().unwrap_or(unit.context().jsonld());
-        let facts = Facts { jsonld, now: unit.now().0, gathered: &brought.gathered };
-        match work(&facts) {
-            Ok(done) => return Ok((done, brought.fetched)),
-            Err(FormatError::Needs(needs)) => bring(unit, reach, &mut brought, needs).await?,
-            Err(error) => return Err(Failure::Error(refusal(error))),
+        let outcome = work(&brought.facts(unit.context().jsonld(), unit.now().0));
+        if let Some(done) = go_on(unit, reach, &mut brought, outcome).await? {
+            return Ok((done, brought.fetched));
         }
     }
     Err(Failure::Error(too_many()))
+}
+
+/// [`gather`] for work on so much that it takes about a millisecond: it is done on a thread for that.
+pub(super) async fn gather_apart<T: Send + 'static>(
+    unit: &mut Unit<'_>,
+    reach: Reach,
+    work: impl Fn(&Facts<'_>) -> Result<T, FormatError> + Send + Sync + 'static,
+) -> Result<(T, Vec<(String, Vec<u8>)>), Failure> {
+    let (mut brought, work) = (Brought::default(), Arc::new(work));
+    for _ in 0..MOST_ROUNDS {
+        let (work, jsonld, now) = (work.clone(), unit.context().jsonld().clone(), unit.now().0);
+        let attempt = move || {
+            let outcome = work(&brought.facts(&jsonld, now));
+            (brought, outcome)
+        };
+        let outcome;
+        (brought, outcome) = unit.context().offload(attempt).await?;
+        if let Some(done) = go_on(unit, reach, &mut brought, outcome).await? {
+            return Ok((done, brought.fetched));
+        }
+    }
+    Err(Failure::Error(too_many()))
+}
+
+/// Whether work on a document takes about a millisecond.
+pub(super) fn is_heavy(document: &Value) -> bool {
+    struct Room(usize);
+
+    impl std::io::Write for Room {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let left = self.0.checked_sub(bytes.len());
+            self.0 = left.ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Room(LIGHT), document).is_err()
+}
+
+/// What work has led to; `None`: what it lacked is there now.
+async fn go_on<T>(
+    unit: &mut Unit<'_>,
+    reach: Reach,
+    brought: &mut Brought,
+    outcome: Result<T, FormatError>,
+) -> Result<Option<T>, Failure> {
+    match outcome {
+        Ok(done) => Ok(Some(done)),
+        Err(FormatError::Needs(needs)) => {
+            bring(unit, reach, brought, needs).await?;
+            Ok(None)
+        }
+        Err(error) => Err(Failure::Error(refusal(error))),
+    }
 }
 
 fn too_many() -> AgentError {

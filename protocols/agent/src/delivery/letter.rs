@@ -66,7 +66,7 @@ impl Content {
             Self::Webhook(Webhook { event, id, topic, record, target: _ }) => {
                 json!({ "event": event, "event_id": id, "topic": topic, "record": record })
             }
-            Self::Work(work) => json!({ "protocol": work.protocol }),
+            Self::Work(work) => json!({ "protocol": work.protocol, "job_id": work.job }),
         };
         match described {
             Value::Object(members) => members,

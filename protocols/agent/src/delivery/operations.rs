@@ -32,7 +32,7 @@ pub struct DeadLetter {
 const REDELIVERED: i64 = 90 * 86_400;
 
 /// Rows read from the store at once.
-const CHUNK: usize = 500;
+pub(super) const CHUNK: usize = 500;
 
 impl Page {
     /// The tenant's rows: the store gives those of all tenants.
@@ -62,7 +62,8 @@ pub async fn outbox(
     page: Page,
 ) -> Result<Value, AgentError> {
     let items = page.of(agent, tenant, Queue::Outbound).await?;
-    let standings = worker.standings(&items.iter().map(|item| item.seq).collect::<Vec<_>>()).await;
+    let standings =
+        worker.standings(Queue::Outbound, &items.iter().map(|item| item.seq).collect::<Vec<_>>()).await;
     let describe = |item: &Item| {
         let mut described = json!({
             "seq": item.seq,
@@ -119,7 +120,7 @@ pub async fn retry(agent: &Agent, tenant: &Tenant, letter: DeadLetter) -> Result
     Ok(json!({}))
 }
 
-async fn take_up(unit: &mut Unit<'_>, seq: Seq) -> Result<Option<Event>, AgentError> {
+pub(super) async fn take_up(unit: &mut Unit<'_>, seq: Seq) -> Result<Option<Event>, AgentError> {
     let item = take(unit, seq).await?;
     let Some(letter) = Letter::read(&item) else {
         return Err(undeliverable("it can't be read"));
@@ -127,7 +128,7 @@ async fn take_up(unit: &mut Unit<'_>, seq: Seq) -> Result<Option<Event>, AgentEr
     unit.keep_answer(&json!({}));
     match letter.content {
         Content::Message(outbound) => unit.queue(outbound),
-        Content::Work(work) => unit.later(work),
+        Content::Work(work) => unit.take_up(work).await?,
         Content::Webhook(webhook) => {
             let event = waiting_again(unit, &webhook).await?;
             let (id, now) = (redelivered(webhook.event, &webhook.target), unit.now().0.to_string());

@@ -64,7 +64,7 @@ struct Worker(Seq);
 
 #[async_trait::async_trait]
 impl Deliveries for Worker {
-    async fn standings(&self, messages: &[Seq]) -> HashMap<Seq, Standing> {
+    async fn standings(&self, _: Queue, messages: &[Seq]) -> HashMap<Seq, Standing> {
         let last = Failure { reason: "refused".into(), at: Timestamp(2_000_000) };
         let standing = Standing {
             in_flight: false,
@@ -253,6 +253,8 @@ fn work_is_done_again_and_letters_can_be_discarded() {
         protocol: "issue-credential".into(),
         detail: json!({"x": 1}),
         cause: None,
+        lane: None,
+        job: None,
         owner: None,
         trace: None,
     });

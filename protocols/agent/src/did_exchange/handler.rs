@@ -11,16 +11,12 @@ use super::state::State;
 use super::{report, requester, responder};
 use crate::engine::{
     About, Accompanies, Agent, HandlerError, Handshake, Protocol, Received, Registration, Routes, Spoken,
-    Works,
+    errand,
 };
-use crate::peers::published::LookUp;
-use crate::peers::{self, Connection};
+use crate::peers::Connection;
 use crate::ports::Timestamp;
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Heading, Kind, Outbound, Unit, Work};
-
-/// Name for queued work.
-const NAME: &str = "did_exchange";
+use crate::unit::{AgentError, Errand, Heading, Kind, Outbound, Unit};
 
 /// The handler.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +29,7 @@ pub fn registration() -> Registration {
         handshake: Some(Box::new(Handler)),
         routes: Some(Box::new(Handler)),
         accompanies: Some(Box::new(Handler)),
-        works: Some(Box::new(Handler)),
+        jobs: vec![errand::<Kept>()],
         ..Registration::default()
     }
 }
@@ -67,7 +63,7 @@ impl Protocol for Handler {
             return Err(HandlerError::dropped("anonymous", "a handshake message must be authenticated"));
         }
         if let Some(later) = brought_later(unit, received)? {
-            unit.later(later);
+            unit.later(&later)?;
             return Ok(());
         }
         match received.message.message_type().name() {
@@ -154,23 +150,7 @@ impl Handshake for Handler {
     }
 }
 
-#[async_trait]
-impl Works for Handler {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    async fn work(&self, agent: &Agent, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
-        if let Ok(kept) = serde_json::from_value::<Kept>(work.detail.clone()) {
-            return take(agent, unit, kept).await;
-        }
-        let look_up: LookUp = serde_json::from_value(work.detail.clone())
-            .map_err(|e| AgentError::internal("work-unreadable", format!("did_exchange: {e}")))?;
-        peers::published::look_up(unit, look_up).await
-    }
-}
-
-/// Queued work: a message whose sender's DID has to be fetched. Whoever waits for a server holds no turn of the transport's.
+/// A message whose sender's DID has to be fetched. Whoever waits for a server holds no turn of the transport's.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     message: Value,
@@ -180,8 +160,22 @@ struct Kept {
     recipient: String,
 }
 
-/// The work that a message is left for, when it names a DID that only the network knows.
-fn brought_later(unit: &Unit<'_>, received: &Received) -> Result<Option<Work>, HandlerError> {
+#[async_trait]
+impl Errand for Kept {
+    const NAME: &'static str = "did_exchange";
+    type World = Agent;
+
+    fn cause(&self) -> Option<&str> {
+        Some(&self.sender)
+    }
+
+    async fn run(&self, agent: &Agent, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        take(agent, unit, self).await
+    }
+}
+
+/// What a message is left as, when it names a DID that only the network knows.
+fn brought_later(unit: &Unit<'_>, received: &Received) -> Result<Option<Kept>, HandlerError> {
     let malformed = |e: chancery_didcomm::MessageError| HandlerError::Malformed(e.to_string());
     let did = match received.message.message_type().name() {
         "request" => Request::read(&received.message).map_err(malformed)?.did,
@@ -192,21 +186,20 @@ fn brought_later(unit: &Unit<'_>, received: &Received) -> Result<Option<Work>, H
     let (true, Some(sender), Some(recipient)) = (remote, &received.sender, &received.recipient) else {
         return Ok(None);
     };
-    let kept = Kept {
+    Ok(Some(Kept {
         message: Message::clone(&received.message).into_json(),
         sender: sender.base58(),
         recipient: recipient.base58(),
-    };
-    Ok(Some(Work::of(NAME, &kept).caused_by(sender.as_base58())))
+    }))
 }
 
 /// Goes on with a message that was left for later. What is not accepted leaves nothing, as at the door.
-async fn take(agent: &Agent, unit: &mut Unit<'_>, kept: Kept) -> Result<(), AgentError> {
+async fn take(agent: &Agent, unit: &mut Unit<'_>, kept: &Kept) -> Result<(), AgentError> {
     let unreadable = |e: String| AgentError::internal("work-unreadable", format!("did_exchange: {e}"));
     let key =
         |text: &str| PublicKey::from_base58(KeyType::Ed25519, text).map_err(|e| unreadable(e.to_string()));
     let received = Received {
-        message: Message::from_json(kept.message).map_err(|e| unreadable(e.to_string()))?.into(),
+        message: Message::from_json(kept.message.clone()).map_err(|e| unreadable(e.to_string()))?.into(),
         sender: Some(key(&kept.sender)?),
         recipient: Some(key(&kept.recipient)?),
         connection: None,

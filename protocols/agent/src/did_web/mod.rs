@@ -18,14 +18,18 @@ impl Resolver for Web {
     async fn resolve(&self, unit: &mut Unit<'_>, did: &str) -> Result<Resolved, AgentError> {
         let url = web::url(did)
             .map_err(|e| AgentError::unprocessable("did", e.to_string()).with_kind(Kind::Unprocessable))?;
-        let body = unit.fetch(&url, Purpose::DidDocument).await.map_err(|e| match e {
-            FetchError::NotFound(_) => AgentError::not_found(format!("DID not found: {did}")),
-            FetchError::Busy(text) => AgentError::unavailable(text),
-            FetchError::Refused(text) | FetchError::Failed(text) => AgentError::third_party(
+        let unreachable = |text: String| {
+            AgentError::third_party(
                 Kind::Internal,
                 "did-unreachable",
                 format!("the document of {did} could not be fetched from {url}: {text}"),
-            ),
+            )
+        };
+        let body = unit.fetch(&url, Purpose::DidDocument).await.map_err(|e| match e {
+            FetchError::NotFound(_) => AgentError::not_found(format!("DID not found: {did}")),
+            FetchError::Busy(text) => AgentError::unavailable(text),
+            FetchError::Refused(text) => unreachable(text),
+            FetchError::Failed(text) => unreachable(text).passing(),
         })?;
         let bad = |e: String| {
             AgentError::third_party(

@@ -6,18 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chancery_didcomm::message::MessageType;
-use tracing::Instrument;
-use tracing::field::Empty;
 
 use super::held::Held;
-use super::parking::{PARKED, Parked};
+use super::job::{JobKind, errand, job};
+use super::parking::{Parked, TakeParked};
 use super::{About, HandlerError, Protocol, Received, Registration, Spoken};
 use crate::peers::Threads;
-use crate::ports::store::{CommitError, Item, Op, Queue, Seq};
+use crate::peers::published::LookUp;
+use crate::ports::store::{CommitError, Item, Queue, Seq, StoreError};
 use crate::ports::{Tenant, Timestamp};
-use crate::transact;
 use crate::unit::idempotency::Claim;
-use crate::unit::{AgentError, Context, Lease, Outbound, Parts, Unit, Work};
+use crate::unit::{AgentError, Context, Lease, Outbound, Parts, Unit};
 
 /// The agent. [`Agent::claiming`] gives one call's view of it. Its context is at hand wherever it is.
 pub struct Agent {
@@ -27,6 +26,8 @@ pub struct Agent {
 
 struct Engine {
     registrations: Vec<Registration>,
+    /// Errands and jobs of the engine and of the peers.
+    own: [JobKind; 2],
     parked: Parked,
     held: Mutex<HashMap<(Tenant, String), BTreeMap<Seq, Held>>>,
 }
@@ -42,7 +43,8 @@ impl Deref for Agent {
 impl Agent {
     /// An agent of these folders.
     pub fn new(parts: Parts, registrations: Vec<Registration>) -> Self {
-        let engine = Engine { registrations, parked: Parked::default(), held: Mutex::default() };
+        let own = [errand::<TakeParked>(), job::<LookUp>()];
+        let engine = Engine { registrations, own, parked: Parked::default(), held: Mutex::default() };
         Self { context: Context::new(parts), engine: Arc::new(engine) }
     }
 
@@ -60,6 +62,11 @@ impl Agent {
     /// What was registered, in the order in which messages meet it.
     pub fn registrations(&self) -> &[Registration] {
         &self.engine.registrations
+    }
+
+    /// Every errand and job that is known.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &JobKind> {
+        self.engine.own.iter().chain(self.registrations().iter().flat_map(|one| &one.jobs))
     }
 
     /// Every protocol version that is spoken.
@@ -97,7 +104,10 @@ impl Agent {
         let tenant = unit.tenant().clone();
         let (waiting, empty): (Vec<_>, Vec<_>) =
             unit.take_ready_keys().into_iter().partition(|key| self.parked().has(&tenant, key));
-        waiting.iter().for_each(|key| unit.later(Work::of(PARKED, key)));
+        for key in waiting {
+            let later = unit.later(&TakeParked(key));
+            later.map_err(|error| StoreError::Damaged(error.to_string()))?;
+        }
         let leased = unit.commit_leasing(lease).await?;
         for key in empty.iter().filter(|key| self.parked().has(&tenant, key)) {
             // What was parked meanwhile has nothing to do with the call that it waited for.
@@ -148,41 +158,6 @@ impl Agent {
             let mut parked = self.parked().lock();
             items.iter().for_each(|item| parked.found(item));
         }
-    }
-
-    /// Goes on with queued work; its row leaves the queue in the same commit.
-    ///
-    /// Errors: [`crate::unit::Kind::Unavailable`] is worth another try, others aren't.
-    pub async fn work(&self, item: &Item) -> Result<(), AgentError> {
-        let work: Work = serde_json::from_slice(&item.value)
-            .map_err(|e| AgentError::internal("queue-unreadable", format!("queue row {}: {e}", item.seq)))?;
-        if work.protocol == PARKED {
-            self.take_parked(&item.tenant, work.detail.as_str().unwrap_or_default()).await?;
-            self.store().lazily(&item.tenant, vec![Op::Dequeue(item.seq)]);
-            return Ok(());
-        }
-        let mut works = self.registrations().iter().filter_map(|one| one.works.as_deref());
-        let works = works.find(|works| works.name() == work.protocol).ok_or_else(|| {
-            AgentError::internal("queue-unreadable", format!("no protocol {} for queued work", work.protocol))
-        })?;
-        let span = tracing::error_span!(
-            "work",
-            tenant = %item.tenant,
-            protocol = %work.protocol,
-            connection = Empty,
-            thread = Empty,
-            trace_id = Empty
-        );
-        self.trace().adopt(&span, work.trace.as_deref());
-        let run = async {
-            transact!(self, &item.tenant, |unit| {
-                unit.owed_by(work.owner.clone());
-                let outcome = works.work(self, &mut unit, &work).await;
-                unit.op(Op::Dequeue(item.seq));
-                outcome
-            })
-        };
-        run.instrument(span).await
     }
 
     /// The JSON of a queued message.

@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use chancery_didcomm::message::{Message, MessageType};
 use serde_json::Value;
 
-use super::{Agent, HandlerError, Protocol, Received};
+use super::{Agent, HandlerError, JobKind, Protocol, Received};
 use crate::peers::Connection;
 use crate::ports::{Tenant, Timestamp};
-use crate::unit::{AgentError, Outbound, Unit, Work};
+use crate::unit::{AgentError, Outbound, Unit};
 
 /// What one folder brings in.
 #[derive(Default)]
@@ -27,8 +27,8 @@ pub struct Registration {
     pub accompanies: Option<Box<dyn Accompanies>>,
     /// It hears of what happens in other folders.
     pub watches: Option<Box<dyn Watches>>,
-    /// It goes on with queued work.
-    pub works: Option<Box<dyn Works>>,
+    /// What it goes on with after a commit.
+    pub jobs: Vec<JobKind>,
 }
 
 /// Makes a connection out of an invitation.
@@ -115,15 +115,6 @@ pub enum Happening<'h> {
     },
     /// The handshake of a connection to whom invited us is over.
     Connected(&'h Connection),
-}
-
-/// Goes on with queued work.
-#[async_trait]
-pub trait Works: Send + Sync {
-    /// How its rows call it.
-    fn name(&self) -> &'static str;
-    /// One row of it.
-    async fn work(&self, agent: &Agent, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError>;
 }
 
 impl Agent {

@@ -3,6 +3,7 @@
 mod agent;
 mod capability;
 mod held;
+mod job;
 pub(crate) mod kept;
 mod parking;
 mod protocol;
@@ -10,10 +11,9 @@ mod receive;
 mod received;
 
 pub use agent::Agent;
-pub use capability::{
-    Accompanies, Attaches, Handshake, Happening, Inviter, Registration, Routes, Watches, Works,
-};
+pub use capability::{Accompanies, Attaches, Handshake, Happening, Inviter, Registration, Routes, Watches};
 pub use held::Held;
+pub use job::{JobKind, Worked, errand, job};
 pub use protocol::{About, HandlerError, Protocol, Spoken};
 pub use receive::{Receipt, ReceiveError, Rejection};
 pub use received::Received;

@@ -7,12 +7,15 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
 use super::{About, Agent, Received};
 use crate::peers::{self, Connection, is_awaited};
 use crate::ports::store::{Item, NewItem, Op, Queue};
 use crate::ports::{Tenant, Timestamp};
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Unit};
+use crate::unit::{AgentError, Errand, Unit};
 
 const MOST_KEYS: usize = 4096;
 const MOST_PER_KEY: usize = 16;
@@ -21,8 +24,19 @@ const MOST_OF_SENDER: usize = 4;
 const MOST_BYTES_PER_KEY: usize = 1024 * 1024;
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-/// Name of the queued work that handles what is parked for a key.
-pub(super) const PARKED: &str = "parked";
+/// A key (base58) whose connection is ready: what is parked for it is handled.
+#[derive(Serialize, Deserialize)]
+pub(super) struct TakeParked(pub String);
+
+#[async_trait]
+impl Errand for TakeParked {
+    const NAME: &'static str = "parked";
+    type World = Agent;
+
+    async fn run(&self, agent: &Agent, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        agent.take_parked(unit.tenant(), &self.0).await
+    }
+}
 
 /// What waits, by the key that it waits for.
 #[derive(Debug, Default)]
@@ -186,7 +200,7 @@ impl Agent {
             return Err(AgentError::unavailable("too many messages wait for a connection to be ready"));
         }
         let place = Place { parked: self.parked().clone(), key, waiting, kept: false };
-        unit.on_commit(move || place.keep());
+        unit.on_commit(move |_| place.keep());
         unit.op(Op::Enqueue(NewItem {
             queue: Queue::Parked,
             lane,

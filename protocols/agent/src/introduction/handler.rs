@@ -7,14 +7,12 @@ use serde_json::{Value, json};
 
 use super::record::Introduction;
 use super::{PROTOCOL, kind};
-use crate::engine::{About, Agent, HandlerError, Protocol, Received, Registration, Spoken, Works};
+use crate::engine::{About, Agent, HandlerError, Protocol, Received, Registration, Spoken, job};
 use crate::peers::{Connection, send_in_exchange};
+use crate::ports::Tenant;
 use crate::ports::store::Query;
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Kind, Record, Unit, Work};
-
-/// Name for queued work.
-const NAME: &str = "introduction";
+use crate::unit::{AgentError, Job, Kind, Next, Record, Unit};
 
 /// The handler.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +22,12 @@ pub struct Handler;
 pub fn registration() -> Registration {
     Registration {
         protocol: Some(Box::new(Handler)),
-        works: Some(Box::new(Handler)),
+        jobs: vec![job::<Forwarded>()],
         ..Registration::default()
     }
 }
 
-/// Work: take an invitation that we were handed.
+/// An invitation that we were handed: it is taken.
 #[derive(Serialize, Deserialize)]
 struct Forwarded {
     /// The introducer's.
@@ -77,18 +75,55 @@ impl Protocol for Handler {
 }
 
 #[async_trait]
-impl Works for Handler {
-    fn name(&self) -> &'static str {
-        NAME
+impl Job for Forwarded {
+    const NAME: &'static str = "introduction";
+    type World = Agent;
+    /// The invitation says it all, and a connection that it has led to proves that it was taken.
+    type Intent = ();
+    /// Why it was refused.
+    type Outcome = Result<(), AgentError>;
+
+    fn key(&self) -> String {
+        let invited_by = self.invitation["@id"].as_str().unwrap_or_default();
+        format!("{} {} {invited_by}", self.connection_id, self.thread_id)
     }
 
-    async fn work(&self, agent: &Agent, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
-        let forwarded: Forwarded = serde_json::from_value(work.detail.clone())
-            .map_err(|e| AgentError::internal("queue-unreadable", format!("work of {NAME}: {e}")))?;
-        match take(agent, unit, &forwarded.invitation).await {
-            Err(error) if error.kind != Kind::Unavailable => report(unit, &forwarded, &error).await,
-            outcome => outcome,
+    fn cause(&self) -> Option<&str> {
+        Some(&self.connection_id)
+    }
+
+    async fn plan(&self, _agent: &Agent, _unit: &mut Unit<'_>) -> Result<Next<()>, AgentError> {
+        Ok(Next::Call(()))
+    }
+
+    async fn call(
+        &self,
+        agent: &Agent,
+        tenant: &Tenant,
+        _intent: &(),
+    ) -> Result<Result<(), AgentError>, AgentError> {
+        match take(agent, tenant, &self.invitation).await {
+            Err(error) if error.kind == Kind::Unavailable => Err(error),
+            outcome => Ok(outcome),
         }
+    }
+
+    /// A refusal is the introducer's business: it is told. So is that an inviter can't be reached: a message of a peer's must not
+    /// have us call somebody again and again.
+    async fn settle(
+        &self,
+        _agent: &Agent,
+        unit: &mut Unit<'_>,
+        outcome: &Result<(), AgentError>,
+    ) -> Result<Next<()>, AgentError> {
+        let Err(error) = outcome else { return Ok(Next::Done(Value::Null)) };
+        tracing::warn!(code = error.code, error = %Quoted(&error), "a forwarded invitation could not be taken");
+        report(unit, self, &error.message).await?;
+        Ok(Next::Done(json!({"error": error.message})))
+    }
+
+    async fn gave_up(&self, unit: &mut Unit<'_>, _reason: &str) -> Result<(), AgentError> {
+        report(unit, self, "the invitation could not be taken").await
     }
 }
 
@@ -189,13 +224,14 @@ async fn forward_invitation(
         thread_id: message.thread_id().unwrap_or_default().to_owned(),
         invitation,
     };
-    unit.later(Work::of(NAME, &forwarded).caused_by(&connection.connection_id));
+    unit.ask(&forwarded).await?;
     Ok(())
 }
 
-/// Takes the invitation, unless it has led to a connection: work may begin again after a crash.
-async fn take(agent: &Agent, unit: &mut Unit<'_>, invitation: &Value) -> Result<(), AgentError> {
+/// Takes the invitation, unless it has led to a connection: a call may be made again after a crash.
+async fn take(agent: &Agent, tenant: &Tenant, invitation: &Value) -> Result<(), AgentError> {
     if let Some(id) = invitation["@id"].as_str() {
+        let mut unit = agent.unit(tenant);
         let query = Query::tagged(Connection::CATEGORY, "invitation_msg_id", id).any(MOST_LOOKED_AT);
         let rows = unit.find_rows(&query, false).await?;
         for row in &rows {
@@ -207,16 +243,15 @@ async fn take(agent: &Agent, unit: &mut Unit<'_>, invitation: &Value) -> Result<
             return Err(AgentError::bad_request("own-invitation", "the invitation is one of our own"));
         }
     }
-    agent.inviter()?.take(agent, unit.tenant(), invitation).await
+    agent.inviter()?.take(agent, tenant, invitation).await
 }
 
 /// Tells the introducer that its invitation came to nothing.
-async fn report(unit: &mut Unit<'_>, forwarded: &Forwarded, error: &AgentError) -> Result<(), AgentError> {
-    tracing::warn!(code = error.code, error = %Quoted(&error), "a forwarded invitation could not be taken");
+async fn report(unit: &mut Unit<'_>, forwarded: &Forwarded, why: &str) -> Result<(), AgentError> {
     let kind = MessageType::new("notification", Version::new(1, 0), "problem-report");
     let report = Message::build(kind, unit.new_id())
         .thread(&Thread::new(&forwarded.thread_id))
-        .field("description", json!({"en": error.message, "code": "forward-invitation-error"}))
+        .field("description", json!({"en": why, "code": "forward-invitation-error"}))
         .finish();
     let told = send_in_exchange(unit, Some(&forwarded.connection_id), &forwarded.thread_id, report).await;
     match told {

@@ -1,11 +1,12 @@
 //! Steps carried out: formats run, the state machine asked, its effects put into the unit.
 
 use chancery_didcomm::message::{Message, Thread};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::content::{details, issued, offered, requested, stored};
 use super::detail::Detail;
+use super::handler::GoOn;
 use super::messages::{self, Body, Kind, Words};
 use super::record::{Exchange, Role, State, TOPIC};
 use super::state::{self, Automatic, Effect, HolderPolicy, Input, Refusal, Step};
@@ -13,7 +14,7 @@ use crate::credential::{Failure, Reach};
 use crate::peers::{Connection, send_in_exchange};
 use crate::ports::store::Space;
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Record, Unit, Work};
+use crate::unit::{AgentError, Record, Unit};
 
 /// What the other side is told when an exchange fails.
 pub(super) const ABANDONED: &str = "issuance-abandoned";
@@ -289,14 +290,8 @@ pub(super) async fn go_on(
         record = match outcome {
             Ok(record) => record,
             Err(Failure::Deferred) => {
-                let detail = json!({"cred_ex_id": before.cred_ex_id});
-                unit.later(Work {
-                    protocol: super::handler::NAME.to_owned(),
-                    detail,
-                    cause: before.connection_id.clone(),
-                    owner: None,
-                    trace: None,
-                });
+                let cred_ex_id = before.cred_ex_id.clone();
+                unit.later(&GoOn { cred_ex_id, connection_id: before.connection_id.clone() })?;
                 return Ok(before);
             }
             Err(Failure::Error(error)) if error.kind == crate::unit::Kind::Unavailable => {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use chancery_didcomm::message::{Message, MessageType};
+use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::content::{check_credential, check_request, starts_at_request};
@@ -10,13 +11,13 @@ use super::messages::{self, Body, Kind, PROTOCOL};
 use super::record::{Exchange, Initiator, Role, State};
 use super::state::{self, Input};
 use crate::credential::Reach;
-use crate::engine::{About, Agent, Attaches, HandlerError, Protocol, Received, Routes, Spoken, Works};
+use crate::engine::{About, Agent, Attaches, HandlerError, Protocol, Received, Routes, Spoken};
 use crate::peers::send_in_exchange;
 use crate::ports::Timestamp;
 use crate::ports::store::Query;
-use crate::unit::{AgentError, Outbound, Record, Unit, Work};
+use crate::unit::{AgentError, Errand, Outbound, Record, Unit};
 
-/// Name for queued work.
+/// Name of its queue rows; ids of records follow from it, too.
 pub(super) const NAME: &str = "issue-credential-2.0";
 
 /// Records of one thread that are looked at.
@@ -148,15 +149,25 @@ impl Routes for Handler {
     }
 }
 
+/// An exchange whose next step needs the network.
+#[derive(Serialize, Deserialize)]
+pub(super) struct GoOn {
+    pub cred_ex_id: String,
+    #[serde(skip)]
+    pub connection_id: Option<String>,
+}
+
 #[async_trait]
-impl Works for Handler {
-    fn name(&self) -> &'static str {
-        NAME
+impl Errand for GoOn {
+    const NAME: &'static str = NAME;
+    type World = Agent;
+
+    fn cause(&self) -> Option<&str> {
+        self.connection_id.as_deref()
     }
 
-    async fn work(&self, _agent: &Agent, unit: &mut Unit<'_>, work: &Work) -> Result<(), AgentError> {
-        let id = work.detail.get("cred_ex_id").and_then(|id| id.as_str()).unwrap_or_default();
-        if let Some(record) = unit.load::<Exchange>(id).await? {
+    async fn run(&self, _agent: &Agent, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        if let Some(record) = unit.load::<Exchange>(&self.cred_ex_id).await? {
             unit.caused_by(record.connection_id.as_deref());
             owe(unit, &record);
             go_on(unit, record, Reach::Network).await?;

@@ -60,7 +60,7 @@ pub fn registration() -> crate::engine::Registration {
         protocol: Some(Box::new(Handler)),
         attaches: Some(Box::new(Handler)),
         routes: Some(Box::new(Handler)),
-        works: Some(Box::new(Handler)),
+        jobs: vec![crate::engine::errand::<handler::GoOn>()],
         ..Default::default()
     }
 }

@@ -3,22 +3,22 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chancery_did::methods::{self, Properties};
 use chancery_did::{DidCommService, KeyType, PublicKey};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Connection;
+use crate::ports::Tenant;
 use crate::ports::store::{Query, Space};
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Kind, Record as _, Unit, Work};
+use crate::unit::{AgentError, Context, Job, Never, Next, Record as _, Unit};
 
 /// Bytes that are kept of one DID; one whose services take more has to be looked up after a restart.
 const MOST_BYTES: usize = 16 * 1024;
 
-/// Name of the queued work that looks a DID up again; rows of earlier versions have the same name.
-const LOOK_UP: &str = "did_exchange";
-
-/// Queued work: a DID to be looked up again.
+/// A DID to be looked up again.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LookUp {
     /// The DID.
@@ -90,24 +90,51 @@ pub(super) async fn last_seen(
 }
 
 /// Has the DID looked up after the commit.
-pub(super) fn look_up_later(unit: &mut Unit<'_>, did: &str) {
-    unit.later(Work::of(LOOK_UP, &LookUp { look_up: did.to_owned() }).caused_by(did));
+pub(super) async fn look_up_later(unit: &mut Unit<'_>, did: &str) -> Result<(), AgentError> {
+    unit.ask(&LookUp { look_up: did.to_owned() }).await.map(drop)
 }
 
-/// The queued work. A server that does not answer changes nothing: the next message has it asked again.
-pub(crate) async fn look_up(unit: &mut Unit<'_>, work: LookUp) -> Result<(), AgentError> {
-    let did = work.look_up;
-    let theirs = Query::tagged(Connection::CATEGORY, "their_did", did.as_str()).any(1);
-    if unit.find_rows(&theirs, false).await?.is_empty() {
-        return Ok(());
+#[async_trait]
+impl Job for LookUp {
+    const NAME: &'static str = "did_look_up";
+    const FORMERLY: &'static [&'static str] = &["did_exchange"];
+    type World = Context;
+    /// It only reads.
+    type Intent = Never;
+    type Outcome = Never;
+
+    fn key(&self) -> String {
+        self.look_up.clone()
     }
-    unit.caused_by(Some(&did));
-    match super::service::look_up(unit, &did).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind == Kind::Unavailable => Err(error),
-        Err(error) => {
-            tracing::warn!(tenant = %unit.tenant(), did = %Quoted(&did), error = %Quoted(&error), "a DID could not be looked up again");
-            Ok(())
+
+    /// A site that is away is asked again; one that says something wrong is when the next message comes.
+    async fn plan(&self, _context: &Context, unit: &mut Unit<'_>) -> Result<Next<Never>, AgentError> {
+        let did = self.look_up.as_str();
+        let theirs = Query::tagged(Connection::CATEGORY, "their_did", did).any(1);
+        if unit.find_rows(&theirs, false).await?.is_empty() {
+            return Ok(Next::Done(Value::Null));
         }
+        unit.caused_by(Some(did));
+        match super::service::look_up(unit, did).await {
+            Ok(_) => Ok(Next::Done(Value::Null)),
+            Err(error) if error.passing => Err(error),
+            Err(error) => {
+                tracing::warn!(tenant = %unit.tenant(), did = %Quoted(did), error = %Quoted(&error), "a DID could not be looked up again");
+                Ok(Next::Done(json!({"error": error.message})))
+            }
+        }
+    }
+
+    async fn call(&self, _: &Context, _: &Tenant, intent: &Never) -> Result<Never, AgentError> {
+        match *intent {}
+    }
+
+    async fn settle(
+        &self,
+        _: &Context,
+        _: &mut Unit<'_>,
+        outcome: &Never,
+    ) -> Result<Next<Never>, AgentError> {
+        match *outcome {}
     }
 }

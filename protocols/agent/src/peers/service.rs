@@ -157,13 +157,13 @@ async fn without_waiting(unit: &mut Unit<'_>, did: &str) -> Result<Arc<[DidCommS
     };
     let Some(list) = seen else {
         let mut apart = unit.context().unit(unit.tenant());
-        published::look_up_later(&mut apart, did);
+        published::look_up_later(&mut apart, did).await?;
         apart.commit().await.map_err(AgentError::from)?;
         return Err(AgentError::unavailable(format!("{did} is being looked up")));
     };
     let until = Some(now.plus_millis(LOOK_UP_MILLIS));
     caches.keep_services(unit.tenant(), did, Services { list: list.clone(), until });
-    published::look_up_later(unit, did);
+    published::look_up_later(unit, did).await?;
     Ok(list)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod fetch;
+pub mod offload;
 pub mod operations;
 pub mod store;
 pub mod trace;
@@ -10,6 +11,7 @@ pub mod workers;
 
 pub use clock::{Clock, Entropy, Timestamp};
 pub use fetch::{Fetch, FetchError};
+pub use offload::Offload;
 pub use operations::Operations;
 pub use store::Store;
 pub use trace::{NoTrace, Trace};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::Timestamp;
-use super::store::Seq;
+use super::store::{Queue, Seq};
 
 /// Counters of ACA-Py's `GET /status` member `conductor`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +37,7 @@ pub struct Failure {
     pub at: Timestamp,
 }
 
-/// How a queued message stands with the worker that delivers it.
+/// How a queue row stands with its worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// A try is under way.
@@ -61,11 +61,11 @@ pub struct Down {
     pub last: Failure,
 }
 
-/// The worker that delivers messages.
+/// The workers that deliver messages and go on with queued work.
 #[async_trait]
 pub trait Deliveries: Send + Sync {
-    /// How queued messages stand; those that the worker doesn't have are left out.
-    async fn standings(&self, messages: &[Seq]) -> HashMap<Seq, Standing>;
+    /// How rows of [`Queue::Outbound`] or [`Queue::Work`] stand; those that the worker doesn't have are left out.
+    async fn standings(&self, queue: Queue, rows: &[Seq]) -> HashMap<Seq, Standing>;
 }
 
 /// The running process.

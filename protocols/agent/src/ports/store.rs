@@ -239,6 +239,8 @@ pub enum Space {
     Asked,
     /// Invitations without out-of-band record: id = `@id`, value = the id of the connection that waits.
     Waiting,
+    /// What came of jobs that are over: id = the job's.
+    Job,
     /// Small settings of ours, secrets included: id = name.
     Setting,
 }
@@ -258,6 +260,7 @@ impl Space {
             Self::Published => "published",
             Self::Asked => "asked",
             Self::Waiting => "waiting",
+            Self::Job => "job",
             Self::Setting => "setting",
         }
     }
@@ -274,7 +277,7 @@ pub type EventNo = i64;
 pub enum Queue {
     /// DIDComm messages to deliver (value: JSON of `engine::Outbound`).
     Outbound,
-    /// Work that a worker goes on with (value: JSON of `engine::Work`).
+    /// Errands and jobs (value: JSON of `unit::Work`).
     Work,
     /// Envelopes parked until their connection is ready.
     Parked,

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::store::{Event, Item};
+use super::store::{Event, Item, Seq};
 
 /// The workers' ears.
 pub trait Workers: Send + Sync {
@@ -11,6 +11,8 @@ pub trait Workers: Send + Sync {
     fn outbound(&self, items: Vec<Item>);
     /// Rows that were just committed to [`super::store::Queue::Work`].
     fn work(&self, items: Vec<Item>);
+    /// Rows of [`super::store::Queue::Work`] that are due at once, whatever they waited for.
+    fn hurry(&self, rows: Vec<Seq>);
     /// Events that were just committed.
     fn events(&self, events: Vec<Event>);
     /// Events of earlier that their targets wait for again.

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -16,9 +16,10 @@ use super::{MemoryStore, now};
 use crate::did_web::Web;
 use crate::engine::{Agent, Receipt, Registration};
 use crate::ports::fetch::{Budget, Purpose};
-use crate::ports::store::{Event, Item, Op, Queue};
+use crate::ports::offload::{Busy, Heavy};
+use crate::ports::store::{Event, Item, Op, Queue, Seq};
 use crate::ports::watch::Subscription;
-use crate::ports::{Clock, Entropy, Fetch, FetchError, Store, Tenant, Timestamp, Watch, Workers};
+use crate::ports::{Clock, Entropy, Fetch, FetchError, Offload, Store, Tenant, Timestamp, Watch, Workers};
 use crate::unit::{Outbound, Parts, Plaintext, Resolvers, Settings};
 
 /// Compiling the bundled contexts takes a while: once for all tests.
@@ -48,6 +49,25 @@ impl Entropy for TestEntropy {
             let digest = Sha512::digest(number.to_be_bytes());
             chunk.copy_from_slice(&digest[..chunk.len()]);
         }
+    }
+}
+
+/// Heavy work is done where it is asked for.
+#[derive(Default)]
+struct AtOnce {
+    done: AtomicUsize,
+    full: AtomicBool,
+}
+
+#[async_trait]
+impl Offload for AtOnce {
+    async fn run(&self, heavy: Heavy) -> Result<(), Busy> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(Busy);
+        }
+        heavy();
+        self.done.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -86,6 +106,8 @@ impl Workers for Ears {
     fn work(&self, items: Vec<Item>) {
         self.work.lock().unwrap().extend(items);
     }
+
+    fn hurry(&self, _rows: Vec<Seq>) {}
 
     fn events(&self, events: Vec<Event>) {
         self.events.lock().unwrap().extend(events);
@@ -163,6 +185,7 @@ pub struct Party {
     pub store: Arc<MemoryStore>,
     ears: Arc<Ears>,
     fetch: Arc<TestFetch>,
+    offload: Arc<AtOnce>,
     timers: Arc<Mutex<Vec<i64>>>,
     parts: Box<dyn Fn() -> Parts>,
 }
@@ -176,6 +199,16 @@ impl Party {
     /// Documents that this agent finds on the network.
     pub fn publish(&self, url: &str, body: &[u8]) {
         self.fetch.0.lock().unwrap().insert(url.to_owned(), body.to_vec());
+    }
+
+    /// How much heavy work was done.
+    pub fn heavy(&self) -> usize {
+        self.offload.done.load(Ordering::Relaxed)
+    }
+
+    /// Whether heavy work finds a thread.
+    pub fn has_room(&self, room: bool) {
+        self.offload.full.store(!room, Ordering::Relaxed);
     }
 
     /// Topic and payload of the events so far, then forgotten.
@@ -266,7 +299,7 @@ impl World {
             let endpoint = format!("http://{name}.example");
             let store = Arc::new(MemoryStore::new(clock.clone(), tenant.clone()));
             let (ears, fetch) = (Arc::new(Ears::default()), Arc::new(TestFetch::default()));
-            let timers = Arc::default();
+            let (timers, offload) = (Arc::default(), Arc::new(AtOnce::default()));
             let watch = Arc::new(TestWatch {
                 events: ears.events.clone(),
                 clock: clock.clone(),
@@ -288,6 +321,7 @@ impl World {
             let parts = {
                 let (store, clock, ears, fetch) = (store.clone(), clock.clone(), ears.clone(), fetch.clone());
                 let (tenant, settings, lists) = (tenant.clone(), settings.clone(), lists.clone());
+                let offload = offload.clone();
                 move || Parts {
                     store: store.clone(),
                     clock: clock.clone(),
@@ -295,6 +329,7 @@ impl World {
                     fetch: fetch.clone(),
                     workers: ears.clone(),
                     watch: watch.clone(),
+                    offload: offload.clone(),
                     jsonld: jsonld(),
                     formats: lists.formats.clone(),
                     resolvers: lists.resolvers.clone(),
@@ -306,7 +341,18 @@ impl World {
             };
             let agent = Agent::new(parts(), protocols());
             let parts = Box::new(parts);
-            Party { name: (*name).to_owned(), endpoint, agent, tenant, store, ears, fetch, timers, parts }
+            Party {
+                name: (*name).to_owned(),
+                endpoint,
+                agent,
+                tenant,
+                store,
+                ears,
+                fetch,
+                offload,
+                timers,
+                parts,
+            }
         });
         Self { parties: parties.collect(), clock: Some(clock.clone()), log: Mutex::default() }
     }

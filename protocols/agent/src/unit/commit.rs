@@ -113,11 +113,12 @@ impl Unit<'_> {
     /// It is durable: caches forget what has changed, and the workers hear of the rows, but for those that the caller takes.
     fn follow(self, committed: Committed, queued: Vec<NewItem>, lease: &mut Lease<'_>) -> Vec<Item> {
         let Self { context, tenant, now, sends, events, unroute, on_commit, .. } = self;
-        on_commit.into_iter().for_each(|run| run());
+        on_commit.into_iter().for_each(|run| run(&committed));
         context.caches().forget(&tenant, &unroute);
 
         let (mut leased, mut outbound, mut work) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, (seq, new)) in committed.items.into_iter().zip(queued).enumerate() {
+        let ops = committed.items.len().saturating_sub(queued.len());
+        for (at, (seq, new)) in committed.items.into_iter().skip(ops).zip(queued).enumerate() {
             let NewItem { queue, lane, due, value, owner: _ } = new;
             let item =
                 Item { tenant: tenant.clone(), seq, queue, lane, due, created: now, attempts: 0, value };

@@ -13,8 +13,8 @@ use super::idempotency::Claim;
 use super::{AgentError, Outbound, Resolvers, Settings, Unit, fetch};
 use crate::edge::{Edge, Places, Shape};
 use crate::ports::clock::Rng;
-use crate::ports::store::{Event, Item};
-use crate::ports::{Clock, Entropy, Fetch, Store, Tenant, Trace, Watch, Workers};
+use crate::ports::store::{Event, Item, Seq};
+use crate::ports::{Clock, Entropy, Fetch, Offload, Store, Tenant, Trace, Watch, Workers};
 
 const KEY_CACHE: usize = 10_000;
 
@@ -32,6 +32,8 @@ pub struct Parts {
     pub workers: Arc<dyn Workers>,
     /// Live events.
     pub watch: Arc<dyn Watch>,
+    /// Threads for heavy work.
+    pub offload: Arc<dyn Offload>,
     /// JSON-LD with the bundled contexts.
     pub jsonld: Arc<Processor>,
     /// Credential formats.
@@ -123,7 +125,7 @@ impl Context {
     }
 
     /// JSON-LD.
-    pub fn jsonld(&self) -> &Processor {
+    pub fn jsonld(&self) -> &Arc<Processor> {
         &self.shared.parts.jsonld
     }
 
@@ -135,6 +137,27 @@ impl Context {
     /// What resolves DIDs that neither say everything themselves nor are in the wallet.
     pub fn resolvers(&self) -> &Resolvers {
         &self.shared.parts.resolvers
+    }
+
+    /// Does what takes about a millisecond or longer on a thread for that.
+    ///
+    /// Errors: 503 when too much waits for one.
+    pub async fn offload<T: Send + 'static>(
+        &self,
+        heavy: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AgentError> {
+        let outcome = Arc::new(Mutex::new(None));
+        let kept = outcome.clone();
+        let heavy = move || {
+            let done = heavy();
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        };
+        let ran = self.shared.parts.offload.run(Box::new(heavy)).await;
+        ran.map_err(|busy| AgentError::busy(busy.to_string()))?;
+        let done = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+        done.ok_or_else(|| {
+            AgentError::internal("heavy-work-lost", "work on a thread of its own has panicked")
+        })
     }
 
     /// What is recorded of steps.
@@ -278,6 +301,13 @@ impl Context {
     pub fn release(&self, items: Vec<Item>) {
         if !items.is_empty() {
             self.workers().outbound(items);
+        }
+    }
+
+    /// Tells the worker of queued work that rows are due at once.
+    pub(crate) fn hurry(&self, rows: Vec<Seq>) {
+        if !rows.is_empty() {
+            self.workers().hurry(rows);
         }
     }
 

@@ -55,11 +55,14 @@ pub struct AgentError {
     pub hint: Option<String>,
     /// Whose fault it is.
     pub fault: Fault,
+    /// It may go away by itself: what waits is tried again. So is every [`Kind::Unavailable`].
+    pub passing: bool,
 }
 
 impl AgentError {
     fn new(kind: Kind, code: &'static str, fault: Fault, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), field: None, hint: None, fault }
+        let passing = kind == Kind::Unavailable;
+        Self { kind, code, message: message.into(), field: None, hint: None, fault, passing }
     }
 
     /// 400.
@@ -97,6 +100,11 @@ impl AgentError {
         Self::new(Kind::Unavailable, "unavailable", Fault::Ours, message)
     }
 
+    /// 503: too much at once.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, "busy", Fault::Ours, message).hint("send the request again")
+    }
+
     /// 500.
     pub fn internal(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, code, Fault::Ours, message)
@@ -115,6 +123,13 @@ impl AgentError {
             tracing::warn!(code = self.code, reason = %Quoted(&self.message), "a server elsewhere failed");
         }
         self.message
+    }
+
+    /// It may go away by itself.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.passing = true;
+        self
     }
 
     /// Names the offending member.
@@ -163,10 +178,7 @@ impl From<CommitError> for AgentError {
         match error {
             CommitError::Store(error) => error.into(),
             CommitError::Full(_) => Self::unavailable(error.to_string()),
-            CommitError::Conflict(_) => {
-                Self::new(Kind::Unavailable, "busy", Fault::Ours, "too many changes at once to this record")
-                    .hint("send the request again")
-            }
+            CommitError::Conflict(_) => Self::busy("too many changes at once to this record"),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::AgentError;
 use crate::ports::store::Owner;
 
 /// Where a message goes: a snapshot of the other side's service.
@@ -122,16 +123,22 @@ impl Outbound {
     }
 }
 
-/// Work that a worker goes on with after the commit: a chain that needs the network or much time.
+/// The row of an errand or a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Work {
-    /// Registered name of the protocol that does it.
+    /// The errand's or job's name; that of a protocol in rows of earlier versions.
     pub protocol: String,
-    /// The protocol's own description.
+    /// Its own description.
     pub detail: Value,
     /// Whom it is done for: a connection, or a key that has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What it is in order with; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<String>,
+    /// The id of the job that it drives; `None`: an errand, or a row of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
     /// Whose message it follows from; `None`: the controller's call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
@@ -141,23 +148,25 @@ pub struct Work {
 }
 
 impl Work {
-    /// Work of ours for whoever goes by this name.
-    pub fn of<T: Serialize + ?Sized>(name: &str, detail: &T) -> Self {
-        let detail = serde_json::to_value(detail).unwrap_or_default();
-        Self { protocol: name.to_owned(), detail, cause: None, owner: None, trace: None }
+    /// A row of this name.
+    pub(super) fn of<T: Serialize + ?Sized>(name: &str, detail: &T) -> Result<Self, AgentError> {
+        let detail = serde_json::to_value(detail)
+            .map_err(|e| AgentError::internal("record-unwritable", format!("work of {name}: {e}")))?;
+        let name = name.to_owned();
+        Ok(Self { protocol: name, detail, cause: None, lane: None, job: None, owner: None, trace: None })
     }
 
-    /// What a peer causes is fair among those who do.
-    #[must_use]
-    pub fn caused_by(self, cause: &str) -> Self {
-        Self { cause: Some(cause.to_owned()), ..self }
-    }
-
-    /// The lane of the queue: what a lane has under way at once is bounded, so that nobody's work holds up another's.
+    /// The lane of the queue.
     pub fn lane(&self) -> String {
-        match &self.cause {
-            Some(cause) => format!("{}|{cause}", self.protocol),
-            None => self.protocol.clone(),
+        self.lane.clone().unwrap_or_else(|| self.party())
+    }
+
+    /// What a party has under way at once is bounded, so that nobody's work holds up another's.
+    pub fn party(&self) -> String {
+        match (&self.cause, &self.lane) {
+            (Some(cause), _) => format!("{}|{cause}", self.protocol),
+            (None, Some(lane)) => lane.clone(),
+            (None, None) => self.protocol.clone(),
         }
     }
 }
@@ -169,17 +178,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_that_one_party_causes_has_a_lane_of_its_own() {
-        let work = |cause: Option<&str>| Work {
-            protocol: "p".into(),
-            detail: json!({}),
+    fn work_has_the_lane_that_it_names_and_else_that_of_the_party_that_causes_it() {
+        let work = |cause: Option<&str>, lane: Option<&str>| Work {
             cause: cause.map(str::to_owned),
-            owner: None,
-            trace: None,
+            lane: lane.map(str::to_owned),
+            ..Work::of("p", &json!({})).unwrap()
         };
-        assert_eq!(work(Some("one")).lane(), "p|one");
-        assert_ne!(work(Some("one")).lane(), work(Some("two")).lane());
-        assert_eq!(work(None).lane(), "p");
+        for (cause, lane, party, row) in [
+            (None, None, "p", "p"),
+            (Some("one"), None, "p|one", "p|one"),
+            (Some("one"), Some("l"), "p|one", "l"),
+            (None, Some("l"), "l", "l"),
+        ] {
+            let work = work(cause, lane);
+            assert_eq!((&*work.party(), &*work.lane()), (party, row), "{cause:?} {lane:?}");
+        }
         let older: Work = serde_json::from_value(json!({"protocol": "p", "detail": {}})).unwrap();
         assert_eq!(older.lane(), "p");
     }

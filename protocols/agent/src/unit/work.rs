@@ -12,7 +12,7 @@ use super::message::{Outbound, Plaintext, Scope, Target, Work};
 use super::{AgentError, Context, Fetched, Record, Settings};
 use crate::ports::clock::Rng;
 use crate::ports::store::{
-    Guard, KeyRow, NewEvent, NewRow, Op, Owner, Query, Row, RowKey, Space, Tag, Version,
+    Committed, Guard, KeyRow, NewEvent, NewRow, Op, Owner, Query, Row, RowKey, Space, Tag, Version,
 };
 use crate::ports::{Tenant, Timestamp};
 
@@ -48,12 +48,15 @@ pub struct Unit<'a> {
     pub(super) answer: Option<Value>,
     told: Told,
     pub(super) owner: Option<Owner>,
-    pub(super) on_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
+    pub(super) on_commit: Vec<OnCommit>,
     pub(super) fetched: Arc<Fetched>,
     /// The connection whose message causes what is fetched.
     pub(super) fetches_for: Option<String>,
     turn: bool,
 }
+
+/// What happens once it is durable.
+type OnCommit = Box<dyn FnOnce(&Committed) + Send + Sync>;
 
 /// What the span of the step already says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -408,7 +411,7 @@ impl<'a> Unit<'a> {
     }
 
     /// Queues work that goes on after the commit.
-    pub fn later(&mut self, work: Work) {
+    pub(super) fn queue_work(&mut self, work: Work) {
         self.work.push(work);
     }
 
@@ -422,8 +425,8 @@ impl<'a> Unit<'a> {
         std::mem::take(&mut self.ready_keys)
     }
 
-    /// Runs once the commit holds; dropped if it does not.
-    pub(crate) fn on_commit(&mut self, run: impl FnOnce() + Send + Sync + 'static) {
+    /// Runs once the commit holds; dropped if it does not. The rows that [`Unit::op`] wrote come first in what it gave out.
+    pub(crate) fn on_commit(&mut self, run: impl FnOnce(&Committed) + Send + Sync + 'static) {
         self.on_commit.push(Box::new(run));
     }
 

@@ -16,10 +16,20 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::{Clock, Surroundings};
 
+#[derive(Default)]
+pub enum Manner {
+    #[default]
+    Answers,
+    HangsUp,
+    /// Takes connections, and says nothing.
+    Silent,
+}
+
 pub struct Site {
     pub did: String,
     home: PathBuf,
     published: Arc<Published>,
+    manner: Arc<Mutex<Manner>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -47,9 +57,19 @@ impl Site {
         std::fs::create_dir_all(&home).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(certified(&home)));
         let published = Arc::new(Published::default());
-        let serving = published.clone();
+        let (serving, manner) = (published.clone(), Arc::<Mutex<Manner>>::default());
+        let now = manner.clone();
         let task = tokio::spawn(async move {
+            let mut waiting = Vec::new();
             while let Ok((stream, _)) = listener.accept().await {
+                match *now.lock().unwrap() {
+                    Manner::Answers => {}
+                    Manner::HangsUp => continue,
+                    Manner::Silent => {
+                        waiting.push(stream);
+                        continue;
+                    }
+                }
                 let (acceptor, published) = (acceptor.clone(), serving.clone());
                 tokio::spawn(async move {
                     // A visitor that goes away early is no fault of the site's.
@@ -57,7 +77,7 @@ impl Site {
                 });
             }
         });
-        Self { did: format!("did:web:localhost%3A{port}"), home, published, task }
+        Self { did: format!("did:web:localhost%3A{port}"), home, published, manner, task }
     }
 
     /// Where the DID that the document is about says that it is.
@@ -75,6 +95,11 @@ impl Site {
     /// Nobody listens any more.
     pub fn down(&self) {
         self.task.abort();
+    }
+
+    /// How whoever calls is treated from now on.
+    pub fn behave(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
     }
 
     /// An agent that trusts the site's certificate.

@@ -118,6 +118,35 @@ fn each_suite_by_hand() {
 }
 
 #[test]
+fn a_large_credential_is_verified_on_a_thread_for_heavy_work_and_503_when_there_is_none() {
+    for (names, heavy) in [(2, 0), (2_000, 1)] {
+        let pair = Pair::new();
+        let filter = pair.filter(|detail| {
+            let names: Vec<String> = (0..names).map(|at| format!("name {at}")).collect();
+            detail["credential"]["credentialSubject"]["givenName"] = names.into();
+        });
+        let credential = manual(&pair, filter, "jws");
+        let holder = pair.holder();
+        let verify = |document: &Value| {
+            let command = serde_json::from_value(json!({"verifiableCredential": document})).unwrap();
+            pair.world.run(credential::verify(&holder.agent, &holder.tenant, command))
+        };
+        assert_eq!(verify(&credential).unwrap()["verified"], true);
+        assert_eq!(holder.heavy(), heavy);
+        let mut tampered = credential.clone();
+        tampered["issuanceDate"] = "2025-01-01T00:00:00Z".into();
+        assert_eq!(verify(&tampered).unwrap()["verified"], false);
+        holder.has_room(false);
+        match verify(&credential) {
+            Ok(answer) => assert_eq!((heavy, &answer["verified"]), (0, &json!(true))),
+            Err(error) => {
+                assert_eq!((heavy, error.kind, error.code), (1, ErrorKind::Unavailable, "busy"))
+            }
+        }
+    }
+}
+
+#[test]
 fn automatic_answers_share_the_commit_of_what_they_answer() {
     let pair = Pair::with(automatic);
     let before = (pair.issuer().store.commits(), pair.holder().store.commits());
