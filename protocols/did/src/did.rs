@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::DidError;
-use crate::methods::sov;
+use crate::nym;
 
 /// Characters of the longest DID that is read. A `did:peer:4` holds a whole document, and base58 takes quadratic time.
 pub(crate) const MAX_LENGTH: usize = 16_384;
@@ -61,7 +61,7 @@ impl Did {
 
     /// The DID with prefix: a nym gets `did:sov:`.
     pub fn qualified(&self) -> String {
-        sov::qualified(&self.text)
+        nym::qualified(&self.text)
     }
 }
 
@@ -78,7 +78,7 @@ pub fn parse(did: &str) -> Result<Did, DidError> {
         return Err(DidError::TooLong(did.len()));
     }
     let not_a_did = || DidError::NotADid(did.chars().take(100).collect());
-    if sov::is_nym(did) {
+    if nym::is_nym(did) {
         return Ok(Did { method: Method::Sov, id: did.to_owned(), text: did.to_owned() });
     }
     let (method, id) =

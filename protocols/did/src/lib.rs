@@ -11,6 +11,7 @@ pub mod methods;
 
 mod did;
 mod error;
+mod nym;
 mod resolve;
 
 pub use did::{Did, DidUrl, Method, parse};

@@ -4,10 +4,12 @@
 use serde_json::{Map, Value, json};
 
 use super::{Chosen, Creatable, Properties};
-use crate::base58::{self, is_base58};
+use crate::base58;
 use crate::document::check_sizes;
 use crate::key::{KeyType, PublicKey};
 use crate::{DidDocument, DidError};
+
+pub use crate::nym::{is_nym, qualified, unqualified};
 
 /// The method's properties.
 pub const METHOD: Properties = Properties {
@@ -20,24 +22,9 @@ pub const METHOD: Properties = Properties {
     understands: None,
 };
 
-/// Whether the text is an unqualified nym: 21 or 22 base58 characters.
-pub fn is_nym(text: &str) -> bool {
-    matches!(text.len(), 21 | 22) && is_base58(text)
-}
-
 /// The nym of a key: base58 of the first 16 bytes.
 pub fn nym_from_verkey(key: &PublicKey) -> String {
     base58::encode(&key.bytes()[..16])
-}
-
-/// The DID, or DID URL, with `did:sov:` where it has no prefix.
-pub fn qualified(did_or_url: &str) -> String {
-    if did_or_url.starts_with("did:") { did_or_url.to_owned() } else { format!("did:sov:{did_or_url}") }
-}
-
-/// The nym of a DID, with or without `did:sov:`. Others are returned as they are.
-pub fn unqualified(did: &str) -> &str {
-    did.strip_prefix("did:sov:").unwrap_or(did)
 }
 
 /// The document that is sent for a new nym in DID Exchange 1.0, member for member as ACA-Py writes it.
