@@ -10,7 +10,7 @@ use chancery_agent::ports::store::{Item, Queue, Seq, StoreError};
 use chancery_agent::ports::trace::trace_id;
 use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use chancery_agent::quoted::Quoted;
-use chancery_agent::unit::{Kind, Work};
+use chancery_agent::unit::Work;
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Lost, Outcome, PAGE, Settled, bury_unread};
 use crate::telemetry::metrics::Steps;
@@ -95,7 +95,7 @@ impl Courier for Worker {
         self.steps.work.count(began.elapsed());
         match outcome {
             Ok(()) => Outcome::Delivered,
-            Err(error) if error.kind == Kind::Unavailable => Outcome::Failed(error.message),
+            Err(error) if !error.ends => Outcome::Failed(error.message),
             Err(error) => Outcome::Hopeless(error.message),
         }
     }

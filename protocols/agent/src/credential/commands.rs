@@ -11,7 +11,7 @@ use crate::engine::Agent;
 use crate::ports::Tenant;
 use crate::ports::store::{Query, Row, RowKey};
 use crate::transact;
-use crate::unit::{AgentError, Kind};
+use crate::unit::AgentError;
 
 /// Askar category of stored W3C credentials.
 const CATEGORY: &str = "vc_cred";
@@ -167,7 +167,7 @@ pub async fn verify(agent: &Agent, tenant: &Tenant, command: VerifyVc) -> Result
             verification.warnings.extend(fetched.into_iter().map(unknown));
             Ok(verification.to_json(&document))
         }
-        Err(Failure::Error(error)) if error.kind != Kind::Unavailable => {
+        Err(Failure::Error(error)) if error.ends => {
             Ok(json!({"verified": false, "document": document, "errors": [error.message]}))
         }
         Err(Failure::Error(error)) => Err(error),

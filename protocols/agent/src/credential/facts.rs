@@ -151,7 +151,7 @@ async fn bring(
         }
         let document = match unit.resolve(&did).await {
             Ok(resolved) => Ok(resolved.document),
-            Err(error) if error.kind == Kind::Unavailable => return Err(Failure::Error(error)),
+            Err(error) if !error.ends => return Err(Failure::Error(error)),
             Err(error) => Err(error.message),
         };
         brought.gathered.document(did, document);

@@ -7,17 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::messages::{PROTOCOL, Request, Response};
-use super::state::State;
 use super::{report, requester, responder};
 use crate::engine::{
     About, Accompanies, Agent, HandlerError, Handshake, Protocol, Received, Registration, Routes, Spoken,
     Works,
 };
 use crate::peers::published::LookUp;
-use crate::peers::{self, Connection};
+use crate::peers::{self, Connection, State};
 use crate::ports::Timestamp;
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Heading, Kind, Outbound, Unit, Work};
+use crate::unit::{AgentError, Heading, Outbound, Unit, Work};
 
 /// Name for queued work.
 const NAME: &str = "did_exchange";
@@ -96,7 +95,7 @@ impl Accompanies for Handler {
         let Some(connection) = &received.connection else { return Ok(()) };
         let kind = received.message.message_type();
         let handshake = kind.protocol() == PROTOCOL && kind.name() != "complete";
-        if connection.state != "response" || !connection.they_were_invited() || handshake {
+        if connection.state != State::Response || !connection.they_were_invited() || handshake {
             return Ok(());
         }
         let id = connection.connection_id.clone();
@@ -120,7 +119,7 @@ impl Routes for Handler {
         if connection.updated_at <= since.to_text() {
             return Ok(false);
         }
-        let (they_asked, state) = (connection.they_were_invited(), State::of(&connection.state));
+        let (they_asked, state) = (connection.they_were_invited(), connection.state);
         let Heading { message_type, id: request_id } = sent.message.heading();
         let name = message_type.as_deref().and_then(|kind| kind.rsplit('/').next());
         Ok(match name {
@@ -220,7 +219,7 @@ async fn take(agent: &Agent, unit: &mut Unit<'_>, kept: Kept) -> Result<(), Agen
     };
     match outcome {
         Ok(()) => Ok(()),
-        Err(HandlerError::Failed(error)) if error.kind == Kind::Unavailable => Err(error),
+        Err(HandlerError::Failed(error)) if !error.ends => Err(error),
         Err(error) => {
             unit.start_over();
             tracing::info!(tenant = %unit.tenant(), reason = %Quoted(&error.to_string()), "a handshake message had no effect");

@@ -1,4 +1,6 @@
-//! The handshake as a pure function. States are named by RFC 23; the record stores RFC 160's words.
+//! The handshake as a pure function.
+
+use crate::peers::State;
 
 /// Our part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,49 +9,6 @@ pub enum Role {
     Requester,
     /// We invited.
     Responder,
-}
-
-/// Where the handshake stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Made for a request to a multi-use invitation.
-    Start,
-    /// Invitation sent or received.
-    Invitation,
-    /// Request sent or received.
-    Request,
-    /// Response sent or received.
-    Response,
-    /// Complete.
-    Completed,
-    /// Rejected or failed.
-    Abandoned,
-}
-
-impl State {
-    /// From the word in the record; unknown words count as abandoned.
-    pub fn of(word: &str) -> Self {
-        match word {
-            "init" | "start" => Self::Start,
-            "invitation" => Self::Invitation,
-            "request" => Self::Request,
-            "response" => Self::Response,
-            "active" | "completed" => Self::Completed,
-            _ => Self::Abandoned,
-        }
-    }
-
-    /// The word in the record.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Start => "init",
-            Self::Invitation => "invitation",
-            Self::Request => "request",
-            Self::Response => "response",
-            Self::Completed => "active",
-            Self::Abandoned => "error",
-        }
-    }
 }
 
 /// What happens.

@@ -1,10 +1,11 @@
 use serde_json::{Value, json};
 
 use super::commands::{AcceptInvitation, AcceptRequest, CreateRequest, Reject};
-use super::state::{Input, Role, Send, State, Step, step};
+use super::state::{Input, Role, Send, Step, step};
 use super::{accept_invitation, accept_request, create_request, reject};
 use crate::engine::{ReceiveError, Registration};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
+use crate::peers::State;
 use crate::ports::Store as _;
 use crate::ports::store::Queue;
 use crate::testing::{Party, World, now};
@@ -80,16 +81,6 @@ fn every_state_meets_every_input() {
     }
     let sent = step(Role::Responder, State::Response, RequestReceived).unwrap().send;
     assert_eq!(sent, Some(Send::Response));
-}
-
-#[test]
-fn stored_words_and_states_belong_together() {
-    for word in ["init", "invitation", "request", "response", "active", "error"] {
-        assert_eq!(State::of(word).word(), word);
-    }
-    assert_eq!(State::of("completed"), State::Completed);
-    assert_eq!(State::of("abandoned"), State::Abandoned);
-    assert_eq!(State::of("nonsense"), State::Abandoned);
 }
 
 fn invite(party: &Party, command: CreateInvitation) -> Value {
@@ -469,7 +460,7 @@ fn invitation(party: &Party, id: &str, count: usize, waits: bool) {
     let mut unit = party.agent.unit(&party.tenant);
     for n in 0..count {
         let waits = waits && n == count / 2;
-        let state = if waits { "invitation" } else { "completed" };
+        let state = if waits { State::Invitation } else { State::Completed };
         let mut connection = crate::peers::Connection::new(&unit, state, crate::peers::INVITEE, true);
         connection.invitation_msg_id = Some(id.to_owned());
         unit.insert(&connection).unwrap();

@@ -152,7 +152,7 @@ impl Agent {
 
     /// Goes on with queued work; its row leaves the queue in the same commit.
     ///
-    /// Errors: [`crate::unit::Kind::Unavailable`] is worth another try, others aren't.
+    /// Errors: one that does not end what it happens in is worth another try ([`AgentError::ends`]).
     pub async fn work(&self, item: &Item) -> Result<(), AgentError> {
         let work: Work = serde_json::from_slice(&item.value)
             .map_err(|e| AgentError::internal("queue-unreadable", format!("queue row {}: {e}", item.seq)))?;

@@ -11,7 +11,7 @@ use crate::engine::{About, Agent, HandlerError, Protocol, Received, Registration
 use crate::peers::{Connection, send_in_exchange};
 use crate::ports::store::Query;
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Kind, Record, Unit, Work};
+use crate::unit::{AgentError, Record, Unit, Work};
 
 /// Name for queued work.
 const NAME: &str = "introduction";
@@ -86,7 +86,7 @@ impl Works for Handler {
         let forwarded: Forwarded = serde_json::from_value(work.detail.clone())
             .map_err(|e| AgentError::internal("queue-unreadable", format!("work of {NAME}: {e}")))?;
         match take(agent, unit, &forwarded.invitation).await {
-            Err(error) if error.kind != Kind::Unavailable => report(unit, &forwarded, &error).await,
+            Err(error) if error.ends => report(unit, &forwarded, &error).await,
             outcome => outcome,
         }
     }
@@ -221,7 +221,7 @@ async fn report(unit: &mut Unit<'_>, forwarded: &Forwarded, error: &AgentError) 
     let told = send_in_exchange(unit, Some(&forwarded.connection_id), &forwarded.thread_id, report).await;
     match told {
         // The introducer is gone meanwhile: nobody to tell.
-        Err(error) if error.kind != Kind::Unavailable => {
+        Err(error) if error.ends => {
             tracing::info!(error = %Quoted(&error), "the introducer can't be told");
             Ok(())
         }

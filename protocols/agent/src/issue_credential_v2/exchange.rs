@@ -293,7 +293,7 @@ pub(super) async fn apply(
                     send_in_exchange(unit, record.connection_id.as_deref(), &record.thread_id, message).await;
                 // Nobody to tell (no connection yet, or it is gone): the exchange is over here all the same.
                 match sent {
-                    Err(error) if error.kind == crate::unit::Kind::Unavailable => return Err(error),
+                    Err(error) if !error.ends => return Err(error),
                     Err(error) => {
                         tracing::info!(error = %Quoted(&error), "a problem report has nobody to go to")
                     }
@@ -415,7 +415,7 @@ pub(super) async fn go_on(
                 });
                 return Ok(before);
             }
-            Err(Failure::Error(error)) if error.kind == crate::unit::Kind::Unavailable => {
+            Err(Failure::Error(error)) if !error.ends => {
                 return Err(error);
             }
             Err(Failure::Error(error)) => return fail(unit, before, &error).await,

@@ -10,7 +10,7 @@ use super::commands::{
 use super::exchange::{self, advance, families, members, offered, proposed, requested};
 use super::messages::{self, Kind, Words};
 use super::record::{Exchange, LdProofDetail, Role, State};
-use super::state::{self, Input, OWN_REPORT};
+use super::state::{self, Begin, Input, OWN_REPORT};
 use crate::credential::{Failure, Reach};
 use crate::engine::Agent;
 use crate::peers::Connection;
@@ -162,14 +162,8 @@ async fn free_offer(
     record.cred_ex_id =
         super::handler::id_of(unit, record.role, record.connection_id.as_deref(), &id).await?;
     record.thread_id = id;
-    let input = Input::Begin {
-        state: State::OfferSent,
-        proposal: Some(members(proposal)),
-        offer: Some(members(offer)),
-        request: None,
-        send: free.send,
-    };
-    Ok(advance(unit, record, input).await?.view())
+    let begins = Begin::Offer { proposal: members(proposal), offer: members(offer), send: free.send };
+    Ok(advance(unit, record, Input::Begin(begins)).await?.view())
 }
 
 /// The record R.
@@ -286,14 +280,8 @@ async fn send_proposal_in(unit: &mut Unit<'_>, command: &SendProposal) -> Result
     let preview = read_preview(&command.credential_preview, "credential_preview")?;
     let proposal = proposal_of(unit, &command.filter, command.comment.clone(), preview).await?;
     record.thread_id = proposal.id().unwrap_or_default().to_owned();
-    let input = Input::Begin {
-        state: State::ProposalSent,
-        proposal: Some(members(proposal)),
-        offer: None,
-        request: None,
-        send: true,
-    };
-    Ok(advance(unit, record, input).await?.view())
+    let begins = Begin::Proposal(members(proposal));
+    Ok(advance(unit, record, Input::Begin(begins)).await?.view())
 }
 
 /// The record R.
@@ -318,14 +306,8 @@ async fn send_request_in(unit: &mut Unit<'_>, command: &SendRequest) -> Result<V
     let words = Words { comment: command.comment.clone(), ..Words::default() };
     let request = messages::build(Kind::Request, &id, None, words, &contents);
     record.thread_id = id;
-    let input = Input::Begin {
-        state: State::RequestSent,
-        proposal: Some(members(proposal)),
-        offer: None,
-        request: Some(members(request)),
-        send: true,
-    };
-    Ok(advance(unit, record, input).await?.view())
+    let begins = Begin::Request { proposal: members(proposal), request: members(request) };
+    Ok(advance(unit, record, Input::Begin(begins)).await?.view())
 }
 
 /// The record R.

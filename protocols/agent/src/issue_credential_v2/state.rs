@@ -14,19 +14,8 @@ pub const OWN_REPORT: &str = "created problem report: ";
 /// What happens to an exchange.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// We begin: the first state and the messages made for it.
-    Begin {
-        /// The state that this begins in.
-        state: State,
-        /// Our proposal, or the implicit one.
-        proposal: Option<Stored>,
-        /// Our offer.
-        offer: Option<Stored>,
-        /// Our request.
-        request: Option<Stored>,
-        /// Whether the first message is sent, or waits for an invitation.
-        send: bool,
-    },
+    /// We begin.
+    Begin(Begin),
     /// The issuer answers a proposal.
     Offer {
         /// Replaces the stored proposal.
@@ -77,6 +66,29 @@ pub enum Input {
     ReportReceived {
         /// `<code>: <en>`.
         error: String,
+    },
+}
+
+/// How an exchange begins with us.
+#[derive(Clone, Debug)]
+pub enum Begin {
+    /// The holder proposes.
+    Proposal(Stored),
+    /// The issuer offers, unasked.
+    Offer {
+        /// The implicit one, never sent.
+        proposal: Stored,
+        /// The offer.
+        offer: Stored,
+        /// Whether the offer is sent, or waits for an invitation.
+        send: bool,
+    },
+    /// The holder requests, without an offer.
+    Request {
+        /// The implicit one, never sent.
+        proposal: Stored,
+        /// The request.
+        request: Stored,
     },
 }
 
@@ -206,10 +218,9 @@ pub fn answered(record: &Exchange, kind: Kind) -> bool {
 /// Applies an input to a record ([`State::Start`]: a new one).
 pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
     let effects = match input {
-        Input::Begin { state, proposal, offer, request, send } => {
+        Input::Begin(begins) => {
             may(&record, Kind::Proposal)?;
-            (record.cred_proposal, record.cred_offer, record.cred_request) = (proposal, offer, request);
-            begin(&mut record, state, send)
+            begin(&mut record, begins)?
         }
         Input::Offer { counter, offer } => {
             may(&record, Kind::Offer)?;
@@ -268,13 +279,28 @@ fn send(record: &mut Exchange, kind: Kind, state: State) -> Effects {
     vec![Effect::Send(kind), Effect::Save, Effect::Notify]
 }
 
-fn begin(record: &mut Exchange, first: State, sent: bool) -> Effects {
-    match first {
-        _ if !sent => go(record, first),
-        State::ProposalSent => send(record, Kind::Proposal, first),
-        State::RequestSent => send(record, Kind::Request, first),
-        _ => send(record, Kind::Offer, first),
+fn begin(record: &mut Exchange, begins: Begin) -> Result<Effects, Refusal> {
+    let begins_with = match begins {
+        Begin::Offer { .. } => Role::Issuer,
+        Begin::Proposal(_) | Begin::Request { .. } => Role::Holder,
+    };
+    if record.role != begins_with {
+        return Err(unexpected(record));
     }
+    Ok(match begins {
+        Begin::Proposal(proposal) => {
+            record.cred_proposal = Some(proposal);
+            send(record, Kind::Proposal, State::ProposalSent)
+        }
+        Begin::Offer { proposal, offer, send: sent } => {
+            (record.cred_proposal, record.cred_offer) = (Some(proposal), Some(offer));
+            if sent { send(record, Kind::Offer, State::OfferSent) } else { go(record, State::OfferSent) }
+        }
+        Begin::Request { proposal, request } => {
+            (record.cred_proposal, record.cred_request) = (Some(proposal), Some(request));
+            send(record, Kind::Request, State::RequestSent)
+        }
+    })
 }
 
 /// We give up and say so; also once more where that is over already.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::state::Input;
 use crate::engine::{About, Agent, HandlerError, Received};
-use crate::peers::{Connection, OobRecord, oob_of_invitation};
+use crate::peers::{Connection, OobRecord, State, oob_of_invitation};
 use crate::ports::store::Query;
 use crate::unit::{AgentError, Unit};
 
@@ -71,7 +71,7 @@ async fn over_connection(
             return Ok(());
         }
         if let Some(stale) = unit.load::<Connection>(&other).await?
-            && stale.state == "invitation"
+            && stale.state == State::Invitation
             && !stale.is_multi_use()
             && !stale.is_for_somebody(unit).await?
         {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Connection;
 use crate::ports::store::{Query, Space};
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Kind, Record as _, Unit, Work};
+use crate::unit::{AgentError, Record as _, Unit, Work};
 
 /// Bytes that are kept of one DID; one whose services take more has to be looked up after a restart.
 const MOST_BYTES: usize = 16 * 1024;
@@ -103,7 +103,7 @@ pub(crate) async fn look_up(unit: &mut Unit<'_>, work: LookUp) -> Result<(), Age
     unit.caused_by(Some(&did));
     match super::service::look_up(unit, &did).await {
         Ok(_) => Ok(()),
-        Err(error) if error.kind == Kind::Unavailable => Err(error),
+        Err(error) if !error.ends => Err(error),
         Err(error) => {
             tracing::info!(tenant = %unit.tenant(), did = %Quoted(&did), error = %Quoted(&error), "a DID could not be looked up again");
             Ok(())

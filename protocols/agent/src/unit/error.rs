@@ -54,11 +54,14 @@ pub struct AgentError {
     pub hint: Option<String>,
     /// Whose fault it is.
     pub fault: Fault,
+    /// Whether it ends what it happens in: an exchange, a handshake, a job. Not so where another try may do better; whoever makes
+    /// the error knows.
+    pub ends: bool,
 }
 
 impl AgentError {
     fn new(kind: Kind, code: &'static str, fault: Fault, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), field: None, hint: None, fault }
+        Self { kind, code, message: message.into(), field: None, hint: None, fault, ends: true }
     }
 
     /// 400.
@@ -93,7 +96,7 @@ impl AgentError {
 
     /// 503.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(Kind::Unavailable, "unavailable", Fault::Ours, message)
+        Self::new(Kind::Unavailable, "unavailable", Fault::Ours, message).passing()
     }
 
     /// 500.
@@ -104,6 +107,13 @@ impl AgentError {
     /// A document or resolution that a third party didn't give.
     pub fn third_party(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
         Self::new(kind, code, Fault::ThirdParty, message)
+    }
+
+    /// It may be over soon: what it happens in goes on with another try.
+    #[must_use]
+    fn passing(mut self) -> Self {
+        self.ends = false;
+        self
     }
 
     /// Names the offending member.
@@ -155,6 +165,7 @@ impl From<CommitError> for AgentError {
             CommitError::Conflict(_) => {
                 Self::new(Kind::Unavailable, "busy", Fault::Ours, "too many changes at once to this record")
                     .hint("send the request again")
+                    .passing()
             }
         }
     }

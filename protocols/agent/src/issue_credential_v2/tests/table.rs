@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::issue_credential_v2::messages::Kind;
 use crate::issue_credential_v2::record::{Exchange, Role, State};
 use crate::issue_credential_v2::state::{
-    Automatic, Effect, HolderPolicy, Input, Refusal, Stored, automatic, may, may_store, step,
+    Automatic, Begin, Effect, HolderPolicy, Input, Refusal, Stored, automatic, may, may_store, step,
 };
 
 const STATES: [State; 12] = [
@@ -244,13 +244,19 @@ fn commands() {
             || Input::Store,
             only(State::CredentialReceived, "done SendAck+Save+Notify", "must credential-received"),
         );
-        for (state, send, expected) in [
-            (State::OfferSent, true, "offer-sent Send(Offer)+Save+Notify"),
-            (State::OfferSent, false, "offer-sent Save+Notify"),
-            (State::ProposalSent, true, "proposal-sent Send(Proposal)+Save+Notify"),
-            (State::RequestSent, true, "request-sent Send(Request)+Save+Notify"),
+        let offer = |send| Begin::Offer { proposal: message("p"), offer: message("o"), send };
+        for (begins_with, begins, expected) in [
+            (Role::Issuer, offer(true), "offer-sent Send(Offer)+Save+Notify"),
+            (Role::Issuer, offer(false), "offer-sent Save+Notify"),
+            (Role::Holder, Begin::Proposal(message("p")), "proposal-sent Send(Proposal)+Save+Notify"),
+            (
+                Role::Holder,
+                Begin::Request { proposal: message("p"), request: message("r") },
+                "request-sent Send(Request)+Save+Notify",
+            ),
         ] {
-            let input = || Input::Begin { state, proposal: None, offer: None, request: None, send };
+            let input = || Input::Begin(begins.clone());
+            let expected = if role == begins_with { expected } else { "refused" };
             row(role, input, only(State::Start, expected, "must start"));
         }
     }

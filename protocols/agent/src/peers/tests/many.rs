@@ -4,13 +4,13 @@ use chancery_did::{KeyType, PublicKey, SecretKey};
 
 use super::protocols;
 use crate::peers::keys::{self, MOST_UNUSED_LISTINGS};
-use crate::peers::{Connection, INVITER};
+use crate::peers::{Connection, INVITER, State};
 use crate::peers::{asked, their_did};
 use crate::ports::store::{NewRow, RowKey, Tag};
 use crate::testing::{Party, World, now};
 
 /// Connections of ours with `my_did`, in this state.
-fn connections(party: &Party, count: usize, my_did: &str, state: &str) -> Vec<String> {
+fn connections(party: &Party, count: usize, my_did: &str, state: State) -> Vec<String> {
     let mut unit = party.agent.unit(&party.tenant);
     let ids = (0..count).map(|_| {
         let mut connection = Connection::new(&unit, state, INVITER, true);
@@ -40,20 +40,20 @@ fn a_request_with_a_did_of_many_connections_is_awaited_and_what_was_answered_is_
     let world = World::new(&["agent"], protocols);
     let agent = world.party("agent");
     let (did, key) = own_did(agent);
-    connections(agent, 3, &did, "completed");
+    connections(agent, 3, &did, State::Completed);
     assert!(!awaits(agent, &key));
-    let few = connections(agent, 1, &did, "request");
+    let few = connections(agent, 1, &did, State::Request);
     assert!(awaits(agent, &key));
-    connections(agent, 100, &did, "completed");
+    connections(agent, 100, &did, State::Completed);
     assert!(!awaits(agent, &key), "{few:?} is one of many, asked for before requests were noted");
-    let asked_for = connections(agent, 1, &did, "request").remove(0);
+    let asked_for = connections(agent, 1, &did, State::Request).remove(0);
     let mut unit = agent.agent.unit(&agent.tenant);
     now(asked::note(&mut unit, &did, &asked_for)).unwrap();
     now(unit.commit()).unwrap();
     assert!(awaits(agent, &key));
     let mut unit = agent.agent.unit(&agent.tenant);
     let mut answered: Connection = now(unit.require(&asked_for)).unwrap();
-    answered.advance(&mut unit, "completed").unwrap();
+    answered.advance(&mut unit, State::Completed).unwrap();
     now(unit.commit()).unwrap();
     assert!(!awaits(agent, &key));
 }
@@ -88,7 +88,7 @@ fn a_peer_with_many_connections_is_routed_by_both_dids() {
     let mut unit = agent.agent.unit(&agent.tenant);
     let (mine, my_key) = own_did(agent);
     for n in 0..200 {
-        let mut connection = Connection::new(&unit, "completed", INVITER, true);
+        let mut connection = Connection::new(&unit, State::Completed, INVITER, true);
         connection.their_did = Some(theirs.to_owned());
         connection.my_did = Some(if n == 150 { mine.clone() } else { format!("other-{n}") });
         if n == 150 {
