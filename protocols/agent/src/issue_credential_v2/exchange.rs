@@ -1,16 +1,16 @@
 //! Steps carried out: formats run, the state machine asked, its effects put into the unit.
 
-use chancery_credentials::{CredentialFormat, Family, Stored as StoredCredential, format};
 use chancery_didcomm::message::{Message, Thread};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::content::{details, issued, keep, offered, requested, stored};
 use super::messages::{self, Body, Kind, Words};
-use super::record::{Exchange, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
+use super::record::{Exchange, LdProofDetail, Role, State, TOPIC};
 use super::state::{self, Automatic, Effect, HolderPolicy, Input, Refusal, Step};
-use crate::credential::{Failure, Reach, with_facts};
+use crate::credential::{Failure, Reach};
 use crate::peers::{Connection, send_in_exchange};
-use crate::ports::store::{NewRow, Query, RowKey, Space, Tag};
+use crate::ports::store::Space;
 use crate::quoted::Quoted;
 use crate::unit::{AgentError, Record, Unit, Work};
 
@@ -22,75 +22,6 @@ pub(super) const DONE: &str = "done";
 
 pub(super) fn refused(refusal: &Refusal, cred_ex_id: &str) -> AgentError {
     AgentError::bad_request("exchange-state", refusal.text(cred_ex_id))
-}
-
-fn no_supported_format(text: &str) -> AgentError {
-    AgentError::bad_request("no-supported-format", format!("{text}. No supported formats."))
-}
-
-/// The implementation of a family, or 501.
-fn implementation(family: Family) -> Result<&'static dyn CredentialFormat, AgentError> {
-    format(family).ok_or_else(|| {
-        AgentError::not_supported(format!(
-            "credentials of the format {:?} can't be made or held yet: use \"ld_proof\"",
-            family.api()
-        ))
-    })
-}
-
-/// The families of an admin API filter, in its order.
-pub(super) fn families(filter: &Map<String, Value>) -> Vec<(Family, &Value)> {
-    filter.iter().filter_map(|(name, content)| Some((Family::from_api(name)?, content))).collect()
-}
-
-/// The proposal's contents for a filter.
-pub(super) async fn proposed(
-    unit: &mut Unit<'_>,
-    filter: &Map<String, Value>,
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in families(filter) {
-        let format = implementation(family)?;
-        contents
-            .push((family, with_facts(unit, Reach::Network, |facts| format.propose(facts, content)).await?));
-    }
-    Ok(contents)
-}
-
-/// The offer's contents for a proposal's.
-pub(super) async fn offered(
-    unit: &mut Unit<'_>,
-    reach: Reach,
-    proposal: &[(Family, &Value)],
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in proposal {
-        let format = implementation(*family)?;
-        contents.push((*family, with_facts(unit, reach, |facts| format.offer(facts, content)).await?));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to create credential offer").into());
-    }
-    Ok(contents)
-}
-
-/// The request's contents for an offer's (or one's own proposal's).
-pub(super) async fn requested(
-    unit: &mut Unit<'_>,
-    reach: Reach,
-    offer: &[(Family, &Value)],
-    holder_did: Option<&str>,
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in offer {
-        let format = implementation(*family)?;
-        let request = with_facts(unit, reach, |facts| format.request(facts, content, holder_did)).await?;
-        contents.push((*family, request));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to create credential request").into());
-    }
-    Ok(contents)
 }
 
 fn body(record: &Exchange, kind: Kind) -> Result<Body, AgentError> {
@@ -176,14 +107,7 @@ pub(super) async fn issue(
 ) -> Result<Exchange, Failure> {
     state::may(&record, Kind::Issue).map_err(|r| refused(&r, &record.cred_ex_id))?;
     let request = body(&record, Kind::Request)?;
-    let mut contents = Vec::new();
-    for (family, content) in request.known() {
-        let format = implementation(family)?;
-        contents.push((family, with_facts(unit, reach, |facts| format.issue(facts, content)).await?));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to issue credential").into());
-    }
+    let contents = issued(unit, reach, &request.known()).await?;
     let replacement_id =
         record.cred_offer.as_ref().and_then(|o| o.get("replacement_id")?.as_str().map(str::to_owned));
     let words = Words { comment, replacement_id, preview: None };
@@ -200,23 +124,8 @@ pub(super) async fn store(
     credential_id: Option<String>,
 ) -> Result<(Exchange, Option<LdProofDetail>), Failure> {
     state::may_store(&record).map_err(|r| refused(&r, &record.cred_ex_id))?;
-    let issued = body(&record, Kind::Issue)?;
-    let mut credential_id = credential_id;
-    let mut stored = Vec::new();
-    for (family, content) in issued.known() {
-        let format = implementation(family)?;
-        let credential = with_facts(unit, reach, |facts| format.store(facts, content)).await?;
-        let id = credential_id.take().unwrap_or_else(|| unit.new_id().replace('-', ""));
-        if unit.row(&RowKey::new(credential.category, &*id)).await?.is_some() {
-            return Err(AgentError::bad_request(
-                "duplicate-credential",
-                format!("a credential {id} is stored already"),
-            )
-            .at("credential_id")
-            .into());
-        }
-        stored.push((id, credential));
-    }
+    let message = body(&record, Kind::Issue)?;
+    let stored = stored(unit, reach, &message.known(), credential_id).await?;
     let id = record.cred_ex_id.clone();
     let step = state::step(record, Input::Store).map_err(|r| refused(&r, &id))?;
     // The acknowledgement first: when it can't be sent, nothing is stored.
@@ -227,32 +136,6 @@ pub(super) async fn store(
         detail = Some(keep(unit, &record, id, credential)?);
     }
     Ok((apply(unit, Step { record, effects: rest }, false, ABANDONED).await?, detail))
-}
-
-/// Writes a credential and the detail that points to it.
-fn keep(
-    unit: &mut Unit<'_>,
-    record: &Exchange,
-    id: String,
-    credential: StoredCredential,
-) -> Result<LdProofDetail, AgentError> {
-    unit.insert_row(NewRow {
-        key: RowKey::new(credential.category, &*id),
-        value: chancery_didcomm::to_python_json(&credential.value).into_bytes(),
-        tags: credential.tags.into_iter().map(|(name, value)| Tag::new(name, value)).collect(),
-    });
-    let now = unit.now().to_text();
-    let detail = LdProofDetail {
-        cred_ex_ld_proof_id: unit.new_id(),
-        cred_ex_id: record.cred_ex_id.clone(),
-        created_at: now.clone(),
-        updated_at: now,
-        cred_id_stored: id,
-        other: Map::new(),
-    };
-    unit.insert(&detail)?;
-    unit.notify(LD_PROOF_TOPIC, &record.cred_ex_id, &detail.view());
-    Ok(detail)
 }
 
 /// One step of the state machine, its effects put into the unit.
@@ -321,11 +204,6 @@ pub(super) async fn apply(
 pub(super) fn notify(unit: &mut Unit<'_>, record: &Exchange) {
     let payload = record.payload(unit.settings().debug_webhooks);
     unit.notify(TOPIC, &record.cred_ex_id, &payload);
-}
-
-/// The details of an exchange, oldest first.
-pub(super) async fn details(unit: &mut Unit<'_>, cred_ex_id: &str) -> Result<Vec<LdProofDetail>, AgentError> {
-    unit.find(&Query::tagged(LdProofDetail::CATEGORY, "cred_ex_id", cred_ex_id)).await
 }
 
 /// Removes a record with its details, tells the controller, and remembers the thread without personal data.

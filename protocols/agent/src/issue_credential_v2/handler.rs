@@ -1,15 +1,15 @@
 //! What happens when a message of the protocol arrives.
 
 use async_trait::async_trait;
-use chancery_credentials::format;
 use chancery_didcomm::message::{Message, MessageType};
 use serde_json::Map;
 
+use super::content::{check_credential, check_request, starts_at_request};
 use super::exchange::{self, ABANDONED, DONE, go_on, refuse_message, tombstone};
 use super::messages::{self, Body, Kind, PROTOCOL};
 use super::record::{Exchange, Initiator, Role, State};
 use super::state::{self, Input};
-use crate::credential::{Reach, refusal};
+use crate::credential::Reach;
 use crate::engine::{About, Agent, Attaches, HandlerError, Protocol, Received, Routes, Spoken, Works};
 use crate::peers::send_in_exchange;
 use crate::ports::Timestamp;
@@ -348,16 +348,11 @@ async fn request(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Handl
             None => return Ok(()),
         },
     };
-    if matches!(record.state, State::Start | State::OfferSent) {
-        let offer = record.body(Kind::Offer);
-        for (family, content) in body.known() {
-            let offered = offer.as_ref().and_then(|offer| offer.content(family));
-            let Some(format) = format(family) else { continue };
-            if let Err(error) = format.check_request(offered, content) {
-                refuse_message(unit, record, &refusal(error)).await?;
-                return Ok(());
-            }
-        }
+    if matches!(record.state, State::Start | State::OfferSent)
+        && let Err(error) = check_request(&record, &body)
+    {
+        refuse_message(unit, record, &error).await?;
+        return Ok(());
     }
     // A connectionless offer is taken only now: a refused request leaves it to whom it was made for.
     if record.connection_id.is_none() {
@@ -390,9 +385,7 @@ async fn unknown_request(
     }
     let gone = tombstone(unit, Role::Issuer, None, context.thread_id).await?.is_some()
         || tombstone(unit, Role::Issuer, context.connection_id, context.thread_id).await?.is_some();
-    let starts =
-        body.known().iter().any(|(family, _)| format(*family).is_some_and(|f| f.starts_at_request()));
-    if gone || !starts || context.connection_id.is_none() {
+    if gone || !starts_at_request(body) || context.connection_id.is_none() {
         let report = messages::report(&unit.new_id(), context.thread_id, "record-not-found", ABANDONED);
         send_in_exchange(unit, context.connection_id, context.thread_id, report).await?;
         return Ok(None);
@@ -423,32 +416,6 @@ async fn credential(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), Ha
         return Ok(());
     }
     take(unit, record, Input::CredentialReceived(context.message.as_json().clone())).await
-}
-
-/// The issued formats are among the requested ones, and each credential is what was requested.
-fn check_credential(record: &Exchange, body: &Body) -> Result<(), AgentError> {
-    let refused = |text: String| AgentError::bad_request("credential-refused", text);
-    let request = record.body(Kind::Request);
-    let known = body.known();
-    if known.is_empty() {
-        return Err(refused("No supported credential formats received.".into()));
-    }
-    for (family, content) in known {
-        let Some(requested) = request.as_ref().and_then(|request| request.content(family)) else {
-            return Err(refused(format!(
-                "Received issue credential format(s) not present in credential request: {}",
-                family.api()
-            )));
-        };
-        let Some(format) = format(family) else {
-            return Err(AgentError::not_supported(format!(
-                "credentials of the format {} can't be held yet",
-                family.api()
-            )));
-        };
-        format.check_credential(&record.cred_ex_id, requested, content).map_err(refusal)?;
-    }
-    Ok(())
 }
 
 async fn ack(unit: &mut Unit<'_>, context: &Context<'_>) -> Result<(), HandlerError> {

@@ -31,6 +31,7 @@
 //! messages of removed exchanges have no effect.
 
 mod commands;
+mod content;
 mod exchange;
 mod handler;
 pub mod messages;

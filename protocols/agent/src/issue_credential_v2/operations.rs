@@ -7,7 +7,8 @@ use super::commands::{
     BoundOffer, BoundRequest, Create, CreateOffer, Filter, Id, Issue, List, ProblemReport, Send, SendOffer,
     SendProposal, SendRequest, Store,
 };
-use super::exchange::{self, advance, families, members, offered, proposed, requested};
+use super::content::{families, offered, proposed, requested};
+use super::exchange::{self, advance, members};
 use super::messages::{self, Kind, Words};
 use super::record::{Exchange, LdProofDetail, Role, State};
 use super::state::{self, Begin, Input, OWN_REPORT};
@@ -57,7 +58,7 @@ pub async fn list(agent: &Agent, tenant: &Tenant, command: List) -> Result<Value
 async fn shown(unit: &mut Unit<'_>, record: &Exchange) -> Result<Value, AgentError> {
     let mut detail = None;
     if record.role == Role::Holder && record.cred_issue.is_some() {
-        detail = exchange::details(unit, &record.cred_ex_id).await?.into_iter().next();
+        detail = super::content::details(unit, &record.cred_ex_id).await?.into_iter().next();
     }
     Ok(record.with_detail(detail.as_ref()))
 }
