@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod did_exchange;
 pub mod edge;
 pub mod engine;
+pub mod exchange;
 mod facets;
 pub mod introduction;
 pub mod issue_credential_v2;

@@ -6,8 +6,9 @@ use chancery_credentials::FormatError;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::facts::{Failure, Reach, gather};
+use super::facts::gather;
 use crate::engine::Agent;
+use crate::exchange::{Failure, Reach};
 use crate::ports::Tenant;
 use crate::ports::store::{Query, Row, RowKey};
 use crate::transact;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::messages::{Body, Kind};
 use super::record::{Exchange, LD_PROOF_TOPIC, LdProofDetail};
+use super::state::Effect;
 use crate::credential::{Failure, Reach, refusal, with_facts};
 use crate::ports::store::{NewRow, Query, RowKey, Tag};
 use crate::unit::{AgentError, Record, Unit};
@@ -121,14 +122,14 @@ pub(super) async fn stored(
     Ok(stored)
 }
 
-/// Writes a credential and the detail that points to it.
-pub(super) fn keep(
-    unit: &mut Unit<'_>,
+/// What keeps a credential and the detail that points to it.
+pub(super) fn kept(
+    unit: &Unit<'_>,
     record: &Exchange,
     id: String,
     credential: Stored,
-) -> Result<LdProofDetail, AgentError> {
-    unit.insert_row(NewRow {
+) -> Result<(Vec<Effect>, LdProofDetail), AgentError> {
+    let row = Effect::Keep(NewRow {
         key: RowKey::new(credential.category, &*id),
         value: chancery_didcomm::to_python_json(&credential.value).into_bytes(),
         tags: credential.tags.into_iter().map(|(name, value)| Tag::new(name, value)).collect(),
@@ -142,9 +143,8 @@ pub(super) fn keep(
         cred_id_stored: id,
         other: Map::new(),
     };
-    unit.insert(&detail)?;
-    unit.notify(LD_PROOF_TOPIC, &record.cred_ex_id, &detail.view());
-    Ok(detail)
+    let points = Effect::Keep(detail.to_row(unit.settings().unencrypted_tags)?);
+    Ok((vec![row, points, Effect::Announce(LD_PROOF_TOPIC, detail.view())], detail))
 }
 
 /// The details of an exchange, oldest first.

@@ -297,23 +297,11 @@ pub fn ack(id: &str, thread_id: &str) -> Message {
         .finish()
 }
 
-/// A problem report. The code is always `issuance-abandoned`, except for a request of an unknown thread.
-pub fn report(id: &str, thread_id: &str, text: &str, code: &str) -> Message {
-    Message::build(MessageType::new(PROTOCOL, VERSION, "problem-report"), id)
-        .thread(&Thread::new(thread_id))
-        .field("description", json!({"en": text, "code": code}))
-        .finish()
-}
+/// What the other side is told when an exchange fails.
+pub const ABANDONED: &str = "issuance-abandoned";
 
-/// Reads a problem report: `<code>: <en>`. The text of the error says what is wrong.
-pub fn read_report(message: &Message) -> Result<String, String> {
-    let description =
-        message.get("description").and_then(Value::as_object).ok_or("description is missing")?;
-    let code = description.get("code").and_then(Value::as_str).filter(|code| !code.is_empty());
-    let code = code.ok_or("description.code is missing or empty")?;
-    let text = match description.get("en") {
-        None => code,
-        Some(text) => text.as_str().ok_or("description.en is no text")?,
-    };
-    Ok(format!("{code}: {text}"))
+/// A problem report. What we say has always the code `issuance-abandoned`.
+pub fn report(id: &str, thread_id: &str, text: &str, code: &str) -> Message {
+    let kind = MessageType::new(PROTOCOL, VERSION, "problem-report");
+    crate::exchange::report(kind, id, thread_id, text, code)
 }

@@ -30,10 +30,11 @@
 //! is an event. A proposal or offer that says the same as the stored one under a new id is a repeat. Other repeats and
 //! messages of removed exchanges have no effect.
 
+mod answer;
 mod commands;
 mod content;
-mod exchange;
 mod handler;
+mod machine;
 pub mod messages;
 mod operations;
 mod record;
@@ -41,10 +42,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use commands::{
-    BoundOffer, BoundRequest, Create, CreateOffer, Filter, Id, Issue, List, ProblemReport, Send, SendOffer,
-    SendProposal, SendRequest, Store,
-};
+pub use crate::exchange::List;
+pub use commands::{Beginning, BoundOffer, BoundRequest, Filter, Id, Issue, ProblemReport, Store};
 pub use handler::Handler;
 pub use operations::{
     bound_offer, bound_request, create, create_offer, get, issue, list, problem_report, remove, send,

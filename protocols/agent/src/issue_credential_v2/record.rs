@@ -94,7 +94,7 @@ pub enum Role {
 
 impl Role {
     /// The word on the API.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Issuer => "issuer",
             Self::Holder => "holder",

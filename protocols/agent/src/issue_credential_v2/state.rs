@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::messages::{Kind, same_content};
+use super::messages::{ABANDONED, Kind, same_content};
 use super::record::{Exchange, Role, State};
+use crate::exchange::{self, Trouble};
 
 /// A message with attachments as stored.
 pub type Stored = Map<String, Value>;
@@ -35,23 +36,10 @@ pub enum Input {
         /// The credential message.
         credential: Stored,
     },
-    /// The holder has stored the credential.
-    Store,
-    /// We give up and say so.
-    Report {
-        /// `error_msg`.
-        error: String,
-    },
-    /// An automatic answer failed: there is no command that could be told, so both sides end the exchange.
-    Fail {
-        /// `error_msg`.
-        error: String,
-    },
-    /// A message did not pass its checks and is not taken; a right one may follow.
-    Refused {
-        /// `error_msg`.
-        error: String,
-    },
+    /// The holder has verified the credential: what keeps it.
+    Store(Vec<Effect>),
+    /// What may happen to every exchange.
+    Trouble(Trouble),
     /// A proposal arrived.
     ProposalReceived(Stored),
     /// An offer arrived.
@@ -62,12 +50,29 @@ pub enum Input {
     CredentialReceived(Stored),
     /// An acknowledgement arrived.
     AckReceived,
-    /// A problem report arrived.
-    ReportReceived {
-        /// `<code>: <en>`.
-        error: String,
-    },
 }
+
+impl From<Trouble> for Input {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+/// What is said to the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The stored message.
+    Stored(Kind),
+    /// An acknowledgement.
+    Ack,
+    /// A problem report with this text.
+    Report(String),
+}
+
+/// What a step does besides changing the record.
+pub type Effect = exchange::Effect<Word>;
+/// The outcome of an input.
+pub type Step = exchange::Step<Exchange, Word>;
 
 /// How an exchange begins with us.
 #[derive(Clone, Debug)]
@@ -92,39 +97,6 @@ pub enum Begin {
     },
 }
 
-/// What a step does besides changing the record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Send the stored message.
-    Send(Kind),
-    /// Send an acknowledgement.
-    SendAck,
-    /// Send a problem report with the record's `error_msg` told or not.
-    SendReport,
-    /// Write the record.
-    Save,
-    /// Tell the controller the new state.
-    Notify,
-    /// Tell the controller `deleted`; remove the record and its details; remember the thread.
-    Remove,
-}
-
-/// The outcome of an input.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// The record as it is now.
-    pub record: Exchange,
-    /// In the order they happen.
-    pub effects: Vec<Effect>,
-}
-
-impl Step {
-    /// Whether the exchange moved on.
-    pub fn moved(&self) -> bool {
-        self.effects.contains(&Effect::Notify)
-    }
-}
-
 /// Why an input is not taken. Nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -147,9 +119,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// ACA-Py's text for the controller.
-    pub fn text(&self, cred_ex_id: &str) -> String {
-        match self {
+    /// With ACA-Py's text for the controller.
+    pub fn of(&self, cred_ex_id: &str) -> exchange::Refusal {
+        exchange::Refusal(match self {
             Self::WrongState { state, must } => {
                 let record = if *must == State::ProposalReceived { " record" } else { "" };
                 format!(
@@ -171,7 +143,7 @@ impl Refusal {
                     state.as_str()
                 )
             }
-        }
+        })
     }
 }
 
@@ -242,22 +214,20 @@ pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
             record.cred_issue = Some(credential);
             send(&mut record, Kind::Issue, State::CredentialIssued)
         }
-        Input::Store => {
+        Input::Store(keeping) => {
             may_store(&record)?;
-            record.state = State::Done;
-            removing(vec![Effect::SendAck, Effect::Save, Effect::Notify], record.auto_remove)
+            let kept = [Effect::Send(Word::Ack)].into_iter().chain(keeping);
+            let done = kept.chain(go(&mut record, State::Done)).collect();
+            removing(done, record.auto_remove)
         }
-        Input::Report { error } => report(&mut record, error)?,
-        Input::Fail { error } => fail(&mut record, error)?,
-        Input::Refused { error } => refused(&mut record, error)?,
+        Input::Trouble(_) if record.state == State::Start => return Err(unexpected(&record)),
+        Input::Trouble(trouble) => troubled(&mut record, trouble),
         Input::ProposalReceived(proposal) => proposal_received(&mut record, proposal)?,
         Input::OfferReceived(offer) => offer_received(&mut record, offer)?,
         Input::RequestReceived(request) => request_received(&mut record, request)?,
         Input::CredentialReceived(credential) => credential_received(&mut record, credential)?,
         Input::AckReceived => ack_received(&mut record)?,
-        Input::ReportReceived { error } => report_received(&mut record, error)?,
     };
-    debug_assert!(effects.is_empty() || effects.iter().any(|e| *e != Effect::Remove));
     Ok(Step { record, effects })
 }
 
@@ -276,7 +246,7 @@ fn go(record: &mut Exchange, state: State) -> Effects {
 /// The record moves on with a message of ours.
 fn send(record: &mut Exchange, kind: Kind, state: State) -> Effects {
     record.state = state;
-    vec![Effect::Send(kind), Effect::Save, Effect::Notify]
+    vec![Effect::Send(Word::Stored(kind)), Effect::Save, Effect::Notify]
 }
 
 fn begin(record: &mut Exchange, begins: Begin) -> Result<Effects, Refusal> {
@@ -303,32 +273,6 @@ fn begin(record: &mut Exchange, begins: Begin) -> Result<Effects, Refusal> {
     })
 }
 
-/// We give up and say so; also once more where that is over already.
-fn report(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
-    match record.state {
-        State::Start => Err(unexpected(record)),
-        State::Abandoned => {
-            record.error_msg = Some(error);
-            Ok(vec![Effect::SendReport, Effect::Save, Effect::Notify])
-        }
-        _ => Ok(abandon(record, error)),
-    }
-}
-
-fn fail(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
-    match record.state {
-        State::Start => Err(unexpected(record)),
-        _ => Ok(abandon(record, error)),
-    }
-}
-
-fn refused(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
-    match record.state {
-        State::Start => Err(unexpected(record)),
-        _ => Ok(blame(record, error)),
-    }
-}
-
 /// `error_msg` alone changes: an event like any other change, and none where it says so already.
 fn blame(record: &mut Exchange, error: String) -> Effects {
     if record.error_msg.as_ref() == Some(&error) {
@@ -339,9 +283,23 @@ fn blame(record: &mut Exchange, error: String) -> Effects {
 }
 
 fn abandon(record: &mut Exchange, error: String) -> Effects {
+    told(record, error, ABANDONED.to_owned())
+}
+
+/// We give up and say so; also once more where that is over already.
+fn told(record: &mut Exchange, error: String, text: String) -> Effects {
     record.error_msg = Some(error);
     record.state = State::Abandoned;
-    vec![Effect::SendReport, Effect::Save, Effect::Notify]
+    vec![Effect::Tell(Word::Report(text)), Effect::Save, Effect::Notify]
+}
+
+fn troubled(record: &mut Exchange, trouble: Trouble) -> Effects {
+    match trouble {
+        Trouble::GivenUp(text) => told(record, format!("{OWN_REPORT}{text}"), text),
+        Trouble::Failed(error) => abandon(record, error),
+        Trouble::Refused(error) => blame(record, error),
+        Trouble::Reported(error) => report_received(record, error),
+    }
 }
 
 /// Issuer.
@@ -351,7 +309,7 @@ fn proposal_received(record: &mut Exchange, proposal: Stored) -> Result<Effects,
     match (record.role, record.state) {
         // Somebody is looking at the stored one, and what is looked at may not change under the eyes.
         (Role::Issuer, State::ProposalReceived) => Ok(reviewed(record, Kind::Proposal, &proposal)),
-        (Role::Issuer, State::OfferSent) if repeat => Ok(vec![Effect::Send(Kind::Offer)]),
+        (Role::Issuer, State::OfferSent) if repeat => Ok(vec![Effect::Send(Word::Stored(Kind::Offer))]),
         (Role::Issuer, State::Start | State::OfferSent) => {
             record.cred_proposal = Some(proposal);
             Ok(go(record, State::ProposalReceived))
@@ -366,7 +324,7 @@ fn offer_received(record: &mut Exchange, offer: Stored) -> Result<Effects, Refus
     let repeat = same(&record.cred_offer, &offer) || says_the_same(record, Kind::Offer, &offer);
     match (record.role, record.state) {
         (Role::Holder, State::OfferReceived) => Ok(reviewed(record, Kind::Offer, &offer)),
-        (Role::Holder, State::RequestSent) if repeat => Ok(vec![Effect::Send(Kind::Request)]),
+        (Role::Holder, State::RequestSent) if repeat => Ok(vec![Effect::Send(Word::Stored(Kind::Request))]),
         (Role::Holder, State::Start | State::ProposalSent) => {
             record.cred_offer = Some(offer);
             Ok(go(record, State::OfferReceived))
@@ -384,7 +342,9 @@ fn request_received(record: &mut Exchange, request: Stored) -> Result<Effects, R
             Ok(go(record, State::RequestReceived))
         }
         (Role::Issuer, State::RequestReceived | State::CredentialRevoked) => Ok(Vec::new()),
-        (Role::Issuer, State::CredentialIssued | State::Done) => Ok(vec![Effect::Send(Kind::Issue)]),
+        (Role::Issuer, State::CredentialIssued | State::Done) => {
+            Ok(vec![Effect::Send(Word::Stored(Kind::Issue))])
+        }
         _ => Err(unexpected(record)),
     }
 }
@@ -397,7 +357,7 @@ fn credential_received(record: &mut Exchange, credential: Stored) -> Result<Effe
             Ok(go(record, State::CredentialReceived))
         }
         (Role::Holder, State::CredentialReceived) => Ok(Vec::new()),
-        (Role::Holder, State::Done) => Ok(vec![Effect::SendAck]),
+        (Role::Holder, State::Done) => Ok(vec![Effect::Send(Word::Ack)]),
         _ => Err(unexpected(record)),
     }
 }
@@ -417,16 +377,15 @@ fn ack_received(record: &mut Exchange) -> Result<Effects, Refusal> {
 }
 
 /// Either.
-fn report_received(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
+fn report_received(record: &mut Exchange, error: String) -> Effects {
     match record.state {
-        State::Start => Err(unexpected(record)),
-        State::Done | State::CredentialRevoked => Ok(Vec::new()),
+        State::Done | State::CredentialRevoked => Vec::new(),
         // What we said ourselves stays: an acknowledgement may undo their report, not ours.
-        State::Abandoned if ended_by_us(record) => Ok(Vec::new()),
-        State::Abandoned => Ok(blame(record, error)),
+        State::Abandoned if ended_by_us(record) => Vec::new(),
+        State::Abandoned => blame(record, error),
         _ => {
             record.error_msg = Some(error);
-            Ok(removing(go(record, State::Abandoned), record.auto_remove_on_failure))
+            removing(go(record, State::Abandoned), record.auto_remove_on_failure)
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::exchange::Trouble;
 use crate::issue_credential_v2::messages::Kind;
 use crate::issue_credential_v2::record::{Exchange, Role, State};
 use crate::issue_credential_v2::state::{
-    Automatic, Begin, Effect, HolderPolicy, Input, Refusal, Stored, automatic, may, may_store, step,
+    Automatic, Begin, Effect, HolderPolicy, Input, Refusal, Stored, Word, automatic, may, may_store, step,
 };
 
 const STATES: [State; 12] = [
@@ -40,9 +41,18 @@ fn outcome(record: Exchange, input: Input) -> String {
         Err(Refusal::Twice(_)) => "twice".into(),
         Ok(step) => {
             let state = if step.record.state == before { "=" } else { step.record.state.as_str() };
-            let effects: Vec<String> = step.effects.iter().map(|e| format!("{e:?}")).collect();
+            let effects: Vec<String> = step.effects.iter().map(word).collect();
             format!("{state} {}", effects.join("+")).trim_end().to_owned()
         }
+    }
+}
+
+fn word(effect: &Effect) -> String {
+    match effect {
+        Effect::Send(Word::Stored(kind)) => format!("Send({kind:?})"),
+        Effect::Send(Word::Ack) => "SendAck".into(),
+        Effect::Tell(Word::Report(_)) => "SendReport".into(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -166,13 +176,13 @@ fn problem_reports() {
         let gone = "abandoned Save+Notify";
         row(
             role,
-            || Input::ReportReceived { error: "e".into() },
+            || Input::Trouble(Trouble::Reported("e".into())),
             ["refused", gone, gone, gone, gone, gone, gone, gone, gone, "=", "= Save+Notify", "="],
         );
         let told = "abandoned SendReport+Save+Notify";
         row(
             role,
-            || Input::Report { error: "e".into() },
+            || Input::Trouble(Trouble::GivenUp("e".into())),
             [
                 "refused",
                 told,
@@ -190,12 +200,12 @@ fn problem_reports() {
         );
         row(
             role,
-            || Input::Refused { error: "e".into() },
+            || Input::Trouble(Trouble::Refused("e".into())),
             STATES.map(|state| if state == State::Start { "refused" } else { "= Save+Notify" }),
         );
         row(
             role,
-            || Input::Fail { error: "e".into() },
+            || Input::Trouble(Trouble::Failed("e".into())),
             [
                 "refused",
                 told,
@@ -241,7 +251,7 @@ fn commands() {
         );
         row(
             role,
-            || Input::Store,
+            || Input::Store(Vec::new()),
             only(State::CredentialReceived, "done SendAck+Save+Notify", "must credential-received"),
         );
         let offer = |send| Begin::Offer { proposal: message("p"), offer: message("o"), send };
@@ -290,14 +300,14 @@ fn repeats_are_known_by_their_id() {
 #[test]
 fn whatever_changes_a_record_is_an_event() {
     let inputs: [fn() -> Input; 8] = [
-        || Input::Fail { error: "e".into() },
-        || Input::Refused { error: "e".into() },
+        || Input::Trouble(Trouble::Failed("e".into())),
+        || Input::Trouble(Trouble::Refused("e".into())),
         || Input::ProposalReceived(message("n")),
         || Input::OfferReceived(message("n")),
         || Input::RequestReceived(message("n")),
         || Input::CredentialReceived(message("n")),
         || Input::AckReceived,
-        || Input::ReportReceived { error: "e".into() },
+        || Input::Trouble(Trouble::Reported("e".into())),
     ];
     for role in [Role::Issuer, Role::Holder] {
         for state in STATES {
@@ -330,8 +340,8 @@ fn an_acknowledgement_undoes_their_report_not_ours() {
         issuer.cred_issue = Some(message("c"));
         issuer
     };
-    let their = || Input::ReportReceived { error: "code: text".into() };
-    let our = || Input::Report { error: "created problem report: x".into() };
+    let their = || Input::Trouble(Trouble::Reported("code: text".into()));
+    let our = || Input::Trouble(Trouble::GivenUp("x".into()));
     let reported = step(issued(), their()).unwrap().record;
     assert_eq!(outcome(reported.clone(), Input::AckReceived), "done Save+Notify");
     assert_eq!(step(reported.clone(), Input::AckReceived).unwrap().record.error_msg, None);
@@ -347,10 +357,10 @@ fn an_acknowledgement_undoes_their_report_not_ours() {
 
 #[test]
 fn the_same_report_again_is_no_event() {
-    let report = || Input::ReportReceived { error: "code: text".into() };
+    let report = || Input::Trouble(Trouble::Reported("code: text".into()));
     let once = step(record(Role::Holder, State::RequestSent), report()).unwrap().record;
     assert_eq!(outcome(once.clone(), report()), "=");
-    assert_eq!(outcome(once, Input::ReportReceived { error: "other".into() }), "= Save+Notify");
+    assert_eq!(outcome(once, Input::Trouble(Trouble::Reported("other".into()))), "= Save+Notify");
 }
 
 #[test]
@@ -359,20 +369,20 @@ fn messages_are_made_once() {
     holder.cred_request = Some(Map::new());
     assert_eq!(may(&holder, Kind::Request), Err(Refusal::Twice(Kind::Request)));
     assert_eq!(
-        may(&holder, Kind::Request).unwrap_err().text("x"),
+        may(&holder, Kind::Request).unwrap_err().of("x").0,
         "create_request() called multiple times for v2.0 credential exchange x."
     );
     let mut issuer = record(Role::Issuer, State::RequestReceived);
     issuer.cred_issue = Some(Map::new());
     assert_eq!(
-        may(&issuer, Kind::Issue).unwrap_err().text("x"),
+        may(&issuer, Kind::Issue).unwrap_err().of("x").0,
         "issue_credential() called multiple times for cred ex record x."
     );
 }
 
 #[test]
 fn texts_of_wrong_states_are_acapys() {
-    let text = |result: Result<(), Refusal>| result.unwrap_err().text("x");
+    let text = |result: Result<(), Refusal>| result.unwrap_err().of("x").0;
     let sent = record(Role::Issuer, State::OfferSent);
     assert_eq!(
         text(may(&sent, Kind::Offer)),
@@ -397,11 +407,11 @@ fn records_are_removed_when_they_say_so() {
         assert_eq!(removed(step(issuer, Input::AckReceived).unwrap()), expected);
         let mut holder = record(Role::Holder, State::CredentialReceived);
         holder.auto_remove = flag;
-        assert_eq!(removed(step(holder, Input::Store).unwrap()), expected);
+        assert_eq!(removed(step(holder, Input::Store(Vec::new())).unwrap()), expected);
         let mut failing = record(Role::Holder, State::RequestSent);
         failing.auto_remove = Some(true);
         failing.auto_remove_on_failure = flag;
-        assert_eq!(removed(step(failing, Input::ReportReceived { error: "e".into() }).unwrap()), expected);
+        assert_eq!(removed(step(failing, Input::Trouble(Trouble::Reported("e".into()))).unwrap()), expected);
     }
 }
 
@@ -422,10 +432,13 @@ fn a_step_changes_what_it_should() {
     let plain = step(issuer, Input::Offer { counter: None, offer: message("o") }).unwrap().record;
     assert_eq!(plain.cred_proposal, Some(message("p")));
 
-    let report =
-        step(record(Role::Holder, State::RequestSent), Input::ReportReceived { error: "code: text".into() });
+    let report = step(
+        record(Role::Holder, State::RequestSent),
+        Input::Trouble(Trouble::Reported("code: text".into())),
+    );
     assert_eq!(report.unwrap().record.error_msg.as_deref(), Some("code: text"));
-    let kept = step(record(Role::Holder, State::Done), Input::ReportReceived { error: "code: text".into() });
+    let kept =
+        step(record(Role::Holder, State::Done), Input::Trouble(Trouble::Reported("code: text".into())));
     assert_eq!(kept.unwrap().record.error_msg, None);
 }
 
