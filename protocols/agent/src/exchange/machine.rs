@@ -51,7 +51,9 @@ pub trait Kept: Record {
     fn payload(&self, whole: bool) -> Value;
 
     /// What the admin API shows.
-    async fn shown(&self, unit: &mut Unit<'_>) -> Result<Value, AgentError>;
+    async fn shown(&self, _unit: &mut Unit<'_>) -> Result<Value, AgentError> {
+        Ok(self.payload(true))
+    }
 
     /// Rows that are nothing without it.
     async fn hanging(&self, _unit: &mut Unit<'_>) -> Result<Vec<RowKey>, AgentError> {

@@ -19,5 +19,6 @@ pub use machine::{Effect, Failure, Kept, Machine, Names, Reach, Refusal, Standin
 pub use perform::carry_out;
 pub use report::{read_report, report, report_received};
 pub use thread::{
-    DELETED, DONE, Incoming, answered, began, find, id_of, remember_replaced, supersedes, tombstone,
+    DELETED, DONE, Found, Incoming, answered, began, find, id_of, look_up, remember_replaced, supersedes,
+    tombstone,
 };

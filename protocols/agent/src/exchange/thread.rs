@@ -94,6 +94,29 @@ pub async fn find<K: Kept>(
     Ok(records.into_iter().find(|record| has_role(record) && fits(record)))
 }
 
+/// What there is of a thread.
+pub enum Found<K> {
+    /// Its record.
+    Record(K),
+    /// It has ended so, and the record was removed.
+    Ended(String),
+    /// It may begin.
+    Nothing,
+}
+
+/// [`find`], or how the exchange has ended.
+pub async fn look_up<K: Kept>(
+    unit: &mut Unit<'_>,
+    incoming: &Incoming<'_>,
+    role: &str,
+) -> Result<Found<K>, AgentError> {
+    if let Some(record) = find(unit, incoming, Some(role)).await? {
+        return Ok(Found::Record(record));
+    }
+    let ended = tombstone::<K>(unit, role, incoming.connection_id, incoming.thread_id).await?;
+    Ok(ended.map_or(Found::Nothing, Found::Ended))
+}
+
 fn is_of<K: Kept>(record: &K, connection_id: Option<&str>, thread_id: &str) -> bool {
     let of = record.standing();
     of.thread_id == thread_id && of.connection_id == connection_id
@@ -135,14 +158,12 @@ pub async fn answered<K: Kept>(
 ) -> Result<bool, AgentError> {
     let connection_id = sent.connection_id.as_deref();
     let incoming = Incoming { connection_id, let_in: false, thread_id: &sent.thread_id, message };
-    match find::<K>(unit, &incoming, Some(role)).await? {
+    Ok(match look_up::<K>(unit, &incoming, role).await? {
         // What was queued after the record last moved answers a repeat of the other side's.
-        Some(record) => Ok(record.standing().updated_at > &*since.to_text() && proves(&record)),
-        None => {
-            let ended = tombstone::<K>(unit, role, connection_id, &sent.thread_id).await?;
-            Ok(ended.as_deref() == Some(DONE))
-        }
-    }
+        Found::Record(record) => record.standing().updated_at > &*since.to_text() && proves(&record),
+        Found::Ended(outcome) => outcome == DONE,
+        Found::Nothing => false,
+    })
 }
 
 fn tombstone_id<K: Kept>(role: &str, connection_id: Option<&str>, thread_id: &str) -> String {

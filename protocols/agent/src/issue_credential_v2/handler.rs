@@ -8,7 +8,9 @@ use super::messages::{self, ABANDONED, Body, Kind, PROTOCOL};
 use super::record::{Exchange, Initiator, Role, State};
 use super::state::{self, Input};
 use crate::engine::{About, Agent, Attaches, HandlerError, Protocol, Received, Routes, Spoken, Works};
-use crate::exchange::{self, DELETED, DONE, Incoming, Kept as _, id_of, refuse_message, take};
+use crate::exchange::{
+    self, DELETED, DONE, Found, Incoming, Kept as _, id_of, look_up, refuse_message, take,
+};
 use crate::peers::send_in_exchange;
 use crate::ports::Timestamp;
 use crate::unit::{AgentError, Outbound, Unit, Work};
@@ -194,10 +196,10 @@ impl Handler {
             let report = messages::report(&unit.new_id(), incoming.thread_id, text, ABANDONED);
             return say(unit, incoming, report).await;
         }
-        let record = match find(unit, incoming, Role::Issuer).await? {
-            Some(record) => record,
-            None if ended(unit, incoming, Role::Issuer).await?.is_some() => return Ok(()),
-            None => {
+        let record = match look_up(unit, incoming, Role::Issuer.as_str()).await? {
+            Found::Record(record) => record,
+            Found::Ended(_) => return Ok(()),
+            Found::Nothing => {
                 let settings = unit.settings();
                 let mut record = fresh(unit, incoming, Role::Issuer).await?;
                 record.auto_offer = settings.auto_respond_credential_proposal.then_some(true);
@@ -211,10 +213,10 @@ impl Handler {
 
     async fn offer(&self, unit: &mut Unit<'_>, incoming: &Incoming<'_>) -> Result<(), HandlerError> {
         read(Kind::Offer, incoming.message)?;
-        let record = match find(unit, incoming, Role::Holder).await? {
-            Some(record) => record,
-            None if ended(unit, incoming, Role::Holder).await?.is_some() => return Ok(()),
-            None => {
+        let record: Exchange = match look_up(unit, incoming, Role::Holder.as_str()).await? {
+            Found::Record(record) => record,
+            Found::Ended(_) => return Ok(()),
+            Found::Nothing => {
                 // Only what came with an invitation may name one.
                 let parent_thread_id = incoming.message.parent_thread_id().filter(|_| incoming.let_in);
                 let parent_thread_id = parent_thread_id.map(str::to_owned);
@@ -248,15 +250,14 @@ impl Handler {
 
     async fn credential(&self, unit: &mut Unit<'_>, incoming: &Incoming<'_>) -> Result<(), HandlerError> {
         let body = read(Kind::Issue, incoming.message)?;
-        let Some(record) = find(unit, incoming, Role::Holder).await? else {
-            return match ended(unit, incoming, Role::Holder).await?.as_deref() {
-                Some(DONE) => {
-                    let ack = messages::ack(&unit.new_id(), incoming.thread_id);
-                    say(unit, incoming, ack).await
-                }
-                Some(_) => Ok(()),
-                None => Err(HandlerError::dropped("unknown-thread", incoming.thread_id)),
-            };
+        let record: Exchange = match look_up(unit, incoming, Role::Holder.as_str()).await? {
+            Found::Record(record) => record,
+            Found::Ended(outcome) if outcome == DONE => {
+                let ack = messages::ack(&unit.new_id(), incoming.thread_id);
+                return say(unit, incoming, ack).await;
+            }
+            Found::Ended(_) => return Ok(()),
+            Found::Nothing => return Err(HandlerError::dropped("unknown-thread", incoming.thread_id)),
         };
         if record.state == State::RequestSent
             && let Err(error) = check_credential(&record, &body)
@@ -270,13 +271,11 @@ impl Handler {
         if incoming.message.text("status").is_none() {
             return Err(HandlerError::Malformed("status is missing".into()));
         }
-        let Some(record) = find(unit, incoming, Role::Issuer).await? else {
-            return match ended(unit, incoming, Role::Issuer).await? {
-                Some(_) => Ok(()),
-                None => Err(HandlerError::dropped("unknown-thread", incoming.thread_id)),
-            };
-        };
-        take(self, unit, record, Input::AckReceived).await
+        match look_up(unit, incoming, Role::Issuer.as_str()).await? {
+            Found::Record(record) => take(self, unit, record, Input::AckReceived).await,
+            Found::Ended(_) => Ok(()),
+            Found::Nothing => Err(HandlerError::dropped("unknown-thread", incoming.thread_id)),
+        }
     }
 }
 
