@@ -153,7 +153,7 @@ pub async fn reject(agent: &Agent, tenant: &Tenant, command: Reject) -> Result<V
         })?;
         connection.error_msg =
             Some(command.reason.clone().unwrap_or_else(|| "Connection abandoned".to_owned()));
-        connection.advance(&mut unit, next.next.unwrap_or(State::Abandoned))?;
+        connection.advance(&mut unit, next.record)?;
         Ok::<_, AgentError>(connection.view())
     }
     .await)

@@ -82,11 +82,11 @@ pub async fn receive(unit: &mut Unit<'_>, received: &Received) -> Result<(), Han
     let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
     let next = step(role, connection.state, Input::ReportReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
-    if let Some(state) = next.next {
+    if next.moved() {
         let text = description["en"].as_str().unwrap_or_default();
         connection.error_msg =
             Some(if text.is_empty() { code.to_owned() } else { format!("{code}: {text}") });
-        connection.advance(unit, state)?;
+        connection.advance(unit, next.record)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use chancery_didcomm::message::{Attachment, Message};
 use serde_json::Value;
 
 use super::messages::{self, Response, kind, minor_of, thread};
-use super::state::{Input, Role, Step, step};
+use super::state::{Input, Role, step};
 use crate::engine::{Agent, HandlerError, Happening, Received};
 use crate::peers::own::{self, OwnDid, Purpose};
 use crate::peers::{
@@ -43,7 +43,7 @@ pub async fn send_request(
     options: &Options,
 ) -> Result<(), AgentError> {
     let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
-    step(role, connection.state, Input::AcceptInvitation)
+    let next = step(role, connection.state, Input::AcceptInvitation)
         .map_err(|_| AgentError::bad_request("wrong-state", "Connection not in state invitation."))?;
     let (target, pthid) = invited(unit, connection).await?;
     let minor = minor_of(connection.connection_protocol.as_deref());
@@ -80,7 +80,7 @@ pub async fn send_request(
     if connection.invitation_key.is_none() {
         connection.invitation_key = target.recipient_keys.first().cloned();
     }
-    connection.advance(unit, State::Request)?;
+    connection.advance(unit, next.record)?;
     let target = Target { sender_key: Some(own.verkey), ..target };
     unit.send(&request, target, Some(&connection.connection_id), Scope::Connection);
     Ok(())
@@ -227,7 +227,7 @@ pub async fn receive_response(
         Distrust::Refused(text) => HandlerError::dropped("response-not-verified", text),
         Distrust::Failed(error) => error.into(),
     })?;
-    if next.next.is_none() {
+    if !next.moved() {
         if connection.their_did.as_deref() == Some(peers::short_form(&response.did)) {
             send_complete(unit, &connection, thid).await?;
         }
@@ -241,10 +241,10 @@ pub async fn receive_response(
         connection.advance(unit, State::Abandoned)?;
         return Ok(());
     }
-    connection.advance(unit, State::Response)?;
+    connection.advance(unit, next.record)?;
     send_complete(unit, &connection, thid).await?;
-    if let Ok(Step { next: Some(state), .. }) = step(Role::Requester, connection.state, Input::CompleteSent) {
-        connection.advance(unit, state)?;
+    if let Ok(next) = step(Role::Requester, connection.state, Input::CompleteSent) {
+        connection.advance(unit, next.record)?;
     }
     agent.happened(unit, Happening::Connected(&connection)).await?;
     if let Some(verkey) = asked_with {

@@ -9,6 +9,7 @@ use super::report;
 use super::requester::{is_local_nym, new_did, secret_of, signed_document};
 use super::state::{Input, Role, Send, step};
 use crate::engine::{Agent, HandlerError, Happening, Received};
+use crate::exchange::Effect;
 use crate::peers::own::{self, OwnDid};
 use crate::peers::{
     self, Claim, Connection, Distrust, INVITEE, State, attach_request, counts, learn, metadata,
@@ -85,7 +86,7 @@ pub async fn receive_request(
     connection.their_label = Some(request.label.clone());
     connection.request_id = Some(thid);
     connection.connection_protocol = Some(protocol_name(minor).to_owned());
-    connection.advance(unit, next.next.unwrap_or(State::Request))?;
+    connection.advance(unit, next.record)?;
     attach_request(unit, &connection.connection_id, &Message::clone(&received.message).into_json()).await?;
     if let Some(invi_msg_id) = invited {
         let answered = Happening::InvitationAnswered { invi_msg_id: &invi_msg_id, connection: &connection };
@@ -127,7 +128,7 @@ async fn repeat(
             // The controller brought it.
             None => true,
         };
-    if next.send == Some(Send::Response)
+    if next.effects.contains(&Effect::Send(Send::Response))
         && same_party
         && let Some(my_did) = &connection.my_did
         && let Some(own) = own::own_did(unit, my_did).await?
@@ -291,7 +292,7 @@ pub async fn respond(
     let own = choose_did(unit, connection, options).await?;
     connection.my_did = Some(own.did.clone());
     send_response(unit, connection, &own, options.my_endpoint.as_deref()).await?;
-    connection.advance(unit, next.next.unwrap_or(State::Response))?;
+    connection.advance(unit, next.record)?;
     unit.ready(&own.verkey);
     Ok(())
 }
@@ -359,9 +360,9 @@ pub async fn completed(unit: &mut Unit<'_>, id: &str) -> Result<Option<Connectio
     let Some(mut connection) = unit.load::<Connection>(id).await? else { return Ok(None) };
     let next = step(Role::Responder, connection.state, Input::MessageReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
-    if let Some(state) = next.next {
+    if next.moved() {
         connection.shorten_dids();
-        connection.advance(unit, state)?;
+        connection.advance(unit, next.record)?;
     }
     Ok(Some(connection))
 }

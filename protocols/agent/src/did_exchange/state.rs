@@ -1,5 +1,6 @@
 //! The handshake as a pure function.
 
+use crate::exchange::{self, Effect};
 use crate::peers::State;
 
 /// Our part.
@@ -43,14 +44,8 @@ pub enum Send {
     Complete,
 }
 
-/// What follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The new state; `None`: it stays, nothing is saved, nobody is told.
-    pub next: Option<State>,
-    /// The message to send.
-    pub send: Option<Send>,
-}
+/// What follows. Where the state stays, nothing is saved and nobody is told.
+pub type Step = exchange::Step<State, Send>;
 
 /// The input does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,10 +63,12 @@ pub struct Refusal {
 pub fn step(role: Role, state: State, input: Input) -> Result<Step, Refusal> {
     use Input as I;
     use State as S;
-    let go = |next| Ok(Step { next: Some(next), send: None });
-    let send = |next, message| Ok(Step { next: Some(next), send: Some(message) });
-    let again = |message| Ok(Step { next: None, send: Some(message) });
-    let nothing = Ok(Step { next: None, send: None });
+    let go = |next| Ok(Step { record: next, effects: vec![Effect::Save, Effect::Notify] });
+    let send = |next, message| {
+        Ok(Step { record: next, effects: vec![Effect::Send(message), Effect::Save, Effect::Notify] })
+    };
+    let again = |message| Ok(Step { record: state, effects: vec![Effect::Send(message)] });
+    let nothing = Ok(Step { record: state, effects: Vec::new() });
     match (role, state, input) {
         (Role::Requester, S::Invitation, I::AcceptInvitation) => send(S::Request, Send::Request),
         (Role::Requester, S::Request, I::ResponseReceived) => send(S::Response, Send::Complete),

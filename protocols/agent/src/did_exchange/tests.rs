@@ -1,9 +1,10 @@
 use serde_json::{Value, json};
 
 use super::commands::{AcceptInvitation, AcceptRequest, CreateRequest, Reject};
-use super::state::{Input, Role, Send, Step, step};
+use super::state::{Input, Role, Send, step};
 use super::{accept_invitation, accept_request, create_request, reject};
 use crate::engine::{ReceiveError, Registration};
+use crate::exchange::Effect;
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::peers::State;
 use crate::ports::Store as _;
@@ -63,24 +64,28 @@ fn every_state_meets_every_input() {
                         assert_eq!((refusal.role, refusal.state, refusal.input), (role, state, input));
                         "-".to_owned()
                     }
-                    Ok(Step { next: None, send: None }) => ".".to_owned(),
-                    Ok(Step { next, send }) => {
-                        let letter = next.map_or("", |s| match s {
+                    Ok(next) if next.effects.is_empty() && next.record == state => ".".to_owned(),
+                    Ok(next) => {
+                        let changes = next.moved().then_some(next.record);
+                        assert_eq!(next.effects.contains(&Effect::Save), next.record != state);
+                        assert_eq!(next.moved(), next.record != state);
+                        let send = next.effects.iter().any(|effect| matches!(effect, Effect::Send(_)));
+                        let letter = changes.map_or("", |s| match s {
                             State::Request => "Q",
                             State::Response => "S",
                             State::Completed => "C",
                             State::Abandoned => "X",
                             State::Start | State::Invitation => "?",
                         });
-                        format!("{letter}{}", if send.is_some() { "+" } else { "" })
+                        format!("{letter}{}", if send { "+" } else { "" })
                     }
                 };
                 assert_eq!(&got, expected, "{role:?} in {state:?} with {input:?}");
             }
         }
     }
-    let sent = step(Role::Responder, State::Response, RequestReceived).unwrap().send;
-    assert_eq!(sent, Some(Send::Response));
+    let sent = step(Role::Responder, State::Response, RequestReceived).unwrap().effects;
+    assert_eq!(sent, [Effect::Send(Send::Response)]);
 }
 
 fn invite(party: &Party, command: CreateInvitation) -> Value {

@@ -128,6 +128,8 @@ pub enum Effect<W> {
     Save,
     /// Tell the controller where the record stands.
     Notify,
+    /// Tell the controller of a state that the record only passes through.
+    Pass(&'static str),
     /// Go on in queued work.
     Schedule,
     /// Tell the controller `deleted`; remove the record with what hangs on it; remember how its thread ended.

@@ -36,6 +36,7 @@ pub async fn carry_out<K: Kept>(
                 let payload = record.payload(unit.settings().debug_webhooks);
                 unit.notify(K::NAMES.topic, record.id(), &payload);
             }
+            Effect::Pass(state) => pass(unit, &record, state),
             Effect::Schedule => schedule(unit, &record),
             Effect::Remove => {
                 let outcome = if record.standing().is_done { DONE } else { "failed" };
@@ -44,6 +45,12 @@ pub async fn carry_out<K: Kept>(
         }
     }
     Ok(record)
+}
+
+fn pass<K: Kept>(unit: &mut Unit<'_>, record: &K, state: &str) {
+    let mut payload = record.payload(unit.settings().debug_webhooks);
+    payload["state"] = state.into();
+    unit.notify(K::NAMES.topic, record.id(), &payload);
 }
 
 async fn send<K: Kept>(unit: &mut Unit<'_>, record: &K, word: K::Word) -> Result<(), AgentError> {
@@ -71,9 +78,7 @@ pub(super) async fn remove<K: Kept>(
         unit.remove(row);
     }
     unit.remove(record.key());
-    let mut payload = record.payload(unit.settings().debug_webhooks);
-    payload["state"] = "deleted".into();
-    unit.notify(K::NAMES.topic, record.id(), &payload);
+    pass(unit, record, "deleted");
     thread::remember_end(unit, record, outcome);
     Ok(())
 }
