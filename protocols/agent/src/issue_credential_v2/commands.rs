@@ -48,68 +48,34 @@ fn where_it_belongs<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
-/// A path with nothing but the record's id: `GET` and `DELETE /issue-credential-2.0/records/{cred_ex_id}`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Id {
+/// What is done with a record: `/issue-credential-2.0/records/{cred_ex_id}` and what is below it. Each operation reads what
+/// belongs to it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OnRecord {
     /// The record.
     pub cred_ex_id: String,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/send-offer`: answers a proposal, with a counter-offer if
-/// `filter` and `counter_preview` are given.
-#[derive(Clone, Debug, Deserialize)]
-pub struct BoundOffer {
-    /// The record.
-    pub cred_ex_id: String,
-    /// What is offered instead.
-    #[serde(default)]
+    /// `send-offer`: what is offered instead of what was proposed; with `counter_preview`.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub filter: Option<Filter>,
-    /// Preview of what is offered instead.
-    #[serde(default)]
+    /// `send-offer`: preview of what is offered instead.
     pub counter_preview: Option<Value>,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/send-request`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct BoundRequest {
-    /// The record.
-    pub cred_ex_id: String,
-    /// A did:key that becomes the subject's id when it has none.
-    #[serde(default)]
+    /// `send-request`: a did:key that becomes the subject's id when it has none.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub holder_did: Option<String>,
-    /// Overwrites the record's; default: the agent's setting.
-    #[serde(default)]
+    /// `send-request`: overwrites the record's; default: the agent's setting.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub auto_remove: Option<bool>,
-    /// Overwrites the record's; default: the agent's setting.
-    #[serde(default)]
+    /// `send-request`: overwrites the record's; default: the agent's setting.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub auto_remove_on_failure: Option<bool>,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/issue`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Issue {
-    /// The record.
-    pub cred_ex_id: String,
-    /// For humans.
-    #[serde(default)]
+    /// `issue`: for humans.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub comment: Option<String>,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/store`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Store {
-    /// The record.
-    pub cred_ex_id: String,
-    /// Id of the stored credential; default: random.
-    #[serde(default)]
+    /// `store`: id of the stored credential; default: random.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub credential_id: Option<String>,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/problem-report`: abandons the exchange.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ProblemReport {
-    /// The record.
-    pub cred_ex_id: String,
-    /// Told to the other side.
-    pub description: String,
+    /// `problem-report`: told to the other side.
+    #[serde(deserialize_with = "where_it_belongs")]
+    pub description: Option<String>,
 }

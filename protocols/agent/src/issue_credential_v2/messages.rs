@@ -34,44 +34,33 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Its name, its member of the record, what stands before `~attach`, and which step of a format its attachments are.
+    fn words(self) -> (&'static str, &'static str, &'static str, Step) {
+        match self {
+            Self::Proposal => ("propose-credential", "cred_proposal", "filters", Step::Propose),
+            Self::Offer => ("offer-credential", "cred_offer", "offers", Step::Offer),
+            Self::Request => ("request-credential", "cred_request", "requests", Step::Request),
+            Self::Issue => ("issue-credential", "cred_issue", "credentials", Step::Issue),
+        }
+    }
+
     /// Name in the message type.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Proposal => "propose-credential",
-            Self::Offer => "offer-credential",
-            Self::Request => "request-credential",
-            Self::Issue => "issue-credential",
-        }
+        self.words().0
     }
 
     /// The member of the record that holds it.
     pub fn record_member(self) -> &'static str {
-        match self {
-            Self::Proposal => "cred_proposal",
-            Self::Offer => "cred_offer",
-            Self::Request => "cred_request",
-            Self::Issue => "cred_issue",
-        }
+        self.words().1
     }
 
-    /// What stands before `~attach`.
     fn attached(self) -> &'static str {
-        match self {
-            Self::Proposal => "filters",
-            Self::Offer => "offers",
-            Self::Request => "requests",
-            Self::Issue => "credentials",
-        }
+        self.words().2
     }
 
     /// Which step of a format its attachments are.
     pub fn step(self) -> Step {
-        match self {
-            Self::Proposal => Step::Propose,
-            Self::Offer => Step::Offer,
-            Self::Request => Step::Request,
-            Self::Issue => Step::Issue,
-        }
+        self.words().3
     }
 }
 

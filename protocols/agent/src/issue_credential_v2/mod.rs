@@ -43,7 +43,7 @@ mod state;
 mod tests;
 
 pub use crate::exchange::List;
-pub use commands::{Beginning, BoundOffer, BoundRequest, Filter, Id, Issue, ProblemReport, Store};
+pub use commands::{Beginning, Filter, OnRecord};
 pub use handler::Handler;
 pub use operations::{
     bound_offer, bound_request, create, create_offer, get, issue, list, problem_report, remove, send,

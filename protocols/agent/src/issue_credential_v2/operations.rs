@@ -4,7 +4,7 @@ use chancery_didcomm::message::{Message, Thread};
 use serde_json::Value;
 
 use super::answer::{self, holder_did, members, proposal_body};
-use super::commands::{Beginning, BoundOffer, BoundRequest, Filter, Id, Issue, ProblemReport, Store};
+use super::commands::{Beginning, Filter, OnRecord};
 use super::content::{families, offered, proposed, requested};
 use super::handler::{Handler, own};
 use super::messages::{self, Kind, Words};
@@ -25,22 +25,19 @@ pub async fn list(agent: &Agent, tenant: &Tenant, command: List) -> Result<Value
 }
 
 /// `{"cred_ex_record": R, "anoncreds": …, "indy": …, "ld_proof": …, "vc_di": …}`.
-pub async fn get(agent: &Agent, tenant: &Tenant, command: Id) -> Result<Value, AgentError> {
+pub async fn get(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<Value, AgentError> {
     exchange::get::<Exchange>(agent, tenant, &command.cred_ex_id).await
 }
 
 /// Removes the record and its details: `{}`.
-pub async fn remove(agent: &Agent, tenant: &Tenant, command: Id) -> Result<Value, AgentError> {
+pub async fn remove(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<Value, AgentError> {
     exchange::remove::<Exchange>(agent, tenant, &command.cred_ex_id).await
 }
 
 /// `{}`.
-pub async fn problem_report(
-    agent: &Agent,
-    tenant: &Tenant,
-    command: ProblemReport,
-) -> Result<Value, AgentError> {
-    exchange::problem_report::<Handler>(agent, tenant, &command.cred_ex_id, command.description).await
+pub async fn problem_report(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<Value, AgentError> {
+    let description = command.description.unwrap_or_default();
+    exchange::problem_report::<Handler>(agent, tenant, &command.cred_ex_id, description).await
 }
 
 fn read_preview(preview: &Option<Value>, field: &str) -> Result<Option<Value>, AgentError> {
@@ -158,40 +155,40 @@ pub async fn send_offer(agent: &Agent, tenant: &Tenant, command: Beginning) -> R
 
 /// The record R.
 pub async fn send_proposal(agent: &Agent, tenant: &Tenant, command: Beginning) -> Result<Value, AgentError> {
-    answer!(agent, tenant, |unit| propose(&mut unit, &command).await.map_err(Failure::now_or_never))
-}
-
-async fn propose(unit: &mut Unit<'_>, command: &Beginning) -> Result<Value, Failure> {
-    let connection_id = to_whom(unit, command).await?;
-    let record = begun(unit, Role::Holder, connection_id, command);
-    let preview = read_preview(&command.credential_preview, "credential_preview")?;
-    filter_of(&command.filter)?;
-    let contents = proposed(unit, &command.filter).await?;
-    let id = unit.new_id();
-    let words = Words { comment: command.comment.clone(), preview, replacement_id: None };
-    let proposal = messages::build(Kind::Proposal, &id, None, words, &contents);
-    begin(unit, record, id, Begin::Proposal(members(proposal))).await
+    answer!(agent, tenant, |unit| async {
+        let connection_id = to_whom(&mut unit, &command).await?;
+        let record = begun(&unit, Role::Holder, connection_id, &command);
+        let preview = read_preview(&command.credential_preview, "credential_preview")?;
+        filter_of(&command.filter)?;
+        let contents = proposed(&mut unit, &command.filter).await?;
+        let id = unit.new_id();
+        let words = Words { comment: command.comment.clone(), preview, replacement_id: None };
+        let proposal = messages::build(Kind::Proposal, &id, None, words, &contents);
+        begin(&mut unit, record, id, Begin::Proposal(members(proposal))).await
+    }
+    .await
+    .map_err(Failure::now_or_never))
 }
 
 /// The record R.
 pub async fn send_request(agent: &Agent, tenant: &Tenant, command: Beginning) -> Result<Value, AgentError> {
-    answer!(agent, tenant, |unit| free_request(&mut unit, &command).await.map_err(Failure::now_or_never))
-}
-
-async fn free_request(unit: &mut Unit<'_>, command: &Beginning) -> Result<Value, Failure> {
-    let connection_id = to_whom(unit, command).await?;
-    let mut record = begun(unit, Role::Holder, connection_id, command);
-    record.auto_remove_on_failure =
-        command.auto_remove_on_failure.or(unit.settings().no_preserve_failed_exchange_records);
-    let proposal = implicit_proposal(unit, &command.filter, command.comment.clone(), None)?;
-    let did = holder_did(unit, &record, command.holder_did.clone()).await?;
-    let known = proposal_body(&proposal)?;
-    let contents = requested(unit, Reach::Network, &known.known(), did.as_deref()).await?;
-    let id = unit.new_id();
-    let words = Words { comment: command.comment.clone(), ..Words::default() };
-    let request = messages::build(Kind::Request, &id, None, words, &contents);
-    let begins = Begin::Request { proposal: members(proposal), request: members(request) };
-    begin(unit, record, id, begins).await
+    answer!(agent, tenant, |unit| async {
+        let connection_id = to_whom(&mut unit, &command).await?;
+        let mut record = begun(&unit, Role::Holder, connection_id, &command);
+        record.auto_remove_on_failure =
+            command.auto_remove_on_failure.or(unit.settings().no_preserve_failed_exchange_records);
+        let proposal = implicit_proposal(&unit, &command.filter, command.comment.clone(), None)?;
+        let did = holder_did(&mut unit, &record, command.holder_did.clone()).await?;
+        let wanted = proposal_body(&proposal)?;
+        let contents = requested(&mut unit, Reach::Network, &wanted.known(), did.as_deref()).await?;
+        let id = unit.new_id();
+        let words = Words { comment: command.comment.clone(), ..Words::default() };
+        let request = messages::build(Kind::Request, &id, None, words, &contents);
+        let begins = Begin::Request { proposal: members(proposal), request: members(request) };
+        begin(&mut unit, record, id, begins).await
+    }
+    .await
+    .map_err(Failure::now_or_never))
 }
 
 /// A record on which a command acts, where its state lets it; its connection, if it has one, must be ready for what we send.
@@ -209,67 +206,63 @@ async fn acted_on(
 }
 
 /// The record R.
-pub async fn bound_offer(agent: &Agent, tenant: &Tenant, command: BoundOffer) -> Result<Value, AgentError> {
-    answer!(agent, tenant, |unit| offer(&mut unit, &command).await.map_err(Failure::now_or_never))
-}
-
-async fn offer(unit: &mut Unit<'_>, command: &BoundOffer) -> Result<Value, Failure> {
-    let record = acted_on(unit, &command.cred_ex_id, |record| state::may(record, Kind::Offer)).await?;
-    let counter = match (&command.filter, &command.counter_preview) {
-        (Some(filter), preview @ Some(_)) => {
-            let preview = read_preview(preview, "counter_preview")?;
-            Some(implicit_proposal(unit, filter, None, preview)?)
-        }
-        (None, None) => None,
-        _ => {
-            let text = "requires both indy/ld_proof filter and counter_preview or neither";
-            return Err(AgentError::unprocessable("_schema", text).into());
-        }
-    };
-    let input = answer::offer(unit, Reach::Network, &record, counter).await?;
-    Ok(advance::<Handler>(unit, record, input).await?.view())
+pub async fn bound_offer(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<Value, AgentError> {
+    answer!(agent, tenant, |unit| async {
+        let record = acted_on(&mut unit, &command.cred_ex_id, |of| state::may(of, Kind::Offer)).await?;
+        let counter = match (&command.filter, &command.counter_preview) {
+            (Some(filter), preview @ Some(_)) => {
+                let preview = read_preview(preview, "counter_preview")?;
+                Some(implicit_proposal(&unit, filter, None, preview)?)
+            }
+            (None, None) => None,
+            _ => {
+                let text = "requires both indy/ld_proof filter and counter_preview or neither";
+                return Err(AgentError::unprocessable("_schema", text).into());
+            }
+        };
+        let input = answer::offer(&mut unit, Reach::Network, &record, counter).await?;
+        Ok(advance::<Handler>(&mut unit, record, input).await?.view())
+    }
+    .await
+    .map_err(Failure::now_or_never))
 }
 
 /// The record R.
-pub async fn bound_request(
-    agent: &Agent,
-    tenant: &Tenant,
-    command: BoundRequest,
-) -> Result<Value, AgentError> {
-    answer!(agent, tenant, |unit| request(&mut unit, &command).await.map_err(Failure::now_or_never))
-}
-
-async fn request(unit: &mut Unit<'_>, command: &BoundRequest) -> Result<Value, Failure> {
-    let record = acted_on(unit, &command.cred_ex_id, |record| state::may(record, Kind::Request)).await?;
-    let settings = unit.settings();
-    let flags = (
-        command.auto_remove.unwrap_or(!settings.preserve_exchange_records),
-        command.auto_remove_on_failure.or(settings.no_preserve_failed_exchange_records),
-    );
-    let did = command.holder_did.clone();
-    let input = answer::request(unit, Reach::Network, &record, did, Some(flags)).await?;
-    Ok(advance::<Handler>(unit, record, input).await?.view())
+pub async fn bound_request(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<Value, AgentError> {
+    answer!(agent, tenant, |unit| async {
+        let record = acted_on(&mut unit, &command.cred_ex_id, |of| state::may(of, Kind::Request)).await?;
+        let settings = unit.settings();
+        let flags = (
+            command.auto_remove.unwrap_or(!settings.preserve_exchange_records),
+            command.auto_remove_on_failure.or(settings.no_preserve_failed_exchange_records),
+        );
+        let did = command.holder_did.clone();
+        let input = answer::request(&mut unit, Reach::Network, &record, did, Some(flags)).await?;
+        Ok(advance::<Handler>(&mut unit, record, input).await?.view())
+    }
+    .await
+    .map_err(Failure::now_or_never))
 }
 
 /// As [`get`].
-pub async fn issue(agent: &Agent, tenant: &Tenant, command: Issue) -> Result<Value, AgentError> {
-    answer!(agent, tenant, |unit| issue_in(&mut unit, &command).await.map_err(Failure::now_or_never))
-}
-
-async fn issue_in(unit: &mut Unit<'_>, command: &Issue) -> Result<Value, Failure> {
-    let record = acted_on(unit, &command.cred_ex_id, |record| state::may(record, Kind::Issue)).await?;
-    let input = answer::issue(unit, Reach::Network, &record, command.comment.clone()).await?;
-    Ok(advance::<Handler>(unit, record, input).await?.with_detail(None))
+pub async fn issue(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<Value, AgentError> {
+    answer!(agent, tenant, |unit| async {
+        let record = acted_on(&mut unit, &command.cred_ex_id, |of| state::may(of, Kind::Issue)).await?;
+        let input = answer::issue(&mut unit, Reach::Network, &record, command.comment.clone()).await?;
+        Ok(advance::<Handler>(&mut unit, record, input).await?.with_detail(None))
+    }
+    .await
+    .map_err(Failure::now_or_never))
 }
 
 /// As [`get`].
-pub async fn store(agent: &Agent, tenant: &Tenant, command: Store) -> Result<Value, AgentError> {
-    answer!(agent, tenant, |unit| store_in(&mut unit, &command).await.map_err(Failure::now_or_never))
-}
-
-async fn store_in(unit: &mut Unit<'_>, command: &Store) -> Result<Value, Failure> {
-    let record = acted_on(unit, &command.cred_ex_id, state::may_store).await?;
-    let credential_id = command.credential_id.clone();
-    let (input, detail) = answer::store(unit, Reach::Network, &record, credential_id).await?;
-    Ok(advance::<Handler>(unit, record, input).await?.with_detail(detail.as_ref()))
+pub async fn store(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<Value, AgentError> {
+    answer!(agent, tenant, |unit| async {
+        let record = acted_on(&mut unit, &command.cred_ex_id, state::may_store).await?;
+        let id = command.credential_id.clone();
+        let (input, detail) = answer::store(&mut unit, Reach::Network, &record, id).await?;
+        Ok(advance::<Handler>(&mut unit, record, input).await?.with_detail(detail.as_ref()))
+    }
+    .await
+    .map_err(Failure::now_or_never))
 }
