@@ -1,4 +1,13 @@
 //! The handshake as a pure function.
+//!
+//! | state (stored word) | requester: we were invited | responder: we invited |
+//! |---|---|---|
+//! | start (`init`) | | request -> request |
+//! | invitation | accept -> request; reject -> abandoned | request -> request |
+//! | request | response -> response, then at once completed; report -> abandoned | accept -> response; reject, report -> abandoned |
+//! | response | | complete or any message -> completed; request again -> response again |
+//! | completed (`active`) | response again -> complete again | |
+//! | abandoned (`error`) | | |
 
 use crate::exchange::{self, Effect};
 use crate::peers::State;

@@ -125,66 +125,52 @@ impl Initiator {
 
 /// A credential exchange.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Exchange {
     /// Record id, not part of the stored value.
     #[serde(skip)]
     pub cred_ex_id: String,
     /// Thread of the exchange.
-    #[serde(default)]
     pub thread_id: String,
     /// When it was made.
-    #[serde(default)]
     pub created_at: String,
     /// When it last changed.
-    #[serde(default)]
     pub updated_at: String,
     /// The connection; none when connectionless.
-    #[serde(default)]
     pub connection_id: Option<String>,
     /// Taken by `send`; not used when signing.
-    #[serde(default)]
     pub verification_method: Option<String>,
     /// Id of the invitation that the offer came with. Declared by ACA-Py, which never sets it.
-    #[serde(default)]
     pub parent_thread_id: Option<String>,
     /// Who began.
-    #[serde(default)]
     pub initiator: Initiator,
     /// Our part.
-    #[serde(default)]
     pub role: Role,
     /// Where it stands.
-    #[serde(default)]
     pub state: State,
     /// Answer a proposal with an offer.
-    #[serde(default)]
     pub auto_offer: Option<bool>,
     /// Issue as soon as the request arrives.
-    #[serde(default)]
     pub auto_issue: Option<bool>,
     /// Remove the record when done.
-    #[serde(default)]
     pub auto_remove: Option<bool>,
     /// Remove the record when a problem report arrives.
-    #[serde(default)]
     pub auto_remove_on_failure: Option<bool>,
     /// What went wrong.
-    #[serde(default)]
     pub error_msg: Option<String>,
     /// Stored only.
-    #[serde(default)]
     pub trace: Option<bool>,
     /// The proposal, at an issuer that began: its own, never sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cred_proposal: Option<Map<String, Value>>,
     /// The offer as sent or received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cred_offer: Option<Map<String, Value>>,
     /// The request as sent or received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cred_request: Option<Map<String, Value>>,
     /// The credential message as sent or received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cred_issue: Option<Map<String, Value>>,
     /// Members of ACA-Py's record that we don't know, kept.
     #[serde(flatten)]
