@@ -156,7 +156,7 @@ pub struct Refusal(pub String);
 
 impl From<Refusal> for AgentError {
     fn from(refusal: Refusal) -> Self {
-        Self::bad_request("exchange-state", refusal.0)
+        AgentError::bad_request("exchange-state", refusal.0)
     }
 }
 
