@@ -214,6 +214,17 @@ impl Book {
         None
     }
 
+    /// Whether a row is a stranger's, and the strangers together have more than half of what they may have.
+    fn yields(&self, seq: Seq, bounds: Bounds) -> bool {
+        let Some(row) = self.rows.get(&seq).filter(|row| row.owner.stranger && !row.free) else {
+            return false;
+        };
+        let Some(Balance { all, .. }) = self.balances.get(&(row.tenant.clone(), None)) else { return false };
+        let crowded = bounds.rows.is_some_and(|most| all.rows > most / 2)
+            || bounds.bytes.is_some_and(|most| all.bytes > most / 2);
+        crowded && all.rows > 1
+    }
+
     fn undo(&mut self, entered: Entered) {
         entered.rows.iter().flatten().for_each(|row| self.discount(row));
     }
@@ -285,6 +296,13 @@ impl Ledger {
             }
         }
         Ok(Self { store, book: Arc::new(Mutex::new(book)), bounds })
+    }
+
+    /// Whether a message that could not be delivered makes room for others instead of being tried again: a sender without a
+    /// connection has caused it, and what all of these have caused takes more than half of what it may. The other half is
+    /// kept for what was not tried yet, or strangers whom nobody can reach would keep out those who can be.
+    pub fn yields(&self, seq: Seq) -> bool {
+        self.book().yields(seq, self.bounds)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -370,6 +388,17 @@ impl Store for Ledger {
 
     async fn items(&self, queue: Queue, after: Seq, limit: usize) -> Result<Vec<Item>, StoreError> {
         self.store.items(queue, after, limit).await
+    }
+
+    async fn lane(
+        &self,
+        tenant: &Tenant,
+        queue: Queue,
+        lane: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        self.store.lane(tenant, queue, lane, after, limit).await
     }
 
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {

@@ -116,7 +116,7 @@ async fn furnish(config: &Config, agent: &Agent, tenant: &Tenant) -> Result<(), 
     chancery_agent::wallet::ensure_marks(agent, tenant).await?;
     if let Some(seed) = &config.wallet.seed {
         let wallet = &config.wallet;
-        let seed = zeroize::Zeroizing::new(STANDARD.encode(seed.expose()));
+        let seed = chancery_agent::peers::Seed::from(STANDARD.encode(seed.expose()));
         chancery_agent::wallet::ensure_seed_did(
             agent,
             tenant,
@@ -184,7 +184,8 @@ pub async fn start(mut config: Config) -> Result<(), StartError> {
     let entropy = Arc::new(SystemEntropy);
     let create = if config.wallet.auto_provision { CreateMode::IfMissing } else { CreateMode::Never };
     let Opened { store, commits, died, .. } = open_store(&config, create, &clock, &entropy).await?;
-    let store: Arc<dyn Store> = Arc::new(Ledger::open(store, config.limits.waiting).await?);
+    let ledger = Arc::new(Ledger::open(store, config.limits.waiting).await?);
+    let store: Arc<dyn Store> = ledger.clone();
     let targets: Vec<webhooks::Target> = config.webhooks.targets.iter().map(webhooks::Target::new).collect();
     let sockets = Arc::new(limits::outbound(&config));
     let crew = Arc::new(Crew { trace: Some(telemetry.trace.clone()), ..Crew::default() });
@@ -192,9 +193,10 @@ pub async fn start(mut config: Config) -> Result<(), StartError> {
         build_agent(&config, &sockets, &targets, store.clone(), clock.clone(), entropy.clone(), &crew)
             .await?;
 
-    let workers = start_workers(&config, &sockets, targets, &store, &clock, &crew, &agent)?;
+    let workers = start_workers(&config, &sockets, targets, &ledger, &clock, &crew, &agent)?;
     furnish(&config, &agent, &tenant).await?;
     chancery_agent::peers::count_known_keys(&agent, &tenant).await?;
+    chancery_agent::peers::note_waiting_invitations(&agent, &tenant).await?;
     agent.resume().await?;
 
     let stopping = Arc::new(AtomicBool::new(false));

@@ -223,3 +223,30 @@ fn the_tests_that_the_threat_model_names_are_there() {
         assert!(there, "docs/security.md names {name}: there is no such test");
     }
 }
+
+/// What an operator needs to have been told: how Prometheus reads the figures, what a hang-up does, what a browser can't send.
+#[test]
+fn what_operators_and_controllers_asked_for_is_described() {
+    let page = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let operations = page("operations.md");
+    let blocks = operations.split("```yaml\n").skip(1).map(|block| block.split("\n```").next().unwrap());
+    let scrape = blocks.into_iter().find(|block| block.starts_with("scrape_configs:")).unwrap();
+    for line in
+        ["metrics_path: /metrics", "authorization:", "type: Bearer", "credentials_file: ", "targets: ["]
+    {
+        assert!(scrape.contains(line), "{line} is not in the scrape configuration:\n{scrape}");
+    }
+    assert!(operations.contains("SIGHUP"));
+    let webhooks = page("webhooks.md").replace('\n', " ");
+    assert!(webhooks.contains("`EventSource`, which sends no headers of the page's"), "{webhooks}");
+}
+
+/// What is stricter than ACA-Py with credentials is listed, and what is refused at the offer.
+#[test]
+fn the_differences_name_what_is_stricter_with_credentials() {
+    let text = fs::read_to_string(root().join("interop/differences.md")).unwrap();
+    let (_, stricter) = text.split_once("## Stricter than ACA-Py with credentials").unwrap();
+    for what in ["`@direction`", "no absolute iris", "types that no context defines"] {
+        assert!(stricter.to_lowercase().contains(what), "{what} is not named");
+    }
+}

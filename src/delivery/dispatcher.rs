@@ -274,6 +274,11 @@ impl<C: Courier> Board<C> {
             }
             let key = (job.endpoint.clone(), job.lane);
             job.lane = self.lanes.get_key_value(&key).map_or(&key.1, |((_, known), _)| known).clone();
+            if let Some(reason) = self.hopeless_for_now(&job, now) {
+                self.figures.leaves(Some(&self.figures.dead));
+                self.courier.given_up(&job, job.attempts, reason);
+                continue;
+            }
             let lane = self.lanes.entry((job.endpoint.clone(), job.lane.clone())).or_default();
             if let Some(at) = job.not_before {
                 self.timers.insert((at, job.id), (job.endpoint.clone(), Some(job.lane.clone())));
@@ -281,6 +286,13 @@ impl<C: Courier> Board<C> {
             lane.push(job, carried, now);
             self.list(&key);
         }
+    }
+
+    /// Why a job that comes to an endpoint which is known to be down is given up as if it had been tried, if it is.
+    fn hopeless_for_now(&self, job: &Job, now: Instant) -> Option<String> {
+        let state = self.endpoints.get(&job.endpoint)?;
+        let down = state.down.as_ref().filter(|_| state.not_before.is_some_and(|until| until > now))?;
+        self.courier.gives_up(job, job.attempts, true).then(|| down.last.reason.clone())
     }
 
     /// A lane may have something to try.
@@ -445,12 +457,15 @@ impl<C: Courier> Board<C> {
                 self.timers.insert((until, entry.job.id), (key.0.clone(), None));
                 (reason, until - now, self.courier.gives_up(&entry.job, attempts, true))
             }
-            answered => {
-                state.failures = 0;
-                state.not_before = None;
-                state.down = None;
-                match answered {
-                    Outcome::Failed(reason) => {
+            other => {
+                // Without a place nothing was learnt of the endpoint.
+                if !matches!(other, Outcome::NoPlace(_)) {
+                    state.failures = 0;
+                    state.not_before = None;
+                    state.down = None;
+                }
+                match other {
+                    Outcome::Failed(reason) | Outcome::NoPlace(reason) => {
                         let pause = self.backoff.pause(attempts, &*self.entropy);
                         let gives_up = self.courier.gives_up(&entry.job, attempts, false);
                         if !gives_up {

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::resolve::{Idle, Reach, Seat, Sockets};
+use crate::resolve::{Idle, NO_PLACE, Reach, Seat, Sockets};
 use answer::{Answer, Answered};
 pub use fields::{FieldError, Fields};
 
@@ -44,6 +44,9 @@ pub enum PostError {
     /// May work another time: no connection, no answer in time.
     #[error("{0}")]
     Down(String),
+    /// May work another time: too many other connections are open.
+    #[error("{0}")]
+    NoPlace(String),
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -214,7 +217,11 @@ impl Poster {
     async fn open(&self, place: &Place) -> Result<Kept, PostError> {
         let down = |error: io::Error| PostError::Down(crate::outbound::root_cause(&error));
         let host = place.host.trim_matches(['[', ']']);
-        let (stream, seat) = self.sockets.connect(self.reach, host, place.port).await.map_err(down)?;
+        let connected = self.sockets.connect(self.reach, host, place.port).await;
+        let (stream, seat) = connected.map_err(|error| match error.kind() {
+            NO_PLACE => PostError::NoPlace(error.to_string()),
+            _ => down(error),
+        })?;
         stream.set_nodelay(true).map_err(down)?;
         let stream: Box<dyn Stream> = if place.tls {
             let name = ServerName::try_from(host.to_owned())

@@ -66,8 +66,21 @@ async fn post(endpoint: web::Data<Endpoint>, request: HttpRequest, payload: web:
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let turn = endpoint.gate.handle();
-    let _turn = match turn {
+    let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let traced = traced.map(str::to_owned);
+    // A sender that hangs up must not cancel a message between its commit and what follows it.
+    let handled = actix_web::rt::spawn(handle(endpoint.clone(), body, traced)).await;
+    handled.unwrap_or_else(|error| {
+        tracing::error!(%error, "the handling of a message broke off");
+        let reason = Busy::Us("the agent can't handle messages at present", "unavailable");
+        endpoint.turned_away(reason);
+        busy(reason)
+    })
+}
+
+/// `traced`: the `traceparent` of the request.
+async fn handle(endpoint: web::Data<Endpoint>, body: Vec<u8>, traced: Option<String>) -> HttpResponse {
+    let _turn = match endpoint.gate.handle() {
         Ok(turn) => turn,
         Err(reason) => {
             endpoint.turned_away(reason);
@@ -77,8 +90,7 @@ async fn post(endpoint: web::Data<Endpoint>, request: HttpRequest, payload: web:
     let span = tracing::trace_span!(
         target: TARGET, "didcomm", otel.kind = "server", otel.name = "POST /", trace_id = Empty
     );
-    let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    endpoint.agent.trace().adopt(&span, traced);
+    endpoint.agent.trace().adopt(&span, traced.as_deref());
     match endpoint.step(&body).instrument(span).await {
         Ok(receipt) => match Reply::pack(&endpoint.agent, receipt.replies).await {
             Some(reply) => HttpResponse::Ok().content_type(crate::outbound::ENVELOPE_TYPE).body(reply),

@@ -122,6 +122,28 @@ fn fresh_keys_share_one_account_and_parties_with_a_connection_are_not_held_up() 
     assert!(desk.write(&[message(&Owner { our_thread: Some("t".into()), ..stranger("late") })]).is_some());
 }
 
+#[test]
+fn what_strangers_cause_makes_room_for_others_once_it_takes_more_than_half_and_nobody_elses_does() {
+    let mut desk = Desk::default();
+    let yields = |desk: &Desk, seq| desk.book.yields(seq, BOUNDS);
+    let write = |desk: &mut Desk, op: Op| desk.write(&[op]).unwrap()[0];
+    let first = write(&mut desk, message(&stranger("key0")));
+    let known = write(&mut desk, message(&of("connection")));
+    let ours = write(&mut desk, message(&Owner { our_thread: Some("t".into()), ..stranger("key1") }));
+    write(&mut desk, work(&stranger("key2")));
+    assert!(!yields(&desk, first), "two of five");
+    let third = write(&mut desk, message(&stranger("key3")));
+    assert!(yields(&desk, first) && yields(&desk, third), "three of five");
+    assert!(!yields(&desk, known) && !yields(&desk, ours) && !yields(&desk, 100));
+    desk.write(&[Op::Dequeue(first)]).unwrap();
+    assert!(!yields(&desk, first) && !yields(&desk, third), "there is room again");
+    let large = write(&mut desk, sized(Some(&stranger("key4")), Queue::Outbound, 5_000));
+    assert!(yields(&desk, large), "more than half of the bytes");
+    let mut desk = Desk::default();
+    let alone = write(&mut desk, sized(Some(&stranger("key5")), Queue::Outbound, 20_000));
+    assert!(!yields(&desk, alone), "it makes nothing else wait");
+}
+
 /// Two agents that are both full wait for each other unless each takes the answers to what it began.
 #[test]
 fn what_a_thread_of_ours_causes_goes_on_when_its_party_is_full_four_rows_at_a_time() {

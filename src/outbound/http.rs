@@ -18,6 +18,7 @@ pub async fn post(poster: &Poster, endpoint: &str, envelope: Vec<u8>, trace: Opt
     match poster.post(endpoint, &fields, &envelope).await {
         Err(PostError::Hopeless(reason)) => Outcome::Hopeless(reason),
         Err(PostError::Down(reason)) => Outcome::EndpointDown(reason),
+        Err(PostError::NoPlace(reason)) => Outcome::NoPlace(reason),
         Ok(status) if status.is_success() => Outcome::Delivered,
         Ok(
             status @ (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS),

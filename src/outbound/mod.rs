@@ -28,6 +28,7 @@ use tracing::field::Empty;
 use under_way::UnderWay;
 
 use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, PAGE, Poster, Settled, bury_unread};
+use crate::ledger::Ledger;
 use crate::resolve::{Reach, Sockets};
 
 /// How long and how often is tried.
@@ -48,6 +49,7 @@ pub struct Carrier {
     under_way: UnderWay,
     agent: OnceLock<Arc<Agent>>,
     store: Arc<dyn Store>,
+    ledger: Arc<Ledger>,
     clock: Arc<dyn Clock>,
     poster: Arc<Poster>,
     tls: Arc<rustls::ClientConfig>,
@@ -65,6 +67,8 @@ pub struct Carrier {
 pub struct CarrierParts {
     /// The wallet.
     pub store: Arc<dyn Store>,
+    /// Who makes how much wait.
+    pub ledger: Arc<Ledger>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// For HTTP, guarded.
@@ -88,13 +92,15 @@ pub struct CarrierParts {
 impl Carrier {
     /// A carrier; [`Carrier::attach`] the agent before the first message.
     pub fn new(parts: CarrierParts) -> Self {
-        let CarrierParts { store, clock, poster, tls, sockets, reach, schedule, http, ws, burial } = parts;
+        let CarrierParts { store, ledger, clock, poster, tls, sockets, reach, schedule, http, ws, burial } =
+            parts;
         let (agent, newest) = (OnceLock::new(), AtomicI64::new(i64::MIN));
         let under_way = UnderWay::default();
         Self {
             under_way,
             agent,
             store,
+            ledger,
             clock,
             poster,
             tls,
@@ -158,6 +164,11 @@ impl Carrier {
             let Some(recipient) = outbound.target.recipient_keys.first() else {
                 return Outcome::Hopeless("neither an endpoint nor a key to deliver to".into());
             };
+            if self.ledger.yields(job.id) {
+                return Outcome::Hopeless(
+                    "neither an endpoint nor room to wait until it is asked for".into(),
+                );
+            }
             agent.hold(recipient, Held { tenant: job.tenant.clone(), seq: job.id, created: job.since });
             return Outcome::Held;
         };
@@ -263,9 +274,10 @@ impl Courier for Carrier {
         outcome
     }
 
-    fn gives_up(&self, job: &Job, attempts: u32, _endpoint_down: bool) -> bool {
+    fn gives_up(&self, job: &Job, attempts: u32, endpoint_down: bool) -> bool {
         let age = self.clock.now().0.saturating_sub(job.since.0);
         self.schedule.most_retries.is_some_and(|most| attempts > most)
+            || (endpoint_down && self.ledger.yields(job.id))
             || age >= i64::try_from(self.schedule.most_age.as_micros()).unwrap_or(i64::MAX)
     }
 

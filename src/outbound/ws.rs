@@ -13,7 +13,7 @@ use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use super::http::root_cause;
 use crate::delivery::Outcome;
-use crate::resolve::{Reach, Sockets};
+use crate::resolve::{NO_PLACE, Reach, Sockets};
 
 const TIME_OUT: Duration = Duration::from_secs(20);
 
@@ -60,6 +60,7 @@ async fn exchange(
     }
     let (stream, seat) = match sockets.connect(Some(reach), host.trim_matches(['[', ']']), port).await {
         Ok(connected) => connected,
+        Err(error) if error.kind() == NO_PLACE => return Outcome::NoPlace(error.to_string()),
         Err(error) => return Outcome::EndpointDown(error.to_string()),
     };
     let connector = Connector::Rustls(tls.clone());

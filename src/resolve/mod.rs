@@ -13,7 +13,7 @@ use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, HeaderValue};
 
 pub use guard::Reach;
-pub use sockets::{Idle, Seat, Sockets};
+pub use sockets::{Idle, NO_PLACE, Seat, Sockets};
 
 use guard::{guarded_client, guarded_redirects};
 

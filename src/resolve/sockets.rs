@@ -17,6 +17,9 @@ use super::Reach;
 /// Who finds no place waits so long for one, then tries again later.
 const WAIT: Duration = Duration::from_secs(5);
 
+/// Others have all places: it is no fault of whom the connection was for.
+pub const NO_PLACE: io::ErrorKind = io::ErrorKind::ResourceBusy;
+
 /// Addresses that are remembered for having answered.
 const REMEMBERED: usize = 65_536;
 
@@ -194,7 +197,7 @@ impl Sockets {
 
     /// Connects to the first address of a host that is within reach. `None`: all are.
     ///
-    /// Errors: no address, no place in time, no connection.
+    /// Errors: no address, no place in time ([`NO_PLACE`], unless all those of the address are taken), no connection.
     pub async fn connect(
         &self,
         reach: Option<Reach>,
@@ -232,7 +235,8 @@ impl Sockets {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(Some(SocketAddr::new(ip, port)).filter(within).into_iter().collect());
         }
-        let place = self.lookups.place(|| {}).await.ok_or_else(|| full("look-ups of names"))?;
+        let place = self.lookups.place(|| {}).await;
+        let place = place.ok_or_else(|| full(NO_PLACE, "look-ups of names"))?;
         let name = host.to_owned();
         let found = tokio::task::spawn_blocking(move || {
             let found = (name.as_str(), port).to_socket_addrs();
@@ -246,10 +250,12 @@ impl Sockets {
         let user = User::new(&self.addresses, Client::new(address), self.per_address);
         // In this order: who waits for an address of many holds up no other.
         let of_address = user.line.place(|| self.make_room(&|seat| seat.user.client == user.client)).await;
-        let of_address = of_address.ok_or_else(|| full(&format!("connections to {address}")))?;
+        // Who lets all its connections wait has itself to blame.
+        let of_address =
+            of_address.ok_or_else(|| full(io::ErrorKind::TimedOut, &format!("connections to {address}")))?;
         let acquainted = self.answering.lock().contains(&user.client);
         let of_all = self.line(acquainted).place(|| self.make_room(&|seat| seat.acquainted == acquainted));
-        let of_all = of_all.await.ok_or_else(|| full("connections"))?;
+        let of_all = of_all.await.ok_or_else(|| full(NO_PLACE, "connections"))?;
         let answering = self.answering.clone();
         let heard = AtomicBool::new(false);
         Ok(Seat { _of_address: of_address, _of_all: of_all, user, acquainted, heard, answering })
@@ -266,8 +272,8 @@ fn unreachable(host: &str) -> io::Error {
     io::Error::other(format!("{host} has no address within reach (--outbound-reach)"))
 }
 
-fn full(of_what: &str) -> io::Error {
-    io::Error::other(format!("as many {of_what} are open as may be (--max-connections-outbound)"))
+fn full(kind: io::ErrorKind, of_what: &str) -> io::Error {
+    io::Error::new(kind, format!("as many {of_what} are open as may be (--max-connections-outbound)"))
 }
 
 #[cfg(test)]

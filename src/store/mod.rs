@@ -7,6 +7,7 @@
 //! cache       decrypted rows, never older than an answered commit
 //! prepared    a commit encrypted by its caller, without SQL
 //! rows, sealed, refusal, tally   what both databases need of rows, side tables and answers
+//! migrate/    the versions of the side tables, and the steps between them
 //! sqlite/     one writer thread, read-only readers, side tables, provisioning
 //! postgres/   one writer task that gets its connection back, a pool of readers, the same tables
 //! ```
@@ -17,6 +18,7 @@
 mod absent;
 mod cache;
 pub mod format;
+mod migrate;
 pub mod postgres;
 mod prepared;
 mod profiles;
@@ -153,13 +155,40 @@ pub enum OpenError {
     SchemaVersion(String),
     /// Our side tables were written by a newer build.
     #[error(
-        "the wallet's chancery tables have version {found}, newer than this build's {known}: use the newer build"
+        "the wallet's chancery tables have version {found}, newer than this build's {known}: use the newer build, or go back to the \
+         copy of the wallet that was made before (docs/operations.md)"
     )]
     NewerTables {
         /// Version in the wallet.
         found: i64,
         /// Version that this build writes.
         known: i64,
+    },
+    /// The wallet could not be copied before its side tables change. It is as it was.
+    #[error(
+        "the wallet could not be copied to {} before its chancery tables change: {reason} (it takes as much space as the wallet; \
+         the wallet is as it was)",
+        path.display()
+    )]
+    Copy {
+        /// Where the copy was to be.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
+    },
+    /// Our side tables could not be brought to the version of this build. They are as they were.
+    #[error(
+        "the wallet's chancery tables could not be brought from version {found} to {to} ({name}): {reason} (the wallet is as it was)"
+    )]
+    Migration {
+        /// Version in the wallet.
+        found: i64,
+        /// Version that the step leads to.
+        to: i64,
+        /// What the step brings.
+        name: &'static str,
+        /// What happened.
+        reason: String,
     },
     /// Another process works on the file.
     #[error("the wallet at {} is in use by the process {holder}: stop it first", path.display())]

@@ -17,7 +17,7 @@ pub(super) const KIND_KEY: i64 = 1;
 /// Askar's `items.kind` of records.
 pub(super) const KIND_ITEM: i64 = 2;
 
-/// A sealed queue row. What changes while it waits (queue, due, attempts) is not bound.
+/// A sealed queue row. What changes while it waits (queue, due, attempts) is not bound, nor is the hash of its lane.
 pub(super) fn queue_row(profile: i64, seq: Seq) -> NumberedRow {
     NumberedRow { place: PLACE_QUEUE, unnumbered: "queue", profile, number: seq }
 }
@@ -31,6 +31,7 @@ const PLACE_QUEUE: &str = "queue row 2";
 const PLACE_EVENT: &str = "event row 2";
 const TARGET: &str = "event target";
 const TOPIC: &str = "event topic";
+const LANE: &str = "queue lane";
 
 /// A row's place in `items`, encrypted.
 #[derive(Clone)]
@@ -135,6 +136,11 @@ pub(super) fn topic_hash(profile: &Profile, topic: &str) -> i64 {
     profile.key.sealing().short_hash(TOPIC, topic)
 }
 
+/// Stands for a lane in the queue table: a lane names a connection, which is nobody's business who reads the database.
+pub(super) fn lane_hash(profile: &Profile, lane: &str) -> i64 {
+    profile.key.sealing().short_hash(LANE, lane)
+}
+
 /// Stands for a target in `chancery_undelivered`.
 pub(super) fn target_hash(profile: &Profile, target: &str) -> i64 {
     profile.key.sealing().short_hash(TARGET, target)
@@ -198,6 +204,7 @@ pub(super) enum Change {
     },
     Enqueue {
         queue: &'static str,
+        lane: i64,
         due: Timestamp,
         value: Vec<u8>,
     },
@@ -325,6 +332,7 @@ impl Preparer<'_> {
             },
             Op::Enqueue(item) => Change::Enqueue {
                 queue: item.queue.as_str(),
+                lane: lane_hash(self.profile, &item.lane),
                 due: item.due,
                 value: self.seal(PLACE_QUEUE.as_bytes(), &[item.lane.as_bytes(), &item.value]),
             },

@@ -22,11 +22,15 @@ pub(super) struct SealedItem<'a> {
 
 /// `None`: of a profile that another program has added since.
 pub(super) fn item(profiles: &Profiles, row: SealedItem<'_>) -> Result<Option<Item>, FormatError> {
-    let Some(profile) = profiles.with_id(row.profile) else { return Ok(None) };
+    profiles.with_id(row.profile).map(|profile| item_of(profile, row)).transpose()
+}
+
+/// A row of this profile.
+pub(super) fn item_of(profile: &Profile, row: SealedItem<'_>) -> Result<Item, FormatError> {
     let queue = QUEUES.into_iter().find(|queue| queue.as_str() == row.queue);
     let queue = queue.ok_or(FormatError::Malformed("the queue of a row"))?;
     let [lane, value] = profile.key.sealing().open_bound(queue_row(profile.id, row.seq), row.value)?;
-    Ok(Some(Item {
+    Ok(Item {
         tenant: profile.tenant.clone(),
         seq: row.seq,
         queue,
@@ -35,7 +39,7 @@ pub(super) fn item(profiles: &Profiles, row: SealedItem<'_>) -> Result<Option<It
         created: Timestamp(row.created),
         attempts: row.attempts,
         value,
-    }))
+    })
 }
 
 /// `waiting`: the hashes of the targets that it still waits for.

@@ -188,7 +188,9 @@ impl Notifier {
         let status = match self.poster.post(&url, &fields, &event.payload).await {
             Ok(status) => status,
             Err(PostError::Hopeless(reason)) => return Outcome::Hopeless(reason),
-            Err(PostError::Down(reason)) => return Outcome::EndpointDown(reason),
+            Err(PostError::Down(reason) | PostError::NoPlace(reason)) => {
+                return Outcome::EndpointDown(reason);
+            }
         };
         match status {
             status if status.is_success() => Outcome::Delivered,

@@ -11,6 +11,7 @@ use super::StartError;
 use super::crew::Crew;
 use crate::config::{Config, Scheme};
 use crate::delivery::{Backoff, Burial, Dispatcher, Poster};
+use crate::ledger::Ledger;
 use crate::limits::{self, PER_ENDPOINT};
 use crate::outbound::{self, Carrier, CarrierParts, Schedule};
 use crate::resolve::Sockets;
@@ -62,13 +63,14 @@ pub(super) fn start_workers(
     config: &Config,
     sockets: &Arc<Sockets>,
     targets: Vec<webhooks::Target>,
-    store: &Arc<dyn Store>,
+    ledger: &Arc<Ledger>,
     clock: &Arc<SystemClock>,
     crew: &Crew,
     agent: &Arc<Agent>,
 ) -> Result<Delivery, StartError> {
     use rustls_platform_verifier::ConfigVerifierExt;
 
+    let store: &Arc<dyn Store> = &(ledger.clone() as Arc<dyn Store>);
     let entropy = Arc::new(SystemEntropy);
     let tls = rustls::ClientConfig::with_platform_verifier().map_err(|e| StartError::Tls(e.to_string()))?;
     let tls = Arc::new(tls);
@@ -76,6 +78,7 @@ pub(super) fn start_workers(
     let burial = Burial::start(agent.clone());
     let carrier = Arc::new(Carrier::new(CarrierParts {
         store: store.clone(),
+        ledger: ledger.clone(),
         clock: clock.clone(),
         poster: Poster::start(tls.clone(), Some(reach), sockets.clone()),
         tls: tls.clone(),

@@ -71,3 +71,37 @@ async fn max_results_of_0_and_below_counts_as_in_acapy() {
         assert_eq!(found(most.clone()).await, number, "{most}");
     }
 }
+
+/// ACA-Py's answer, and beside it what no signature says.
+#[tokio::test]
+async fn verify_warns_of_what_has_expired_and_of_what_an_inline_context_means() {
+    let pair = Pair::automatic().await;
+    let did = pair.issuer.did("ed25519").await;
+    let mut body = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    let credential = &mut body["filter"]["ld_proof"]["credential"];
+    credential["expirationDate"] = json!("2026-01-03T03:04:05Z");
+    credential["@context"].as_array_mut().unwrap().push(json!({"rank": "urn:rank"}));
+    credential["credentialSubject"]["rank"] = json!("admiral");
+    let plain = offer(&pair.to_holder, &did, "Ed25519Signature2020");
+    for (body, said) in
+        [(plain, &[][..]), (body, &["expirationDate is 2026-01-03T03:04:05Z", "inline context"])]
+    {
+        pair.issuer.post("/issue-credential-2.0/send-offer", body.clone()).await;
+        let wanted = &body["filter"]["ld_proof"]["credential"]["expirationDate"];
+        let held = eventually("the credential is there", async || {
+            let held = pair.holder.post("/credentials/w3c", json!({})).await;
+            let mut held = held["results"].as_array().unwrap().iter();
+            held.find(|one| &one["cred_value"]["expirationDate"] == wanted)
+                .map(|one| one["cred_value"].clone())
+        })
+        .await;
+        let verified =
+            pair.holder.post("/vc/credentials/verify", json!({"verifiableCredential": held})).await;
+        assert_eq!(verified["verified"], true, "{verified}");
+        let warnings = verified["warnings"].as_array().map_or(&[][..], Vec::as_slice);
+        assert_eq!(warnings.len(), said.len(), "{verified}");
+        for (warning, said) in warnings.iter().zip(said) {
+            assert!(warning.as_str().unwrap().contains(said), "{verified}");
+        }
+    }
+}

@@ -48,8 +48,9 @@ async fn the_commands_of_the_demonstration_can_be_repeated_as_they_are() {
     for round in 1..=2 {
         let script = script.clone();
         let repeated = tokio::task::spawn_blocking(move || {
-            let mut bash = Command::new("bash")
-                .args(["-euo", "pipefail", "-c", &script])
+            // What a wrong command makes it wait for never comes.
+            let mut bash = Command::new("timeout")
+                .args(["90", "bash", "-euo", "pipefail", "-c", &script])
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();

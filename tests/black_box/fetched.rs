@@ -4,17 +4,17 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use chancery::store::{CreateMode, FacetSource, Keep, KeyMethod, OpenOptions, Place, SqliteStore};
-use chancery::world::{SystemClock, SystemEntropy};
 use chancery_agent::ports::Store as _;
 use chancery_agent::ports::store::{Commit, Op, Space};
+use chancery_didcomm::message::Attachment;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::support::peer::{Identity, Peer, invite};
-use crate::support::{AUTOMATIC, Agent, MANUAL, connect, credential, eventually};
+use crate::support::peer::{Identity, Peer, credential_issue, credential_offer, invite, proposal};
+use crate::support::{AUTOMATIC, Agent, MANUAL, connect, credential, eventually, opened};
 
 /// A server of contexts, by path.
 struct Contexts {
@@ -225,10 +225,14 @@ async fn requests_whose_did_web_never_answers_hold_up_nobody() {
     let agent = Agent::start("agent", &[]).await;
     let peer = Peer::start();
     let invitation = invite(&agent, 1, json!({"multi_use": true})).await;
-    for at in 0..300 {
-        let key = peer.key();
-        peer.ask(&invitation, &Identity::bare(&silent.did(&at.to_string()), &key)).await;
-    }
+    let all = async {
+        for at in 0..300 {
+            let key = peer.key();
+            peer.ask(&invitation, &Identity::bare(&silent.did(&at.to_string()), &key)).await;
+        }
+    };
+    // A sender that waited for the server would wait a quarter of a minute, each time.
+    tokio::time::timeout(Duration::from_secs(120), all).await.expect("nobody waits for the server");
     eventually("the agent asks the server", async || (silent.connections() >= 2).then_some(())).await;
     let link = peer.connect(&agent).await;
     peer.is_served(&agent, &link).await;
@@ -285,50 +289,80 @@ async fn redirects_of_a_context_are_followed_to_other_hosts_five_times_at_most()
 async fn a_did_web_out_of_reach_is_a_warning_in_every_operation() {
     // Bound and gone: nobody listens.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let did = format!("did:web:127.0.0.1%3A{port}");
+    let did = |name: &str| format!("did:web:127.0.0.1%3A{port}:{name}");
+    let escaped = |name: &str| did(name).replace('%', "%25");
     let agent = Agent::start("alone", MANUAL).await;
-    let (status, text) = agent.try_get(&format!("/resolver/resolve/{}", did.replace('%', "%25"))).await;
+    let (status, text) = agent.try_get(&format!("/resolver/resolve/{}", escaped("resolve"))).await;
     assert_eq!(status, 500, "{text}");
-    let offer = json!({"filter": filter(&did, &[], None)});
+    let offer = json!({"filter": filter(&did("offer"), &[], None)});
     let (status, text) = agent.try_post("/issue-credential-2.0/create-offer", offer).await;
     assert_eq!(status, 400, "{text}");
-    let mut signed = credential(&did);
+    let mut signed = credential(&did("verify"));
     signed["proof"] = json!({"type": "Ed25519Signature2018", "proofPurpose": "assertionMethod", "created": "2026-01-02T03:04:05Z",
-        "verificationMethod": format!("{did}#key-1"), "jws": "x..y"});
+        "verificationMethod": format!("{}#key-1", did("verify")), "jws": "x..y"});
     let answer =
         agent.post("/vc/credentials/verify", json!({"verifiableCredential": signed, "options": {}})).await;
     assert_eq!(answer["verified"], false, "{answer}");
     let invitation = json!({
         "@type": "https://didcomm.org/out-of-band/1.1/invitation", "@id": "i", "label": "somebody",
-        "handshake_protocols": ["https://didcomm.org/didexchange/1.1"], "services": [did],
+        "handshake_protocols": ["https://didcomm.org/didexchange/1.1"], "services": [did("invitation")],
     });
     let (status, text) = agent.try_post("/out-of-band/receive-invitation?auto_accept=true", invitation).await;
     assert!(status >= 400, "{status} {text}");
-    let path = format!("/didexchange/create-request?their_public_did={}", did.replace('%', "%25"));
+    let path = format!("/didexchange/create-request?their_public_did={}", escaped("ask"));
     let (status, text) = agent.try_post(&path, json!({})).await;
     assert!(status >= 400, "{status} {text}");
     let log = agent.log_text();
-    assert!(log.contains("WARN") && log.contains("did-unreachable"), "{log}");
+    for name in ["resolve", "offer", "verify", "invitation", "ask"] {
+        let warned = |line: &str| line.contains("WARN") && line.contains(&format!("3A{port}:{name}"));
+        assert!(log.lines().any(warned), "{name}: {log}");
+    }
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+/// So it is when a peer's message leads there: a request, a proposal, a credential.
+#[tokio::test]
+async fn a_did_web_out_of_reach_that_a_peer_names_is_a_warning_too() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let did = |name: &str| format!("did:web:127.0.0.1%3A{port}:{name}");
+    let options = [AUTOMATIC, &["--max-outbound-retry", "1"]].concat();
+    let agent = Agent::start("agent", &options).await;
+    let peer = Peer::start();
+    let invitation = invite(&agent, 1, json!({"multi_use": true})).await;
+    peer.ask(&invitation, &Identity::bare(&did("request"), &peer.key())).await;
+    let link = peer.connect(&agent).await;
+    peer.say(&link, &proposal(&credential(&did("proposal")))).await;
+    let offer = credential_offer(&credential(&did("credential")));
+    peer.say(&link, &offer).await;
+    let thread = offer["@id"].as_str().unwrap();
+    let asked = peer.answer_on("request-credential", thread).await.message;
+    let asked = Attachment::from_json(&asked["requests~attach"][0]).unwrap().content().unwrap();
+    let mut signed = asked["credential"].clone();
+    signed["proof"] = json!({"type": "Ed25519Signature2020", "proofPurpose": "assertionMethod",
+        "created": "2026-01-02T03:04:05Z", "verificationMethod": format!("{}#key-1", did("credential")), "proofValue": "z1"});
+    peer.say(&link, &credential_issue(thread, &signed)).await;
+    for name in ["proposal", "credential"] {
+        let about = |e: &crate::support::Event| {
+            e.topic == "issue_credential_v2_0"
+                && e.body["error_msg"].as_str().is_some_and(|text| text.contains(&did(name)))
+        };
+        agent.controller.event(name, about).await;
+    }
+    let request = format!("the document of {} could not be fetched", did("request"));
+    eventually("each is told", async || {
+        let log = agent.log_text();
+        let told = |what: &str| log.lines().filter(|l| l.contains("WARN") && l.contains(what)).count();
+        (told(&request) >= 1 && told("an automatic answer failed") == 2).then_some(())
+    })
+    .await;
+    peer.is_served(&agent, &link).await;
+    let log = agent.log_text();
     assert!(!log.contains("ERROR"), "{log}");
 }
 
 /// Pins as an agent of earlier days made them: more than any memory, read all at the start.
 async fn fill(home: &Path, name: &str, count: usize) {
-    let place = home.join("wallet").join(name).join("sqlite.db");
-    assert!(place.exists(), "{}", place.display());
-    let options = OpenOptions {
-        place: Place::File(place),
-        key: crate::support::RAW_KEY.to_owned().into(),
-        method: KeyMethod::Raw,
-        rekey: None,
-        create: CreateMode::Never,
-        profile: None,
-        clock: Arc::new(SystemClock::default()),
-        entropy: Arc::new(SystemEntropy),
-        facets: FacetSource::NONE,
-    };
-    let keep = Keep { delivered_events: 1_000_000, dead_letters: 1_000_000 };
-    let store = SqliteStore::open_keeping(options, keep).await.unwrap();
+    let store = opened(home, name).await;
     let tenant = store.tenants().await.unwrap().remove(0);
     // A megabyte of text, some thirty of memory.
     let value = json!({"@context": {}, "values": vec![json!([]); 300_000]}).to_string().into_bytes();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 
+use crate::support::peer::{self, Peer};
 use crate::support::{Agent, credential};
 
 /// A server that nobody should come to, or that sends whoever comes elsewhere.
@@ -18,14 +19,20 @@ struct Trap {
 
 impl Trap {
     fn start(redirect: Option<String>) -> Self {
+        Self::answering(302, redirect)
+    }
+
+    /// With a status of its own for whoever is sent elsewhere.
+    fn answering(status: u16, redirect: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let visits = Arc::new(AtomicUsize::new(0));
         let (counter, to) = (web::Data::from(visits.clone()), web::Data::new(redirect));
-        let answer = |visits: web::Data<AtomicUsize>, to: web::Data<Option<String>>| async move {
+        let status = actix_web::http::StatusCode::from_u16(status).unwrap();
+        let answer = move |visits: web::Data<AtomicUsize>, to: web::Data<Option<String>>| async move {
             visits.fetch_add(1, Ordering::SeqCst);
             match &**to {
-                Some(url) => HttpResponse::Found().insert_header(("location", url.as_str())).finish(),
+                Some(url) => HttpResponse::build(status).insert_header(("location", url.as_str())).finish(),
                 None => HttpResponse::Ok().json(json!({"@context": {"color": "https://example.com/color"}})),
             }
         };
@@ -120,4 +127,70 @@ async fn an_agent_on_loopback_reaches_loopback_but_never_link_local() {
         assert!((400..=500).contains(&status) && !text.contains("secret"), "{target}: {status} {text}");
         assert_eq!(inward.visits(), 1);
     }
+}
+
+/// Whatever stands before the `@` would be sent as a password of ours.
+#[tokio::test]
+async fn no_peer_tells_an_agent_who_it_is_to_others() {
+    let trap = Trap::start(None);
+    let agent = Agent::start("named", &[]).await;
+    let peer = Peer::start();
+    let link = peer.connect(&agent).await;
+    for (scheme, who) in [("http", "me:secret@"), ("http", "me@"), ("ws", "me:secret@")] {
+        let endpoint = format!("{scheme}://{who}127.0.0.1:{}/", trap.port);
+        agent.post("/out-of-band/receive-invitation?auto_accept=true", invitation(&endpoint)).await;
+        let given_up = |e: &crate::support::Event| {
+            e.topic == "chancery_dead_letter"
+                && e.body["reason"].as_str().unwrap().contains("user name")
+                && e.body["endpoint"].as_str().unwrap().starts_with(scheme)
+        };
+        let letter = agent.controller.event(&endpoint, given_up).await.body;
+        assert!(!letter["reason"].as_str().unwrap().contains("secret"), "{letter}");
+    }
+    let (status, text) =
+        offer_in_context(&agent, &format!("http://me:secret@127.0.0.1:{}/", trap.port)).await;
+    assert!((400..500).contains(&status) && text.contains("user name"), "{status} {text}");
+    assert_eq!(trap.visits(), 0);
+    peer.is_served(&agent, &link).await;
+}
+
+/// 307 and 308 keep what is posted, and say so; the others would have it fetched.
+#[tokio::test]
+async fn an_endpoint_that_says_307_or_308_is_posted_to_once_more_where_it_points() {
+    let agent = Agent::start("following", &[]).await;
+    let peer = Peer::start();
+    for (status, follows) in [(307, true), (308, true), (301, false), (302, false), (303, false)] {
+        let moved = Trap::answering(status, Some(peer.endpoint.clone()));
+        let endpoint = format!("http://127.0.0.1:{}/", moved.port);
+        let key = peer.key();
+        let inviting = peer::invitation(1, key.as_public(), &endpoint);
+        let receive = "/out-of-band/receive-invitation?auto_accept=true";
+        let record = agent.post(receive, inviting.clone()).await;
+        if follows {
+            let ours = |l: &peer::Letter| l.is("request") && l.message["~thread"]["pthid"] == inviting["@id"];
+            let letter = peer.letter(&format!("the request after {status}"), ours).await;
+            assert_eq!(letter.recipient.as_ref(), Some(key.as_public()));
+        } else {
+            let given_up = |e: &crate::support::Event| {
+                e.topic == "chancery_dead_letter" && e.body["endpoint"] == endpoint
+            };
+            let letter = agent.controller.event(&endpoint, given_up).await.body;
+            assert!(letter["reason"].to_string().contains(&status.to_string()), "{letter} {record}");
+        }
+        assert_eq!(moved.visits(), 1, "{status}");
+    }
+    // Where it points may be out of reach, or point on.
+    let on = Trap::answering(308, Some(peer.endpoint.clone()));
+    for target in ["http://169.254.169.254/".to_owned(), format!("http://127.0.0.1:{}/", on.port)] {
+        let moved = Trap::answering(307, Some(target));
+        let endpoint = format!("http://127.0.0.1:{}/", moved.port);
+        let inviting = peer::invitation(1, peer.key().as_public(), &endpoint);
+        agent.post("/out-of-band/receive-invitation?auto_accept=true", inviting).await;
+        let given_up =
+            |e: &crate::support::Event| e.topic == "chancery_dead_letter" && e.body["endpoint"] == endpoint;
+        agent.controller.event(&endpoint, given_up).await;
+        assert_eq!(moved.visits(), 1);
+    }
+    assert_eq!(on.visits(), 1);
+    assert_eq!(peer.letters().len(), 2);
 }

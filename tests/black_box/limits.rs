@@ -283,3 +283,31 @@ async fn a_websocket_that_sends_too_much_is_told_to_come_back() {
     };
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().unwrap()));
 }
+
+/// `--client-address-header`: who is limited, and who guesses keys, is the client that the operator's proxy names.
+#[tokio::test]
+async fn behind_a_proxy_each_client_has_a_rate_and_wrong_keys_of_its_own() {
+    let options = [
+        &["--client-address-header", "X-Forwarded-For", "--max-rate-per-address", "2/h"][..],
+        &["--admin-api-key", "the-right-key"],
+    ]
+    .concat();
+    let agent = Agent::start("proxied", &options).await;
+    let (greedy, other) = ("198.51.100.7, 192.0.2.1", "192.0.2.2");
+    for (from, expected) in [(greedy, 200), (greedy, 200), (greedy, 429), (other, 200), (greedy, 429)] {
+        let message = agent.http.post(&agent.endpoint).header("x-forwarded-for", from).body("{}");
+        assert_eq!(message.send().await.unwrap().status().as_u16(), expected, "{from}");
+    }
+    let ask = |key: &'static str, from: &'static str| {
+        let request = agent.http.get(format!("{}/status", agent.admin));
+        request.header("x-api-key", key).header("x-forwarded-for", from).send()
+    };
+    for _ in 0..10 {
+        assert!(!ask("wrong", greedy).await.unwrap().headers().contains_key("connection"));
+    }
+    let slowed = ask("wrong", greedy).await.unwrap();
+    assert_eq!((slowed.status().as_u16(), slowed.headers()["connection"].as_bytes()), (401, &b"close"[..]));
+    let beside = ask("wrong", other).await.unwrap();
+    assert_eq!((beside.status().as_u16(), beside.headers().contains_key("connection")), (401, false));
+    assert_eq!(ask("the-right-key", greedy).await.unwrap().status(), 200);
+}

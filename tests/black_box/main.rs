@@ -24,6 +24,7 @@ mod races;
 mod restart;
 mod secrets;
 mod small_protocols;
+mod starts;
 mod strangers;
 mod support;
 mod traces;

@@ -1,35 +1,98 @@
 //! A wallet of an earlier version opens and goes on: with rows in every queue, events, pins and kept answers.
 //!
-//! `tests/fixtures/side-tables-1` was made with the last version whose side tables are of version 1, by
-//! `CHANCERY_BIN=<that binary> CHANCERY_FIXTURE=tests/fixtures/side-tables-1 cargo test --test black_box older::make -- --ignored`.
+//! `tests/fixtures/side-tables-N` were made by `tests/fixtures/make-side-tables` with a version whose side tables are of version N.
 
-use std::io::{Read as _, Write as _};
+mod kept;
+mod make;
+
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use chancery_did::{KeyType, SecretKey};
-use flate2::Compression;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::peer::{
-    Address, Identity, Letter, Peer, invitation, invite, ping, proposal, tell, thread_of, with_return_route,
+use self::kept::Store;
+use crate::support::peer::{Address, Identity, Letter, Peer, Site, ping, published, with_return_route};
+use crate::support::{
+    AUTOMATIC, Agent, Clock, Controller, Postgres, Surroundings, credential, eventually, free_port,
 };
-use crate::support::{AUTOMATIC, Agent, Clock, Controller, Surroundings, credential, eventually, free_port};
 
-/// Where the parties of the fixture are; nothing else listens at this address.
+/// Where the parties of the fixtures are; nothing else listens at these addresses.
 const PEER: &str = "127.0.0.77:18077";
 const CONTEXTS: &str = "127.0.0.77:18078";
 const CONTROLLER: &str = "127.0.0.77:18079";
+/// A site is known by the name `localhost`.
+const SITE: &str = "127.0.0.1:18076";
 
 const NAME: &str = "older";
 const OFFER: &str = "/issue-credential-2.0/create-offer";
 
+/// What one must know of a fixture to go on with it.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    /// When, in seconds.
+    made: u64,
+    did: String,
+    connection_id: String,
+    /// An invitation that a party without an endpoint has taken.
+    open: Value,
+    /// Texts that wait.
+    said: Vec<String>,
+    /// The thread of a proposal that waits for a context.
+    wish: String,
+    /// An invitation by a DID that waits for its site.
+    introduced: String,
+    /// The thread of a handshake's request whose DID waits for its site, where that is queued.
+    request: Option<String>,
+    /// The thread of a ping from whose DID is to be looked up again, where that is queued.
+    pinged: Option<String>,
+    handshakes: Vec<Handshake>,
+    /// A text that became a dead letter.
+    dead_said: String,
+    /// Threads of proposals; the work of one of them became a dead letter.
+    dead_wishes: Vec<String>,
+    /// How many events the controller has not got.
+    events: i64,
+    /// The answer to a call with a key.
+    kept: Value,
+}
+
+/// One that the peer has invited the agent to, with messages that came before the peer's answer to the request.
+#[derive(Serialize, Deserialize)]
+struct Handshake {
+    at: u8,
+    invitation: Value,
+    request: Value,
+    pings: Vec<String>,
+    answered: bool,
+}
+
+impl Handshake {
+    async fn answer(&mut self, peer: &Peer, agent: &Agent) {
+        let (inviting, me) = hasty(self.at);
+        let request =
+            Letter { message: self.request.clone(), sender: None, recipient: None, packed_for: Vec::new() };
+        let invited = self.invitation["@id"].as_str().unwrap();
+        let response = me.clone().signed_by(&[&inviting]).response(request.thread(), invited);
+        peer.send(&moved(agent, Address::of_handshake(&request)), Some(&me.key), &response).await;
+        self.answered = true;
+    }
+}
+
 /// The peer's keys, always the same.
 fn key(at: u8) -> SecretKey {
     SecretKey::from_seed(KeyType::Ed25519, &[at; 32]).unwrap()
+}
+
+/// The peer where the fixtures know it.
+fn party() -> Peer {
+    let peer = Peer::start_at(PEER);
+    (1..=60).for_each(|at| peer.has(&key(at)));
+    peer
 }
 
 fn endpoint() -> String {
@@ -46,14 +109,18 @@ fn polling() -> Identity {
     Identity::nym(&key(2), "didcomm:transport/queue")
 }
 
-/// One whose endpoint refuses whatever comes.
-fn refusing() -> Identity {
-    Identity::nym(&key(3), &format!("{}/nowhere", endpoint()))
+/// Those that have invited the agent, with another key, and send before they have answered.
+fn hasty(at: u8) -> (SecretKey, Identity) {
+    (key(20 + at), Identity::peer4(&key(40 + at), &endpoint()))
 }
 
-/// One that has invited the agent, with another key, and sends before it has answered.
-fn hasty() -> (SecretKey, Identity) {
-    (key(4), Identity::peer4(&key(5), &endpoint()))
+/// Three that a site publishes, with what it says of them.
+fn web(site: &Site) -> [(Identity, Value); 3] {
+    [(3, ""), (4, ":two"), (5, ":three")].map(|(at, path)| {
+        let (did, key) = (format!("{}{path}", site.did), key(at));
+        let document = published(&did, &[key.as_public()], &endpoint());
+        (Identity::bare(&did, &key), document)
+    })
 }
 
 /// Serves contexts with the term `color`, and says who asked for what.
@@ -80,10 +147,13 @@ impl Contexts {
     }
 }
 
-fn colored(issuer: &str, context: &str) -> Value {
+fn context(name: &str) -> String {
+    format!("http://{CONTEXTS}/{name}")
+}
+
+fn colored(issuer: &str, name: &str) -> Value {
     let mut credential = credential(issuer);
-    let contexts = credential["@context"].as_array_mut().unwrap();
-    contexts.push(json!(format!("http://{CONTEXTS}/{context}")));
+    credential["@context"].as_array_mut().unwrap().push(json!(context(name)));
     credential["credentialSubject"]["color"] = json!("red");
     credential
 }
@@ -92,20 +162,21 @@ fn filter(credential: Value) -> Value {
     json!({"filter": {"ld_proof": {"credential": credential, "options": {"proofType": "Ed25519Signature2020"}}}})
 }
 
-fn options() -> Vec<String> {
-    let mut options: Vec<String> = AUTOMATIC.iter().map(|word| (*word).to_owned()).collect();
-    options.extend(["--webhook-url".to_owned(), format!("http://{CONTROLLER}")]);
-    options
+/// A clock of its own, and trust in the site.
+fn surroundings(site: &Site, store: &Store) -> (Clock, Surroundings) {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let folder = format!("chancery-test-{}-older-{count}", std::process::id());
+    let clock = Clock::of(&std::env::temp_dir().join(folder));
+    let mut variables = site.surroundings().variables;
+    variables.extend(clock.surroundings().variables);
+    (clock, Surroundings { variables, postgres: store.postgres(), ..Surroundings::default() })
 }
 
-async fn start(surroundings: Surroundings) -> Agent {
-    let options = options();
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+async fn start(surroundings: Surroundings, more: &[&str]) -> Agent {
+    let controller = format!("http://{CONTROLLER}");
+    let options = [AUTOMATIC, &["--webhook-url", &controller], more].concat();
     Agent::start_in(surroundings, NAME, free_port(), free_port(), &options).await
-}
-
-fn wallet(agent: &Agent) -> PathBuf {
-    agent.home.join("wallet").join(NAME).join("sqlite.db")
 }
 
 /// The same call, each time with the same key.
@@ -128,65 +199,13 @@ async fn depth(agent: &Agent, queue: &str) -> u64 {
     figure.parse().unwrap()
 }
 
-#[tokio::test]
-#[ignore = "makes the fixture"]
-async fn make() {
-    let into = PathBuf::from(std::env::var_os("CHANCERY_FIXTURE").expect("CHANCERY_FIXTURE: the folder"));
-    let (peer, contexts) = (Peer::start_at(PEER), Contexts::start());
-    (1..=5).for_each(|at| peer.has(&key(at)));
-    let mut agent = start(Surroundings::default()).await;
-    let did = agent.did("ed25519").await;
-
-    let link = peer.connect_as(&agent, &connected()).await;
-    peer.is_served(&agent, &link).await;
-    let open = invite(&agent, 0, json!({"multi_use": true})).await;
-    peer.ask(&open, &refusing()).await;
-    peer.ask(&open, &polling()).await;
-    let (inviting, me) = hasty();
-    let asked = peer.invite(&agent, invitation(1, inviting.as_public(), &peer.endpoint)).await;
-    peer.send(&Address::of_handshake(&asked.request), Some(&me.key), &ping()).await;
-    agent.post(OFFER, filter(colored(&did, "pinned"))).await;
-    let (_, kept) = keyed(&agent).await;
-
-    drop((peer, contexts.handle.stop(false).await));
-    eventually("the peer is away", async || std::net::TcpStream::connect(PEER).is_err().then_some(())).await;
-    // Takes connections and says nothing: the work is under way when the agent stops.
-    let _silent = TcpListener::bind(CONTEXTS).unwrap();
-    let elsewhere = Peer::start();
-    let wish = proposal(&colored(&did, "late"));
-    elsewhere.send(&link.to, Some(link.key()), &wish).await;
-    let said = [tell(&agent, &link.connection_id).await, tell(&agent, &link.connection_id).await];
-    for (queue, rows) in [("dead", 1), ("parked", 1), ("work", 1), ("outbound", 3)] {
-        eventually(queue, async || (depth(&agent, queue).await == rows).then_some(())).await;
-    }
-    let events = agent.controller.events().len();
-    let facts = json!({
-        "made": seconds(), "did": did, "open": open, "events": events, "said": said, "kept": kept, "wish": thread_of(&wish),
-        "invitation": asked.invitation, "request": asked.request.message, "connection_id": link.connection_id,
-    });
-    assert!(agent.stop().await.success());
-    std::fs::create_dir_all(&into).unwrap();
-    std::fs::write(into.join("facts.json"), serde_json::to_string_pretty(&facts).unwrap() + "\n").unwrap();
-    let packed = std::fs::File::create(into.join("sqlite.db.gz")).unwrap();
-    let mut packed = flate2::write::GzEncoder::new(packed, Compression::best());
-    packed.write_all(&std::fs::read(wallet(&agent)).unwrap()).unwrap();
-    packed.finish().unwrap();
-}
-
 /// An agent on the fixture's wallet, at the time when that was made.
-async fn reopened(facts: &Value, folder: &Path) -> Agent {
-    let clock = Clock::of(&std::env::temp_dir().join(format!("chancery-older-{}", std::process::id())));
-    let mut agent = start(clock.surroundings()).await;
+async fn reopened(site: &Site, store: &Store, facts: &Facts, folder: &Path) -> Agent {
+    let (clock, surroundings) = surroundings(site, store);
+    let mut agent = start(surroundings, &["--outbound-resend-pause", "off"]).await;
     assert!(agent.stop().await.success());
-    let mut bytes = Vec::new();
-    let packed = std::fs::File::open(folder.join("sqlite.db.gz")).unwrap();
-    flate2::read::GzDecoder::new(packed).read_to_end(&mut bytes).unwrap();
-    let path = wallet(&agent);
-    for more in ["-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{more}", path.display()));
-    }
-    std::fs::write(path, bytes).unwrap();
-    clock.shift(&format!("-{}", seconds() - facts["made"].as_u64().unwrap()));
+    store.put(&agent, folder).await;
+    clock.shift(&format!("-{}", seconds() - facts.made));
     agent.spawn().await;
     agent
 }
@@ -196,56 +215,139 @@ fn moved(agent: &Agent, address: Address) -> Address {
     Address { endpoint: agent.endpoint.clone(), ..address }
 }
 
-#[tokio::test]
-async fn a_wallet_with_side_tables_of_version_1_goes_on_with_all_that_waits() {
+/// Each dead letter is delivered, or done, after all.
+async fn redriven(agent: &Agent, peer: &Peer, controller: &Controller, facts: &Facts) {
+    let letters = agent.get("/chancery/dead-letters").await["results"].as_array().unwrap().clone();
+    for kind in ["message", "work", "webhook"] {
+        assert!(letters.iter().any(|letter| letter["kind"] == kind), "{kind}: {letters:?}");
+    }
+    let offered =
+        |l: &Letter| l.is("offer-credential") && facts.dead_wishes.iter().any(|wish| l.thread() == wish);
+    let early = |l: &Letter| l.message["content"] == facts.dead_said || offered(l);
+    assert!(!peer.letters().iter().any(early), "dead letters stay where they are");
+    for letter in &letters {
+        agent.post(&format!("/chancery/dead-letters/{}/retry", letter["seq"]), json!({})).await;
+    }
+    peer.letter("what was said to nobody", |l| l.message["content"] == facts.dead_said).await;
+    peer.letter("an offer that was given up", offered).await;
+    for event in letters.iter().filter(|letter| letter["kind"] == "webhook").map(|l| &l["event_id"]) {
+        controller.event("an event that was given up", |e| *event == e.id).await;
+    }
+    assert_eq!(agent.get("/chancery/dead-letters").await["results"], json!([]));
+}
+
+/// The queued work of each protocol is done.
+async fn done(agent: &Agent, peer: &Peer, facts: &Facts) {
+    peer.answer_on("offer-credential", &facts.wish).await;
+    let introduced = format!("/connections?invitation_msg_id={}", facts.introduced);
+    eventually("a connection to whom it was introduced to", async || {
+        (agent.get(&introduced).await["results"] != json!([])).then_some(())
+    })
+    .await;
+    if let Some(thread) = &facts.request {
+        peer.answer_on("response", thread).await;
+    }
+    if let Some(thread) = &facts.pinged {
+        peer.answer_on("ping_response", thread).await;
+    }
+}
+
+/// Parties of fixtures are at fixed addresses.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+async fn goes_on(store: Store, version: u32) {
     if !Path::new(Clock::LIBRARY).exists() {
         assert!(std::env::var_os("CI").is_none(), "libfaketime is not installed (Debian: faketime)");
         return println!("not run: libfaketime is not installed (Debian: faketime)");
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/side-tables-1");
-    let facts: Value = serde_json::from_slice(&std::fs::read(folder.join("facts.json")).unwrap()).unwrap();
-    let text = |name: &str| facts[name].as_str().unwrap().to_owned();
-    let (peer, contexts) = (Peer::start_at(PEER), Contexts::start());
-    (1..=5).for_each(|at| peer.has(&key(at)));
+    let _alone = ONE_AT_A_TIME.lock().await;
+    // What the test before has left may listen a little longer.
+    for address in [PEER, CONTEXTS, CONTROLLER, SITE] {
+        eventually(address, async || TcpListener::bind(address).ok().map(drop)).await;
+    }
+    let folder = format!("{}/tests/fixtures/side-tables-{version}", env!("CARGO_MANIFEST_DIR"));
+    let folder = Path::new(&folder);
+    let facts = std::fs::read(folder.join(store.name()).with_extension("json")).unwrap();
+    let mut facts: Facts = serde_json::from_slice(&facts).unwrap();
+    let (peer, contexts, site) = (party(), Contexts::start(), Site::start_at(SITE).await);
+    web(&site).into_iter().for_each(|(_, document)| site.publish(document));
     let controller = Controller::start_at(CONTROLLER);
-    let agent = reopened(&facts, &folder).await;
+    let agent = reopened(&site, &store, &facts, folder).await;
 
-    // Outbound, in its order, and the webhooks in theirs.
-    for said in facts["said"].as_array().unwrap() {
+    for said in &facts.said {
         peer.letter("what was said", |letter| letter.message["content"] == *said).await;
     }
-    let before = facts["events"].as_u64().unwrap();
-    eventually("all webhooks", async || (controller.events().len() as u64 >= before).then_some(())).await;
+    done(&agent, &peer, &facts).await;
+    // What was parked until its connection is ready.
+    let parked = facts.handshakes.iter().filter(|handshake| !handshake.answered).count() as u64;
+    assert!(parked > 0 && depth(&agent, "parked").await >= parked);
+    for handshake in &mut facts.handshakes {
+        if !handshake.answered {
+            handshake.answer(&peer, &agent).await;
+        }
+        for ping in &handshake.pings {
+            peer.answer_on("ping_response", ping).await;
+        }
+    }
+    // A held message.
+    let open = moved(&agent, Address::of_invitation(&facts.open));
+    let polled = peer.send(&open, Some(&key(2)), &with_return_route(ping())).await;
+    assert!(polled.letter.is_some_and(|letter| letter.is("response")));
+    redriven(&agent, &peer, &controller, &facts).await;
+    // A pin, and an answer that was kept.
+    let pins = agent.get("/chancery/contexts").await["results"].clone();
+    assert!(pins.as_array().unwrap().iter().any(|pin| pin["url"] == context("pinned")), "{pins}");
+    agent.post(OFFER, filter(colored(&facts.did, "pinned"))).await;
+    let mut asked = contexts.asked.lock().unwrap().clone();
+    asked.sort_unstable();
+    assert_eq!(asked, ["/dead", "/late"]);
+    assert_eq!(keyed(&agent).await, (true, facts.kept.clone()));
+    peer.told(&agent, &facts.connection_id).await;
+    for queue in ["work", "parked", "outbound"] {
+        eventually(queue, async || (depth(&agent, queue).await == 0).then_some(())).await;
+    }
+    assert_eq!(agent.get("/chancery/dead-letters").await["results"], json!([]));
+    // All that the controller had not got, each once.
+    let before = usize::try_from(facts.events).unwrap();
+    eventually("all webhooks", async || (controller.events().len() >= before).then_some(())).await;
     let sequence: Vec<i64> = controller.events().iter().map(|event| event.sequence).collect();
     let mut once = sequence.clone();
     once.sort_unstable();
     once.dedup();
     assert_eq!(once.len(), sequence.len(), "{sequence:?}");
-    // Work: the context can be had now.
-    peer.answer_on("offer-credential", &text("wish")).await;
-    // A message that was parked until its connection is ready.
-    let (inviting, me) = hasty();
-    let request =
-        Letter { message: facts["request"].clone(), sender: None, recipient: None, packed_for: Vec::new() };
-    let to = moved(&agent, Address::of_handshake(&request));
-    let invited = facts["invitation"]["@id"].as_str().unwrap();
-    let response = me.clone().signed_by(&[&inviting]).response(request.thread(), invited);
-    peer.send(&to, Some(&me.key), &response).await;
-    peer.letter("an answer to the parked ping", |letter| letter.is("ping_response")).await;
-    // A held message.
-    let open = moved(&agent, Address::of_invitation(&facts["open"]));
-    let polled = peer.send(&open, Some(&key(2)), &with_return_route(ping())).await;
-    assert!(polled.letter.is_some_and(|letter| letter.is("response")));
-    // A dead letter, which dies again.
-    let letters = agent.get("/chancery/dead-letters").await["results"].clone();
-    assert_eq!((letters.as_array().unwrap().len(), &letters[0]["kind"]), (1, &json!("message")), "{letters}");
-    agent.post(&format!("/chancery/dead-letters/{}/retry", letters[0]["seq"]), json!({})).await;
-    // A pin, and an answer that was kept.
-    agent.post(OFFER, filter(colored(&text("did"), "pinned"))).await;
-    assert_eq!(*contexts.asked.lock().unwrap(), ["/late"]);
-    assert_eq!(keyed(&agent).await, (true, facts["kept"].clone()));
-    peer.told(&agent, &text("connection_id")).await;
-    for queue in ["work", "parked", "outbound"] {
-        eventually(queue, async || (depth(&agent, queue).await == 0).then_some(())).await;
+}
+
+async fn goes_on_in_sqlite(version: u32) {
+    if Postgres::for_all().is_some() {
+        return println!("not run: all wallets are in PostgreSQL");
     }
+    goes_on(Store::Sqlite, version).await;
+}
+
+async fn goes_on_in_postgres(version: u32) {
+    let Some(postgres) = Postgres::for_all().or_else(Postgres::start) else {
+        assert!(std::env::var_os("CI").is_none(), "install the package postgresql");
+        return println!("not run: PostgreSQL is not installed");
+    };
+    goes_on(Store::Postgres(postgres), version).await;
+}
+
+#[tokio::test]
+async fn a_wallet_with_side_tables_of_version_1_goes_on_with_all_that_waits() {
+    goes_on_in_sqlite(1).await;
+}
+
+#[tokio::test]
+async fn a_wallet_with_side_tables_of_version_2_goes_on_with_all_that_waits() {
+    goes_on_in_sqlite(2).await;
+}
+
+#[tokio::test]
+async fn a_postgresql_wallet_with_side_tables_of_version_1_goes_on_with_all_that_waits() {
+    goes_on_in_postgres(1).await;
+}
+
+#[tokio::test]
+async fn a_postgresql_wallet_with_side_tables_of_version_2_goes_on_with_all_that_waits() {
+    goes_on_in_postgres(2).await;
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::peer::{Peer, at_rest, basic_message};
 use crate::support::{Agent, Pair, connect};
 
 #[tokio::test]
@@ -23,6 +24,22 @@ async fn controllers_write_to_each_other() {
     let (status, refusal) =
         pair.issuer.try_post(&format!("/connections/{nobody}/send-message"), json!({"content": "x"})).await;
     assert_eq!((status, refusal), (404, json!(format!("404: Record not found: connection/{nobody}."))));
+}
+
+/// "Reply with: …" has an agent say whatever a peer wants: only where the operator said so.
+#[tokio::test]
+async fn what_a_peer_wants_to_hear_is_said_by_an_agent_with_echo_messages_alone() {
+    for (options, echoes) in [(&[][..], false), (&["--echo-messages"], true)] {
+        let agent = Agent::start("agent", options).await;
+        let peer = Peer::start();
+        let link = peer.connect(&agent).await;
+        peer.say(&link, &basic_message("Reply with: moo")).await;
+        // The agent's own words come after whatever it says by itself.
+        at_rest(&agent).await;
+        peer.is_served(&agent, &link).await;
+        let echoed = peer.letters().iter().any(|letter| letter.message["content"] == "moo");
+        assert_eq!(echoed, echoes, "{options:?}");
+    }
 }
 
 #[tokio::test]

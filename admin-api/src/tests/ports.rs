@@ -199,6 +199,9 @@ impl Store for Rows {
     async fn items(&self, _: Queue, _: Seq, _: usize) -> Result<Vec<Item>, StoreError> {
         Ok(Vec::new())
     }
+    async fn lane(&self, _: &Tenant, _: Queue, _: &str, _: Seq, _: usize) -> Result<Vec<Item>, StoreError> {
+        Ok(Vec::new())
+    }
     async fn item(&self, _: Seq) -> Result<Option<Item>, StoreError> {
         Ok(None)
     }

@@ -463,3 +463,12 @@ fn a_database_elsewhere_without_verified_tls_is_warned_of() {
         assert_eq!(warnings.contains("verify-full"), warned, "{config}: {warnings}");
     }
 }
+
+#[test]
+fn one_partys_messages_make_a_thousand_rows_and_16_mib_wait_unless_told_otherwise() {
+    let waiting = |more: &[&str]| with(more).unwrap().limits.waiting;
+    let usual = waiting(&[]);
+    assert_eq!((usual.rows, usual.bytes), (Some(1_000), Some(16 << 20)));
+    let other = waiting(&["--max-rows-per-connection", "off", "--max-bytes-per-connection", "1000"]);
+    assert_eq!((other.rows, other.bytes), (None, Some(1_000)));
+}

@@ -46,6 +46,8 @@ pub enum Outcome {
     Delivered,
     /// The endpoint doesn't work at present: connection, time-out, 5xx, 429.
     EndpointDown(String),
+    /// There was no place to try it: nobody's fault, and as hopeful later as before.
+    NoPlace(String),
     /// This job failed; others may work.
     Failed(String),
     /// Will never work.
@@ -59,7 +61,11 @@ pub enum Outcome {
 impl Outcome {
     /// Marks the span of a try that failed.
     pub fn tell(&self, span: &tracing::Span) {
-        if let Self::EndpointDown(reason) | Self::Failed(reason) | Self::Hopeless(reason) = self {
+        if let Self::EndpointDown(reason)
+        | Self::NoPlace(reason)
+        | Self::Failed(reason)
+        | Self::Hopeless(reason) = self
+        {
             span.record("otel.status_code", "ERROR");
             span.record("otel.status_description", tracing::field::display(Quoted(reason)));
         }

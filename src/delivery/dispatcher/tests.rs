@@ -1,5 +1,6 @@
 use std::sync::Mutex;
 use std::sync::Weak;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use chancery_agent::ports::{Tenant, Timestamp};
@@ -16,6 +17,8 @@ struct Script {
     /// Jobs whose answer has come: when asked too early, they are delivered.
     answered: Mutex<HashSet<i64>>,
     most_tries: u32,
+    /// What is for an endpoint that is down is given up at once.
+    is_crowded: AtomicBool,
 }
 
 #[async_trait]
@@ -41,8 +44,8 @@ impl Courier for Script {
         next.unwrap_or(Outcome::Delivered)
     }
 
-    fn gives_up(&self, _: &Job, attempts: u32, _: bool) -> bool {
-        attempts >= self.most_tries
+    fn gives_up(&self, _: &Job, attempts: u32, endpoint_down: bool) -> bool {
+        attempts >= self.most_tries || (endpoint_down && self.is_crowded.load(Ordering::Relaxed))
     }
 
     fn settled(&self, job: &Job, _: &(), settled: Settled) {
@@ -84,6 +87,7 @@ impl Stage {
             held_back: Mutex::default(),
             answered: Mutex::default(),
             most_tries,
+            is_crowded: AtomicBool::default(),
         });
         let dispatcher = Dispatcher::start(script.clone(), 2, Backoff::default(), Arc::new(Whole));
         dispatcher.go();
@@ -113,6 +117,7 @@ fn again(outcome: &Outcome) -> Outcome {
     match outcome {
         Outcome::Delivered => Outcome::Delivered,
         Outcome::EndpointDown(r) => Outcome::EndpointDown(r.clone()),
+        Outcome::NoPlace(r) => Outcome::NoPlace(r.clone()),
         Outcome::Failed(r) => Outcome::Failed(r.clone()),
         Outcome::Hopeless(r) => Outcome::Hopeless(r.clone()),
         Outcome::Held => Outcome::Held,
@@ -137,6 +142,36 @@ fn job(id: i64, lane: &str, thread: Option<&str>) -> Job {
 
 fn down() -> Outcome {
     Outcome::EndpointDown("down".into())
+}
+
+/// What comes to an endpoint that is down would wait as long as what is there already, however full it is.
+#[tokio::test(start_paused = true)]
+async fn what_comes_to_an_endpoint_that_is_down_is_given_up_at_once_if_it_would_be_after_a_try() {
+    let mut stage = Stage::new(9, &[(1, &[down()])]);
+    stage.add(vec![job(1, "c", None)]);
+    assert_eq!(stage.lines(1).await, ["1 at 0"]);
+    while stage.dispatcher.figures().failed.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    stage.add(vec![job(2, "d", None)]);
+    assert!(stage.dispatcher.answers().await);
+    stage.script.is_crowded.store(true, Ordering::Relaxed);
+    stage.add(vec![job(3, "e", None)]);
+    assert_eq!(stage.lines(1).await, ["3 dead"]);
+    assert_eq!(stage.lines(4).await, ["1 at 1", "1 delivered", "2 at 1", "2 delivered"]);
+    assert_eq!(stage.dispatcher.figures().waiting.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_place_is_tried_again_and_its_endpoint_is_not_taken_to_be_down() {
+    let no_place = || Outcome::NoPlace("full".into());
+    let mut stage = Stage::new(9, &[(1, &[no_place(), no_place()])]);
+    stage.script.is_crowded.store(true, Ordering::Relaxed);
+    stage.add(vec![job(1, "c", None)]);
+    assert_eq!(stage.lines(1).await, ["1 at 0"]);
+    stage.add(vec![job(2, "d", None)]);
+    assert_eq!(stage.lines(4).await, ["2 at 0", "2 delivered", "1 at 1", "1 at 3"]);
+    assert_eq!(stage.lines(1).await, ["1 delivered"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,6 +317,7 @@ async fn nothing_goes_before_all_that_was_left_is_there() {
         held_back: Mutex::default(),
         answered: Mutex::default(),
         most_tries: 9,
+        is_crowded: AtomicBool::default(),
     };
     let dispatcher = Dispatcher::start(Arc::new(script), 2, Backoff::default(), Arc::new(Whole));
     let other = Job { endpoint: "http://other".into(), ..job(2, "c", None) };

@@ -254,7 +254,7 @@ async fn an_endpoint_that_never_answers_holds_a_place_for_a_time_only_and_others
     let (unanswered, refused) = tokio::join!(posted(&poster, &silent_url), posted(&poster, &url));
     assert_eq!(unanswered, Err(PostError::Down("no answer within 30 s".into())));
     assert!(
-        matches!(&refused, Err(PostError::Down(reason)) if reason.contains("are open as may be")),
+        matches!(&refused, Err(PostError::NoPlace(reason)) if reason.contains("are open as may be")),
         "{refused:?}"
     );
     tokio::time::resume();

@@ -6,6 +6,7 @@ pub(super) mod concurrency;
 pub(super) mod plans;
 pub(super) mod queries;
 pub(super) mod side_rows;
+pub(super) mod upgrade;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -193,6 +194,7 @@ macro_rules! conformance {
                 by_tags
                 by_plaintext_tags
                 a_row_that_has_a_tag_twice_is_one_of_any_two
+                by_two_tags_that_many_have_among_so_many
                 by_facets
                 by_facets_after_changes
                 counted_by_state_and_role
@@ -202,6 +204,7 @@ macro_rules! conformance {
                 queue_rows_in_order
                 queue_rows_are_requeued_and_removed
                 lanes_and_attempts_come_back
+                a_lane_is_read_in_order_and_nothing_beside_it
                 sequence_numbers_are_never_reused
                 rows_that_trade_their_numbers_are_damaged
                 events_are_pending_until_all_targets_have_them
@@ -213,6 +216,8 @@ macro_rules! conformance {
                 lazy_changes_ride_with_the_next_commit
                 lazy_changes_go_alone_too
                 lazy_changes_are_flushed_when_closing;
+            upgrade:
+                rows_of_version_2_are_found_by_their_lane_and_those_that_cannot_be_read_stay;
             concurrency:
                 exactly_one_of_64_wins
                 a_conflict_takes_no_other_commit_down

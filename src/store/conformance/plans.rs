@@ -30,7 +30,8 @@ pub fn asked_for() -> Vec<Query> {
             let mut words = form.split(' ');
             let category = words.next().unwrap_or_default();
             words.fold(Query::all(category), |query, word| match word.parse() {
-                Ok(most) => query.any(most),
+                Ok(most) if query.limit.is_none() => query.any(most),
+                Ok(most) => query.among(most),
                 Err(_) => query.and(word, value_of(word)),
             })
         })

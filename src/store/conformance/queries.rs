@@ -104,6 +104,26 @@ pub(in crate::store) async fn a_row_that_has_a_tag_twice_is_one_of_any_two(setup
     assert_eq!(names(setup, &Query::tagged(A, "role", "sender")).await, ["a", "b", "c"]);
 }
 
+pub(in crate::store) async fn by_two_tags_that_many_have_among_so_many(setup: &Setup) {
+    let tagged = |name: String, tags: &[(&'static str, &str)]| Op::Insert(row(A, &name, "1", tags));
+    let (a, b) = (("role", "sender"), ("state", "done"));
+    setup.commit((0..100).map(|n| tagged(format!("both{n}"), &[a, b])).collect()).await;
+    setup.commit((0..100).map(|n| tagged(format!("a{n}"), &[a])).collect()).await;
+    let few = |tag, among| Query::tagged(A, tag, "few").and("role", "sender").any(50).among(among);
+    setup.commit((0..3).map(|n| tagged(format!("few{n}"), &[a, ("type", "few")])).collect()).await;
+    let both = |most, among| Query::tagged(A, a.0, a.1).and(b.0, b.1).any(most).among(among);
+    assert_eq!(names(setup, &both(50, 500)).await.len(), 50);
+    assert_eq!(names(setup, &both(500, 500)).await.len(), 100);
+    // All have the other tag, so that what is found says how many were looked at.
+    let all = |among| Query::tagged(A, b.0, b.1).and(a.0, a.1).any(500).among(among);
+    assert_eq!(names(setup, &all(70)).await.len(), 70);
+    assert!(names(setup, &all(0)).await.is_empty());
+    // Whichever tag is named first, the rare one leads.
+    assert_eq!(names(setup, &few("type", 10)).await.len(), 3);
+    let last = Query::tagged(A, a.0, a.1).and("type", "few").any(50).among(10);
+    assert_eq!(names(setup, &last).await.len(), 3);
+}
+
 async fn exchanges(setup: &Setup) {
     let ops = (0..60)
         .map(|i| {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use chancery_agent::ports::store::{Guard, NewEvent, NewItem, Op, Queue, Space, StoreError};
+use chancery_agent::ports::store::{Commit, Guard, NewEvent, NewItem, Op, Queue, Space, StoreError};
 use chancery_agent::ports::{Clock as _, Timestamp};
 
 use super::{Setup, row};
@@ -74,6 +74,36 @@ pub(in crate::store) async fn lanes_and_attempts_come_back(setup: &Setup) {
     assert_eq!((found.queue, found.created), (Queue::Outbound, setup.clock.now()));
 }
 
+pub(in crate::store) async fn a_lane_is_read_in_order_and_nothing_beside_it(setup: &Setup) {
+    let store = &setup.store;
+    let lane = async |queue, lane: &str, after, limit| -> Vec<String> {
+        let items = store.lane(&setup.tenant, queue, lane, after, limit).await.unwrap();
+        assert!(items.iter().all(|item| item.queue == queue && item.lane == lane));
+        items.into_iter().map(|item| String::from_utf8(item.value).unwrap()).collect()
+    };
+    let both =
+        |n: usize| [Op::Enqueue(item("a", &format!("a{n}"))), Op::Enqueue(item("b", &format!("b{n}")))];
+    let given = setup.commit((0..4).flat_map(both).collect()).await.items;
+    if let Some(other) = &setup.other {
+        let ops = vec![Op::Enqueue(item("a", "another's"))];
+        store.commit(other, Commit { guards: vec![], ops }).await.unwrap();
+        assert_eq!(store.lane(other, Queue::Outbound, "a", 0, 9).await.unwrap()[0].value, b"another's");
+    }
+    assert_eq!(lane(Queue::Outbound, "a", 0, 9).await, ["a0", "a1", "a2", "a3"]);
+    assert_eq!(lane(Queue::Outbound, "b", given[1], 2).await, ["b1", "b2"]);
+    assert_eq!(lane(Queue::Outbound, "c", 0, 9).await, [""; 0]);
+    let moved = Op::Requeue { seq: given[2], queue: Queue::Dead, due: Timestamp(7), attempts: 1 };
+    setup.commit(vec![moved, Op::Dequeue(given[0])]).await;
+    assert_eq!(lane(Queue::Outbound, "a", 0, 9).await, ["a2", "a3"]);
+    assert_eq!(lane(Queue::Dead, "a", 0, 9).await, ["a1"]);
+    if let Some(sql) = &setup.sql {
+        // As if the hashes of two lanes were the same.
+        let hash = format!("(SELECT lane_hash FROM chancery_queue WHERE seq = {})", given[4]);
+        sql(format!("UPDATE chancery_queue SET lane_hash = {hash} WHERE seq = {}", given[5])).await;
+        assert_eq!(lane(Queue::Outbound, "a", 0, 9).await, ["a2", "a3"]);
+    }
+}
+
 pub(in crate::store) async fn sequence_numbers_are_never_reused(setup: &Setup) {
     let first = setup.commit(vec![Op::Enqueue(item("a", "1")), Op::Event(event("t", "r", &[]))]).await;
     setup.commit(vec![Op::Dequeue(first.items[0])]).await;
@@ -81,10 +111,8 @@ pub(in crate::store) async fn sequence_numbers_are_never_reused(setup: &Setup) {
         Some(reopen) => reopen().await,
         None => setup.store.clone(),
     };
-    let commit = chancery_agent::ports::store::Commit {
-        guards: vec![],
-        ops: vec![Op::Enqueue(item("a", "2")), Op::Event(event("t", "r", &[]))],
-    };
+    let ops = vec![Op::Enqueue(item("a", "2")), Op::Event(event("t", "r", &[]))];
+    let commit = Commit { guards: vec![], ops };
     let second = store.commit(&setup.tenant, commit).await.unwrap();
     assert!(second.items[0] > first.items[0] && second.events[0].0 > first.events[0].0);
     assert_ne!(second.events[0].1, first.events[0].1);

@@ -69,6 +69,7 @@ pub(super) struct QueueRow {
     pub seq: i64,
     pub profile: i64,
     pub queue: &'static str,
+    pub lane: i64,
     pub due: i64,
     pub created: i64,
     pub value: Vec<u8>,
@@ -233,11 +234,11 @@ impl<'a> Batch<'a> {
     ) {
         let profile = prepared.profile.id;
         match change {
-            Change::Enqueue { queue, due, value } => {
+            Change::Enqueue { queue, lane, due, value } => {
                 let Some(seq) = numbers.queue.pop_front() else { return };
                 let (due, created) = (due.0, prepared.now.0);
                 let value = prepared.profile.key.sealing().bind(queue_row(profile, seq), value);
-                self.enqueued.push(QueueRow { seq, profile, queue, due, created, value });
+                self.enqueued.push(QueueRow { seq, profile, queue, lane: *lane, due, created, value });
                 given.items.push(seq);
             }
             Change::Requeue { seq, queue, due, attempts } => {

@@ -91,7 +91,7 @@ impl PostgresStore {
         let mut options = options;
         let (link, made) = Self::prepare(&server, &mut options).await?;
         let profiles = Arc::new(schema::load_profiles(&link, &server, &options).await?);
-        schema::make_side_tables(&link, &server, options.facets).await?;
+        schema::make_side_tables(&link, &server, &profiles, options.facets).await?;
         let server = Arc::new(server);
         let indexed = Arc::new(AtomicBool::new(false));
         let upkeep = upkeep::Upkeep::new(
@@ -361,6 +361,18 @@ impl Store for PostgresStore {
 
     async fn items(&self, queue: Queue, after: Seq, limit: usize) -> Result<Vec<Item>, StoreError> {
         self.read(async |link| read::items(link, &self.profiles, queue, after, limit).await).await
+    }
+
+    async fn lane(
+        &self,
+        tenant: &Tenant,
+        queue: Queue,
+        lane: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let profile = self.profile(tenant)?;
+        self.read(async |link| read::lane(link, profile, queue, lane, (after, limit)).await).await
     }
 
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {

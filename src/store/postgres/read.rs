@@ -14,7 +14,7 @@ use chancery_agent::ports::store::{
 use super::super::FacetSource;
 use super::super::format::{FormatError, KeyEntry};
 use super::super::prepared::{
-    KIND_ITEM, KIND_KEY, Slot, facet_hash, facet_scope, memory_id, memory_place, topic_hash,
+    KIND_ITEM, KIND_KEY, Slot, facet_hash, facet_scope, lane_hash, memory_id, memory_place, topic_hash,
 };
 use super::super::profiles::{Profile, Profiles};
 use super::super::rows::head;
@@ -157,7 +157,7 @@ pub(super) async fn find(
     indexed: bool,
 ) -> Read<Result<Vec<Row>, WrongIndex>> {
     if asked.facets.is_empty() {
-        let found = tagged(link, profile, asked, (asked.limit, asked.offset, None)).await?;
+        let found = tagged(link, profile, asked, Page::of(asked)).await?;
         let rows = found.iter().map(|row| Ok(record(profile, row, None, &asked.category)?.0));
         return rows.collect::<Read<Vec<_>>>().map(Ok);
     }
@@ -183,13 +183,30 @@ pub(super) async fn tally(link: &Link, profile: &Profile, kinds: &Kinds) -> Read
     Ok(tally::in_words(profile, kinds, counted.collect()))
 }
 
-/// The rows by their tags; the third part of the page is the id that they must lie behind, in the query's direction.
-async fn tagged(
-    link: &Link,
-    profile: &Profile,
-    asked: &Query,
-    page: (Option<usize>, usize, Option<i64>),
-) -> Read<Vec<Found>> {
+/// Which part of what is found is wanted, and in which order.
+#[derive(Clone, Copy)]
+struct Page {
+    limit: Option<usize>,
+    offset: usize,
+    /// The id that it must lie behind, in the query's direction.
+    behind: Option<i64>,
+    /// `None`: in any order, so that a limit ends the reading of a tag's rows.
+    descending: Option<bool>,
+    /// How many rows of the first tag are looked at.
+    among: Option<usize>,
+}
+
+impl Page {
+    const ALL: Self = Self { limit: None, offset: 0, behind: None, descending: Some(false), among: None };
+
+    fn of(asked: &Query) -> Self {
+        let descending = (!asked.unordered).then_some(asked.descending);
+        Self { limit: asked.limit, offset: asked.offset, behind: None, descending, among: asked.among }
+    }
+}
+
+/// The rows by their tags.
+async fn tagged(link: &Link, profile: &Profile, asked: &Query, page: Page) -> Read<Vec<Found>> {
     let key = &profile.key;
     let mut wanted: Vec<Wanted> = asked
         .tags
@@ -210,20 +227,14 @@ async fn tagged(
         wanted.swap(0, rarest.0);
     }
     let category = key.encrypt_category(&asked.category);
-    Ok(rows(link, (profile.id, KIND_ITEM, &category), wanted, order(asked), page).await?)
-}
-
-/// Whether the newest come first; `None`: any order will do, so that a limit ends the reading of a tag's rows.
-fn order(asked: &Query) -> Option<bool> {
-    (!asked.unordered).then_some(asked.descending)
+    Ok(rows(link, (profile.id, KIND_ITEM, &category), wanted, page).await?)
 }
 
 async fn rows(
     link: &Link,
     (profile, kind, category): (i64, i64, &[u8]),
     wanted: Vec<Wanted>,
-    descending: Option<bool>,
-    (limit, offset, behind): (Option<usize>, usize, Option<i64>),
+    Page { limit, offset, behind, descending, among }: Page,
 ) -> Result<Vec<Found>, tokio_postgres::Error> {
     let number = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
     let mut sql = String::from("SELECT i.id, i.name, i.value, i.expiry FROM ");
@@ -232,7 +243,12 @@ async fn rows(
     let mut wanted = wanted.into_iter();
     if let Some((name, encrypted, plain)) = wanted.next() {
         values.extend::<Values>(values![name, encrypted, plain]);
-        let _ = write!(sql, "({TAGGED}) f JOIN items i ON i.id = f.item_id");
+        let _ = write!(sql, "({TAGGED}");
+        if let Some(most) = among {
+            values.push(Box::new(number(most)));
+            let _ = write!(sql, " LIMIT ${}", values.len());
+        }
+        sql.push_str(") f JOIN items i ON i.id = f.item_id");
     } else {
         sql.push_str("items i");
     }
@@ -283,7 +299,7 @@ pub(super) async fn find_keys(link: &Link, profile: &Profile, tag: &str, value: 
     let name = KeyEntry::user_tag_name(&profile.key, tag);
     let wanted = vec![(name.to_vec(), profile.key.encrypt_tag_value(value), value.as_bytes().to_vec())];
     let category = profile.key.encrypt_category(KeyEntry::CATEGORY);
-    let found = rows(link, (profile.id, KIND_KEY, &category), wanted, Some(false), (None, 0, None)).await?;
+    let found = rows(link, (profile.id, KIND_KEY, &category), wanted, Page::ALL).await?;
     found.iter().map(|row| key_row(record(profile, row, None, KeyEntry::CATEGORY)?.0)).collect()
 }
 
@@ -351,10 +367,10 @@ fn column(facet: Facet) -> &'static str {
 async fn by_reading(link: &Link, profile: &Profile, asked: &Query, source: FacetSource) -> Read<Vec<Row>> {
     let mut chosen = Vec::new();
     let mut skip = asked.offset;
-    let mut behind = None;
+    let mut page = Page { limit: usize::try_from(WINDOW).ok(), offset: 0, ..Page::of(asked) };
     loop {
-        let window = usize::try_from(WINDOW).ok();
-        let found = tagged(link, profile, asked, (window, 0, behind)).await?;
+        let found = tagged(link, profile, asked, page).await?;
+        page.behind = found.last().map(|last| last.get(6));
         for row in &found {
             if asked.limit.is_some_and(|limit| chosen.len() >= limit) {
                 return Ok(chosen);
@@ -369,9 +385,8 @@ async fn by_reading(link: &Link, profile: &Profile, asked: &Query, source: Facet
                 _ => skip -= 1,
             }
         }
-        match found.last() {
-            Some(last) => behind = Some(last.get(6)),
-            None => return Ok(chosen),
+        if found.is_empty() {
+            return Ok(chosen);
         }
     }
 }
@@ -407,6 +422,27 @@ pub(super) async fn items(
     Ok(items)
 }
 
+/// Rows of a lane after a number. A hash tells lanes apart but for chance, the sealed lane for certain.
+pub(super) async fn lane(
+    link: &Link,
+    profile: &Profile,
+    queue: Queue,
+    lane: &str,
+    (after, limit): (Seq, usize),
+) -> Read<Vec<Item>> {
+    let sql = "SELECT seq, profile, queue, due, created, attempts, value FROM chancery_queue
+         WHERE profile = $1 AND queue = $2 AND lane_hash = $3 AND seq > $4
+         ORDER BY profile, queue, lane_hash, seq LIMIT $5";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let asked = values![profile.id, queue.as_str(), lane_hash(profile, lane), after, limit];
+    let mut items = Vec::new();
+    for row in &query(link, sql, &asked).await? {
+        items.push(sealed::item_of(profile, sealed_item(row))?);
+    }
+    items.retain(|item| item.lane == lane);
+    Ok(items)
+}
+
 /// One queue row.
 pub(super) async fn item(link: &Link, profiles: &Profiles, seq: Seq) -> Read<Option<Item>> {
     let sql = "SELECT seq, profile, queue, due, created, attempts, value FROM chancery_queue WHERE seq = $1";
@@ -417,17 +453,19 @@ pub(super) async fn item(link: &Link, profiles: &Profiles, seq: Seq) -> Read<Opt
 }
 
 fn item_of(profiles: &Profiles, row: &Found) -> Read<Option<Item>> {
-    let attempts = u32::try_from(row.get::<_, i64>(5)).unwrap_or(u32::MAX);
-    let sealed = sealed::SealedItem {
+    Ok(sealed::item(profiles, sealed_item(row))?)
+}
+
+fn sealed_item(row: &Found) -> sealed::SealedItem<'_> {
+    sealed::SealedItem {
         seq: row.get(0),
         profile: row.get(1),
         queue: row.get(2),
         due: row.get(3),
         created: row.get(4),
-        attempts,
+        attempts: u32::try_from(row.get::<_, i64>(5)).unwrap_or(u32::MAX),
         value: row.get(6),
-    };
-    Ok(sealed::item(profiles, sealed)?)
+    }
 }
 
 /// How many rows a queue has.

@@ -1,15 +1,14 @@
-//! The lock, Askar's tables as found, and our side tables.
+//! The lock, Askar's tables as found, and our side tables brought to the version of this build.
+
+use std::time::Instant;
 
 use tokio_postgres::error::SqlState;
 
 use chancery_agent::ports::Tenant;
 
 use super::super::profiles::{Profiles, Unlocked, unlock};
-use super::super::{FacetSource, OpenError, OpenOptions};
+use super::super::{FacetSource, OpenError, OpenOptions, migrate};
 use super::server::{Link, Server};
-
-/// Version of the side tables. 2: queue rows and events are bound to their number.
-const TABLES: i64 = 2;
 
 /// To be raised when the facet function changes: the index of another version is built again.
 const FACETS: u32 = 1;
@@ -17,61 +16,15 @@ const FACETS: u32 = 1;
 /// Key of the advisory lock of a database: "chancery" as a number.
 const LOCK: i64 = i64::from_be_bytes(*b"chancery");
 
-/// No foreign keys to Askar's tables: `--recreate-wallet` of ACA-Py drops those without ours. The sum in the index of lists keeps
-/// it away from searches by name: while the tables are young the planner cannot tell it from Askar's unique index, and would read
-/// the whole category.
-const SIDE_TABLES: &str = "
-    CREATE TABLE IF NOT EXISTS chancery_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+/// What hangs on Askar's tables, which `--recreate-wallet` of ACA-Py makes anew. The sum in the index of lists keeps it away from searches
+/// by name: while the tables are young the planner cannot tell it from Askar's unique index, and would read the whole category.
+/// Another program may have removed or changed records meanwhile: their index rows are made again.
+const ON_ITEMS: &str = "
     DROP INDEX IF EXISTS chancery_items_order;
     CREATE INDEX IF NOT EXISTS chancery_items_listed ON items ((profile_id + 0), kind, category, id);
-    CREATE TABLE IF NOT EXISTS chancery_queue (
-        seq BIGSERIAL PRIMARY KEY,
-        profile BIGINT NOT NULL,
-        queue TEXT NOT NULL,
-        due BIGINT NOT NULL,
-        created BIGINT NOT NULL,
-        attempts BIGINT NOT NULL,
-        value BYTEA NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS chancery_queue_order ON chancery_queue (queue, seq);
-    CREATE INDEX IF NOT EXISTS chancery_queue_dead ON chancery_queue (due) WHERE queue = 'dead';
-    CREATE INDEX IF NOT EXISTS chancery_queue_parked ON chancery_queue (due) WHERE queue = 'parked';
-    CREATE TABLE IF NOT EXISTS chancery_events (
-        number BIGSERIAL PRIMARY KEY,
-        profile BIGINT NOT NULL,
-        topic BIGINT NOT NULL,
-        created BIGINT NOT NULL,
-        value BYTEA NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS chancery_events_topic ON chancery_events (profile, topic, number);
-    CREATE TABLE IF NOT EXISTS chancery_undelivered (
-        number BIGINT NOT NULL,
-        target BIGINT NOT NULL,
-        PRIMARY KEY (number, target)
-    );
-    CREATE TABLE IF NOT EXISTS chancery_memory (
-        profile BIGINT NOT NULL,
-        space TEXT NOT NULL,
-        id BYTEA NOT NULL,
-        expires BIGINT,
-        value BYTEA NOT NULL,
-        PRIMARY KEY (profile, space, id)
-    );
-    CREATE INDEX IF NOT EXISTS chancery_memory_expires ON chancery_memory (expires) WHERE expires IS NOT NULL;
-    CREATE TABLE IF NOT EXISTS chancery_index (
-        item BIGINT PRIMARY KEY,
-        scope BIGINT NOT NULL,
-        v BYTEA NOT NULL,
-        state BIGINT,
-        role BIGINT,
-        connection BIGINT,
-        thread BIGINT
-    );
-    CREATE INDEX IF NOT EXISTS chancery_index_state ON chancery_index (scope, state, item);
-    CREATE INDEX IF NOT EXISTS chancery_index_role ON chancery_index (scope, role, item);
-    CREATE INDEX IF NOT EXISTS chancery_index_connection ON chancery_index (scope, connection, item);
-    CREATE INDEX IF NOT EXISTS chancery_index_thread ON chancery_index (scope, thread, item);
-    SET client_min_messages = warning;
+    DELETE FROM chancery_index x WHERE NOT EXISTS
+        (SELECT 1 FROM items i WHERE i.id = x.item AND SUBSTR(i.value, 1, 12) = x.v);
+    COMMIT
 ";
 
 const DROP_SIDE_TABLES: &str = "SET client_min_messages = warning;
@@ -151,17 +104,19 @@ pub(super) fn place(server: &Server) -> std::path::PathBuf {
     format!("{}:{}/{}", server.host, server.port, server.database).into()
 }
 
-/// Makes our tables where they are missing. An index that was made with other facets is emptied.
+/// Brings our tables to the version of this build: from nothing, or from an earlier version. An index that was made with other
+/// facets is emptied.
 pub(super) async fn make_side_tables(
     link: &Link,
     server: &Server,
+    profiles: &Profiles,
     source: FacetSource,
 ) -> Result<(), OpenError> {
     let failed = |error: tokio_postgres::Error| database(server, &error);
     let client = &link.client;
     let quiet = client.batch_execute("SET client_min_messages = warning").await;
     quiet.map_err(failed)?;
-    let known =
+    let there =
         client.query_one("SELECT to_regclass('chancery_meta') IS NOT NULL", &[]).await.map_err(failed)?;
     let meta = async |name: &str| -> Result<Option<String>, tokio_postgres::Error> {
         let row = client.query_opt("SELECT value FROM chancery_meta WHERE name = $1", &[&name]).await?;
@@ -171,26 +126,31 @@ pub(super) async fn make_side_tables(
         let sql = "INSERT INTO chancery_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
         client.execute(sql, &[&name, &value]).await
     };
-    if known.get(0) {
-        let found = meta("version").await.map_err(failed)?.and_then(|version| version.parse().ok());
-        if let Some(found) = found.filter(|found| *found > TABLES) {
-            return Err(OpenError::NewerTables { found, known: TABLES });
-        }
-    }
+    let version = if there.get(0) { meta("version").await.map_err(failed)? } else { None };
+    let found = version.and_then(|version| version.parse().ok()).unwrap_or(0);
+    let steps = migrate::steps_from(found)?;
+    let moves = found > 0 && !steps.is_empty();
+    let began = Instant::now();
     client.batch_execute("BEGIN").await.map_err(failed)?;
-    client.batch_execute(SIDE_TABLES).await.map_err(failed)?;
-    set("version", &TABLES.to_string()).await.map_err(failed)?;
+    for step in steps {
+        let stopped = |error| migrate::stopped(found, &step, server.unavailable(&error));
+        (step.postgres)(client, profiles).await.map_err(stopped)?;
+        set("version", &step.to.to_string()).await.map_err(stopped)?;
+    }
     let facets = format!("{FACETS} {}", source.categories.join(" "));
     if meta("facets").await.map_err(failed)?.as_ref() != Some(&facets) {
         client.batch_execute("DELETE FROM chancery_index").await.map_err(failed)?;
         set("facets", &facets).await.map_err(failed)?;
     }
-    // Another program may have removed or changed records meanwhile: their index rows are made again.
-    client
-        .batch_execute(
-            "DELETE FROM chancery_index x WHERE NOT EXISTS (SELECT 1 FROM items i WHERE i.id = x.item AND SUBSTR(i.value, 1, 12) = x.v);
-             COMMIT",
-        )
-        .await
-        .map_err(failed)
+    client.batch_execute(ON_ITEMS).await.map_err(failed)?;
+    if moves {
+        tracing::warn!(
+            from = found,
+            to = migrate::VERSION,
+            took = ?began.elapsed(),
+            "the wallet's chancery tables have a new version, which earlier builds refuse: to go back, stop the agent and restore \
+             the dump of the database that was made before; what happens from now on is lost then"
+        );
+    }
+    Ok(())
 }

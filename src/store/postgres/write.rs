@@ -319,10 +319,10 @@ fn queue<'b>(batch: &'b Batch<'_>, pieces: &mut Vec<Piece<'b>>) {
     let rows = &batch.enqueued;
     if !rows.is_empty() {
         pieces.push(piece(
-            "INSERT INTO chancery_queue (seq, profile, queue, due, created, attempts, value)
-             SELECT seq, profile, queue, due, created, 0, value
-             FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[])
-             w(seq, profile, queue, due, created, value)",
+            "INSERT INTO chancery_queue (seq, profile, queue, due, created, attempts, value, lane_hash)
+             SELECT seq, profile, queue, due, created, 0, value, lane
+             FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bigint[])
+             w(seq, profile, queue, due, created, value, lane)",
             values![
                 rows.iter().map(|row| row.seq).collect::<Vec<_>>(),
                 rows.iter().map(|row| row.profile).collect::<Vec<_>>(),
@@ -330,6 +330,7 @@ fn queue<'b>(batch: &'b Batch<'_>, pieces: &mut Vec<Piece<'b>>) {
                 rows.iter().map(|row| row.due).collect::<Vec<_>>(),
                 rows.iter().map(|row| row.created).collect::<Vec<_>>(),
                 rows.iter().map(|row| row.value.as_slice()).collect::<Vec<_>>(),
+                rows.iter().map(|row| row.lane).collect::<Vec<_>>(),
             ],
         ));
     }

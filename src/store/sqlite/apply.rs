@@ -117,15 +117,15 @@ impl Applier<'_> {
                 return self
                     .replace(&StoredRow { slot: slot.clone(), value, tags, facets: None, plain }, known);
             }
-            Change::Enqueue { queue, due, value } => {
+            Change::Enqueue { queue, lane, due, value } => {
                 let seq = self.next_number("chancery_queue")?;
                 let value = prepared.profile.key.sealing().bind(queue_row(profile, seq), value);
                 self.conn
                     .prepare_cached(
-                        "INSERT INTO chancery_queue (seq, profile, queue, due, created, attempts, value)
-                         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
+                        "INSERT INTO chancery_queue (seq, profile, queue, due, created, attempts, value, lane_hash)
+                         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
                     )?
-                    .execute(params![seq, profile, queue, due.0, prepared.now.0, value])?;
+                    .execute(params![seq, profile, queue, due.0, prepared.now.0, value, lane])?;
                 given.items.push(seq);
             }
             Change::Requeue { seq, queue, due, attempts } => {

@@ -5,6 +5,7 @@
 //! modes       who may read the files
 //! provision   making and rekeying, by askar-storage
 //! schema      connections, Askar's tables as found, our side tables
+//! copy        the wallet as it was before its side tables change
 //! writer      the one thread that writes: batches, checkpoints
 //! lazies      changes that nobody waits for
 //! apply       guards and changes of one commit
@@ -14,6 +15,7 @@
 //! ```
 
 mod apply;
+mod copy;
 mod counting;
 mod housekeeping;
 mod lazies;
@@ -191,7 +193,7 @@ impl SqliteStore {
     ) -> Result<Self, OpenError> {
         let conn = schema::open_writer(&path, folder.is_none())?;
         let profiles = Arc::new(schema::load_profiles(&conn, &path, options)?);
-        schema::make_side_tables(&conn, options.facets)?;
+        schema::make_side_tables(&conn, &path, &profiles, options.facets)?;
         let commits: Arc<Commits> = Arc::default();
         let readers = Readers::open(&path, Arc::clone(&commits))?;
         let indexed = Arc::new(AtomicBool::new(false));
@@ -485,6 +487,21 @@ impl Store for SqliteStore {
     async fn items(&self, queue: Queue, after: Seq, limit: usize) -> Result<Vec<Item>, StoreError> {
         self.maybe_long(limit > INLINE_ROWS, move |shared| {
             shared.read(|conn| side::items(conn, &shared.profiles, queue, after, limit))
+        })
+        .await
+    }
+
+    async fn lane(
+        &self,
+        tenant: &Tenant,
+        queue: Queue,
+        lane: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let (profile, lane) = (Arc::clone(self.profile(tenant)?), lane.to_owned());
+        self.maybe_long(limit > INLINE_ROWS, move |shared| {
+            shared.read(|conn| side::lane(conn, &profile, queue, &lane, (after, limit)))
         })
         .await
     }

@@ -1,19 +1,17 @@
-//! Connections, Askar's tables as we find them, and our side tables.
+//! Connections, Askar's tables as we find them, and our side tables brought to the version of this build.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use chancery_agent::ports::Tenant;
 
 use super::super::profiles::{Profiles, Unlocked, unlock};
-use super::super::{FacetSource, OpenError, OpenOptions};
-
-/// Version of the side tables. 2: queue rows and events are bound to their number.
-const TABLES: i64 = 2;
+use super::super::{FacetSource, OpenError, OpenOptions, migrate};
+use super::copy;
 
 /// To be raised when the facet function changes: the index of another version is built again.
 const FACETS: u32 = 1;
@@ -25,58 +23,10 @@ const CHECKPOINT_PAGES: i64 = 20_000;
 /// Statements that stay compiled on a connection; we have about sixty.
 const STATEMENTS: usize = 128;
 
-/// The triggers run for other programs only: our connections switch triggers off and keep the index themselves. ACA-Py's
-/// updates thus leave no wrong row behind; rows without an entry are indexed again when the wallet is opened.
-const SIDE_TABLES: &str = "
-    CREATE TABLE IF NOT EXISTS chancery_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+/// What hangs on Askar's tables. The triggers run for other programs only: our connections switch triggers off and keep the index
+/// themselves. ACA-Py's updates thus leave no wrong row behind; rows without an entry are indexed again when the wallet is opened.
+const ON_ITEMS: &str = "
     CREATE INDEX IF NOT EXISTS chancery_items_order ON items (profile_id, kind, category, id);
-    CREATE TABLE IF NOT EXISTS chancery_queue (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        profile INTEGER NOT NULL,
-        queue TEXT NOT NULL,
-        due INTEGER NOT NULL,
-        created INTEGER NOT NULL,
-        attempts INTEGER NOT NULL,
-        value BLOB NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS chancery_queue_order ON chancery_queue (queue, seq);
-    CREATE INDEX IF NOT EXISTS chancery_queue_dead ON chancery_queue (due) WHERE queue = 'dead';
-    CREATE INDEX IF NOT EXISTS chancery_queue_parked ON chancery_queue (due) WHERE queue = 'parked';
-    CREATE TABLE IF NOT EXISTS chancery_events (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        profile INTEGER NOT NULL,
-        topic INTEGER NOT NULL,
-        created INTEGER NOT NULL,
-        value BLOB NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS chancery_events_topic ON chancery_events (profile, topic, number);
-    CREATE TABLE IF NOT EXISTS chancery_undelivered (
-        number INTEGER NOT NULL,
-        target INTEGER NOT NULL,
-        PRIMARY KEY (number, target)
-    ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS chancery_memory (
-        profile INTEGER NOT NULL,
-        space TEXT NOT NULL,
-        id BLOB NOT NULL,
-        expires INTEGER,
-        value BLOB NOT NULL,
-        PRIMARY KEY (profile, space, id)
-    ) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS chancery_memory_expires ON chancery_memory (expires) WHERE expires IS NOT NULL;
-    CREATE TABLE IF NOT EXISTS chancery_index (
-        item INTEGER PRIMARY KEY,
-        scope INTEGER NOT NULL,
-        v BLOB NOT NULL,
-        state INTEGER,
-        role INTEGER,
-        connection INTEGER,
-        thread INTEGER
-    );
-    CREATE INDEX IF NOT EXISTS chancery_index_state ON chancery_index (scope, state, item, role);
-    CREATE INDEX IF NOT EXISTS chancery_index_role ON chancery_index (scope, role);
-    CREATE INDEX IF NOT EXISTS chancery_index_connection ON chancery_index (scope, connection);
-    CREATE INDEX IF NOT EXISTS chancery_index_thread ON chancery_index (scope, thread);
     CREATE TRIGGER IF NOT EXISTS chancery_index_update AFTER UPDATE OF value ON items
         BEGIN DELETE FROM chancery_index WHERE item = OLD.id; END;
     CREATE TRIGGER IF NOT EXISTS chancery_index_delete AFTER DELETE ON items
@@ -167,8 +117,14 @@ pub(super) fn load_profiles(
     }
 }
 
-/// Makes our tables where they are missing. An index that was made with other facets is emptied.
-pub(super) fn make_side_tables(conn: &Connection, source: FacetSource) -> Result<(), OpenError> {
+/// Brings our tables to the version of this build: from nothing, or from an earlier version, after a copy of the wallet was made.
+/// An index that was made with other facets is emptied.
+pub(super) fn make_side_tables(
+    conn: &Connection,
+    path: &Path,
+    profiles: &Profiles,
+    source: FacetSource,
+) -> Result<(), OpenError> {
     let meta = |name: &str| -> rusqlite::Result<Option<Value>> {
         conn.query_row("SELECT value FROM chancery_meta WHERE name = ?1", [name], |row| row.get(0)).optional()
     };
@@ -178,29 +134,41 @@ pub(super) fn make_side_tables(conn: &Connection, source: FacetSource) -> Result
             params![name, value],
         )
     };
-    let known: bool = conn
+    let there: bool = conn
         .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'chancery_meta')", [], |row| {
             row.get(0)
         })
         .map_err(database)?;
-    if known {
-        match meta("version").map_err(database)? {
-            Some(Value::Integer(found)) if found > TABLES => {
-                return Err(OpenError::NewerTables { found, known: TABLES });
-            }
-            _ => {}
-        }
+    let found = match there {
+        true => match meta("version").map_err(database)? {
+            Some(Value::Integer(found)) => found,
+            _ => 0,
+        },
+        false => 0,
+    };
+    let steps = migrate::steps_from(found)?;
+    let moves = found > 0 && !steps.is_empty();
+    let copy = moves.then(|| copy::make(conn, path, found)).transpose()?;
+    let began = Instant::now();
+    let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).map_err(database)?;
+    for step in steps {
+        let done = (step.sqlite)(conn, profiles).and_then(|()| set("version", Value::Integer(step.to)));
+        done.map_err(|error| migrate::stopped(found, &step, error))?;
     }
     let facets = Value::Text(format!("{FACETS} {}", source.categories.join(" ")));
-    let make = || {
-        let transaction = conn.unchecked_transaction()?;
-        conn.execute_batch(SIDE_TABLES)?;
-        set("version", Value::Integer(TABLES))?;
+    let finish = || {
+        conn.execute_batch(ON_ITEMS)?;
         if meta("facets")?.as_ref() != Some(&facets) {
             conn.execute("DELETE FROM chancery_index", [])?;
             set("facets", facets.clone())?;
         }
         transaction.commit()
     };
-    make().map_err(database)
+    finish().map_err(database)?;
+    if let Some(copy) = copy {
+        copy::tell(found, &copy, path, began.elapsed());
+        // What was written is as much as the tables hold: the log does not stay that long.
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(database)?;
+    }
+    Ok(())
 }

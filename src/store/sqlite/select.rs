@@ -44,12 +44,14 @@ struct Page {
     offset: usize,
     /// `None`: in any; only so can a limit end the reading of a tag's rows.
     descending: Option<bool>,
+    /// How many rows of the first tag are looked at.
+    among: Option<usize>,
 }
 
 impl Page {
     fn of(query: &Query) -> Self {
         let descending = (!query.unordered).then_some(query.descending);
-        Self { limit: query.limit, offset: query.offset, descending }
+        Self { limit: query.limit, offset: query.offset, descending, among: query.among }
     }
 }
 
@@ -74,7 +76,7 @@ pub(super) fn keys_by_tag(conn: &Connection, profile: &Profile, tag: &str, value
         conn,
         (profile.id, KIND_KEY, &category),
         &wanted,
-        Page { limit: None, offset: 0, descending: Some(false) },
+        Page { limit: None, offset: 0, descending: Some(false), among: None },
     )
 }
 
@@ -100,13 +102,16 @@ fn ids(
     wanted: &[Wanted],
     asked: Page,
 ) -> Read<Vec<i64>> {
-    let mut values: Vec<Value> = Vec::with_capacity(5 + 3 * wanted.len());
+    let mut values: Vec<Value> = Vec::with_capacity(6 + 3 * wanted.len());
     let mut sql = String::new();
     match wanted.split_first() {
         Some((first, _)) => {
             values.extend([first.0.to_vec(), first.1.clone(), first.2.clone()].map(Value::Blob));
             sql.push_str("SELECT i.id FROM (");
             sql.push_str(tagged!("id, item_id"));
+            if asked.among.is_some() {
+                sql.push_str(" LIMIT ?7");
+            }
             sql.push_str(") t CROSS JOIN items i ON i.id = t.item_id WHERE");
         }
         None => {
@@ -119,6 +124,7 @@ fn ids(
     values.extend([Value::Integer(profile), Value::Integer(kind), Value::Blob(category.to_vec())]);
     if !wanted.is_empty() {
         sql.push_str(FIRST);
+        values.extend(asked.among.map(number));
     }
     for (name, encrypted, plain) in wanted.iter().skip(1) {
         let first = values.len() + 1;
@@ -143,10 +149,13 @@ fn page(sql: &mut String, values: &mut Vec<Value>, order: &str, asked: Page) {
     if asked.limit.is_none() && asked.offset == 0 {
         return;
     }
-    let number = |size: usize| Value::Integer(i64::try_from(size).unwrap_or(i64::MAX));
     let first = values.len() + 1;
     sql.push_str(&format!(" LIMIT ?{first} OFFSET ?{}", first + 1));
     values.extend([asked.limit.map_or(Value::Integer(-1), number), number(asked.offset)]);
+}
+
+fn number(size: usize) -> Value {
+    Value::Integer(i64::try_from(size).unwrap_or(i64::MAX))
 }
 
 /// Puts the tag with the fewest rows first, counting no further than [`COUNTED`].

@@ -4,7 +4,7 @@ use chancery_agent::ports::Timestamp;
 use chancery_agent::ports::store::{Event, EventNo, Item, Queue, Seq, Space};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
-use super::super::prepared::{memory_place, topic_hash};
+use super::super::prepared::{lane_hash, memory_place, topic_hash};
 use super::super::profiles::{Profile, Profiles};
 use super::super::sealed;
 use super::apply::bytes;
@@ -31,6 +31,29 @@ pub(super) fn items(
     Ok(found)
 }
 
+/// Rows of a lane after a number. A hash tells lanes apart but for chance, the sealed lane for certain.
+pub(super) fn lane(
+    conn: &Connection,
+    profile: &Profile,
+    queue: Queue,
+    lane: &str,
+    (after, limit): (Seq, usize),
+) -> Read<Vec<Item>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, profile, queue, due, created, attempts, value
+         FROM chancery_queue INDEXED BY chancery_queue_lane
+         WHERE profile = ?1 AND queue = ?2 AND lane_hash = ?3 AND seq > ?4 ORDER BY seq LIMIT ?5",
+    )?;
+    let asked = params![profile.id, queue.as_str(), lane_hash(profile, lane), after, number(limit)];
+    let mut rows = statement.query(asked)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(sealed::item_of(profile, sealed_item(row)?)?);
+    }
+    found.retain(|item| item.lane == lane);
+    Ok(found)
+}
+
 /// How many rows a queue has; read from its index alone.
 pub(super) fn depth(conn: &Connection, queue: Queue) -> Read<u64> {
     let mut statement = conn.prepare_cached("SELECT COUNT(*) FROM chancery_queue WHERE queue = ?1")?;
@@ -51,18 +74,19 @@ pub(super) fn item(conn: &Connection, profiles: &Profiles, seq: Seq) -> Read<Opt
 
 /// `None`: of a profile that another program has added since.
 fn item_of(profiles: &Profiles, row: &Row<'_>) -> Read<Option<Item>> {
-    Ok(sealed::item(
-        profiles,
-        sealed::SealedItem {
-            seq: row.get(0)?,
-            profile: row.get(1)?,
-            queue: &row.get::<_, String>(2)?,
-            due: row.get(3)?,
-            created: row.get(4)?,
-            attempts: row.get(5)?,
-            value: bytes(row.get_ref(6)?),
-        },
-    )?)
+    Ok(sealed::item(profiles, sealed_item(row)?)?)
+}
+
+fn sealed_item<'a>(row: &'a Row<'_>) -> Read<sealed::SealedItem<'a>> {
+    Ok(sealed::SealedItem {
+        seq: row.get(0)?,
+        profile: row.get(1)?,
+        queue: row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?,
+        due: row.get(3)?,
+        created: row.get(4)?,
+        attempts: row.get(5)?,
+        value: bytes(row.get_ref(6)?),
+    })
 }
 
 /// Events after a number.

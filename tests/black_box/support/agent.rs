@@ -132,6 +132,12 @@ impl Agent {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
+    /// The name of its wallet: of a folder, or of a database.
+    pub fn wallet_name(&self) -> &str {
+        let at = self.args.iter().position(|word| word == "--wallet-name").unwrap();
+        &self.args[at + 1]
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use super::free_port;
 
@@ -17,6 +18,8 @@ pub enum Fault {
     Says500,
     /// Takes the request and never answers.
     Hangs,
+    /// Takes the request and answers nothing until it behaves otherwise; then the connection breaks.
+    Waits,
     /// Takes the request and resets the connection.
     Resets,
     /// Passes the request on; the answer comes byte by byte.
@@ -29,6 +32,7 @@ struct State {
     fault: Mutex<Fault>,
     agent: u16,
     requests: AtomicUsize,
+    changed: Notify,
 }
 
 pub struct FaultyPeer {
@@ -42,7 +46,12 @@ impl FaultyPeer {
     pub async fn before(agent: u16) -> Self {
         let port = free_port();
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-        let state = Arc::new(State { fault: Mutex::new(Fault::None), agent, requests: AtomicUsize::new(0) });
+        let state = Arc::new(State {
+            fault: Mutex::new(Fault::None),
+            agent,
+            requests: AtomicUsize::new(0),
+            changed: Notify::new(),
+        });
         let shared = state.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -58,6 +67,7 @@ impl FaultyPeer {
 
     pub fn now(&self, fault: Fault) {
         *self.state.fault.lock().unwrap() = fault;
+        self.state.changed.notify_waiters();
     }
 
     /// Requests so far.
@@ -75,6 +85,7 @@ impl Drop for FaultyPeer {
 async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
     while let Some(request) = read(&mut stream).await? {
         state.requests.fetch_add(1, Ordering::SeqCst);
+        let changed = state.changed.notified();
         let fault = *state.fault.lock().unwrap();
         match fault {
             Fault::Says500 => {
@@ -82,6 +93,10 @@ async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
                 stream.write_all(answer.as_bytes()).await?;
             }
             Fault::Hangs => return std::future::pending().await,
+            Fault::Waits => {
+                changed.await;
+                return stream.set_zero_linger();
+            }
             Fault::Resets => return stream.set_zero_linger(),
             Fault::None | Fault::AnswersSlowly | Fault::LosesAnswers => {
                 let answer = pass_on(state.agent, &request).await?;

@@ -16,6 +16,7 @@ mod patience;
 pub mod peer;
 mod postgres;
 mod relay;
+mod wallet;
 
 pub use agent::{Agent, RAW_KEY, Surroundings, binary, free_port};
 pub use browser::Browser;
@@ -31,3 +32,4 @@ pub use pair::{AUTOMATIC, MANUAL, Pair, connect, credential, offer};
 pub use patience::eventually;
 pub use postgres::Postgres;
 pub use relay::Relay;
+pub use wallet::opened;

@@ -23,7 +23,7 @@ pub use address::Address;
 pub use handshake::{Link, invite, tell};
 pub use identity::{Identity, sign, signed_json, signed_text};
 pub use messages::*;
-pub use site::Site;
+pub use site::{Site, published};
 
 use super::Agent;
 
@@ -181,6 +181,11 @@ impl Peer {
     /// The first message of this name on a thread.
     pub async fn answer_on(&self, name: &str, thread: &str) -> Letter {
         self.letter(&format!("{name} on {thread}"), |l| l.is(name) && l.thread() == thread).await
+    }
+
+    /// What came in another way than to the endpoint.
+    pub fn read(&self, body: &[u8]) -> Letter {
+        self.state.open(body)
     }
 
     /// Posts bytes as they are.

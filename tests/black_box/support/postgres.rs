@@ -1,5 +1,6 @@
 //! A PostgreSQL server for agents' wallets.
 
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use super::cluster::Cluster;
@@ -27,6 +28,37 @@ impl Postgres {
     pub async fn order(self: &Arc<Self>, order: &'static str) {
         let postgres = Arc::clone(self);
         tokio::task::spawn_blocking(move || postgres.cluster.order(order)).await.unwrap();
+    }
+
+    /// A connection to one of its databases.
+    pub async fn connect(&self, database: &str) -> tokio_postgres::Client {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host("127.0.0.1")
+            .port(self.cluster.port)
+            .user("postgres")
+            .password("postgres")
+            .dbname(database);
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// What makes a database anew, without what only some versions of the server know.
+    pub fn dump(&self, database: &str) -> String {
+        let port = self.cluster.port.to_string();
+        let output = Command::new("pg_dump")
+            .args(["--inserts", "--no-owner", "--no-privileges", "-h", "127.0.0.1", "-U", "postgres", "-p"])
+            .args([&port, database])
+            .env("PGPASSWORD", "postgres")
+            .output()
+            .expect("install the package postgresql-client");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let kept = text.lines().filter(|line| {
+            !line.is_empty() && !["--", "\\", "SET "].iter().any(|start| line.starts_with(start))
+        });
+        kept.map(|line| format!("{line}\n")).collect()
     }
 
     /// The options of an agent whose wallet is here.

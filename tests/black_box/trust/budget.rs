@@ -1,13 +1,15 @@
 //! What one party's messages make wait is bounded; nobody else, and no call of the controller, is turned away for it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use chancery_did::{KeyType, SecretKey};
 use rand_core::OsRng;
 use serde_json::{Value, json};
 
 use crate::support::peer::{
-    Address, Identity, Link, Peer, at_rest, basic_message, invitation, pack, ping, tell,
+    Address, Identity, Link, Peer, at_rest, basic_message, invitation, invite, pack, ping, tell,
 };
-use crate::support::{Agent, Fault, FaultyPeer};
+use crate::support::{Agent, Fault, FaultyPeer, eventually, free_port};
 
 /// Few rows, and no long pauses between two tries.
 const OPTIONS: &[&str] = &[
@@ -89,7 +91,8 @@ async fn strangers_with_fresh_keys_are_bounded_together_and_whom_the_controller_
     let open = agent.post("/out-of-band/create-invitation?auto_accept=true&multi_use=true", body).await;
     let open = open["invitation"].clone();
     let door = FaultyPeer::before(port(&strangers.endpoint)).await;
-    door.now(Fault::Says500);
+    // While they are tried, they wait.
+    door.now(Fault::Waits);
     let mut taken = 0;
     for _ in 0..12 {
         let me = Identity::nym(&strangers.key(), &door.endpoint);
@@ -109,6 +112,65 @@ async fn strangers_with_fresh_keys_are_bounded_together_and_whom_the_controller_
     at_rest(&agent).await;
     let me = Identity::nym(&honest.key(), &honest.endpoint);
     honest.join(&agent, &open, &me).await;
+}
+
+/// Requests of ever new keys whose answers nobody takes, by these endpoints or DIDs in turn.
+async fn flood(strangers: &Peer, invitation: &Value, whence: &[&str], taken: &AtomicUsize) {
+    for whence in whence.iter().cycle() {
+        let key = strangers.key();
+        let me = match whence.starts_with("did:web:") {
+            true => Identity::bare(whence, &key),
+            false => Identity::peer4(&key, whence),
+        };
+        let request = me.request(invitation["@id"].as_str());
+        match status(strangers, &Address::of_invitation(invitation), &me.key, &request).await {
+            200 => taken.fetch_add(1, Ordering::Relaxed),
+            503 => continue,
+            other => panic!("{other}"),
+        };
+    }
+}
+
+/// Asks until it is heard, as an agent does that is told to come again.
+async fn ask_until_heard(peer: &Peer, invitation: &Value, me: &Identity) -> String {
+    let request = me.request(invitation["@id"].as_str());
+    eventually("the newcomer's request is taken", async || {
+        let heard = status(peer, &Address::of_invitation(invitation), &me.key, &request).await == 200;
+        heard.then(|| request["@id"].as_str().unwrap().to_owned())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_newcomer_connects_while_strangers_whom_nobody_can_reach_flood_the_invitation() {
+    // What has failed twice is hardly tried again within this test.
+    let mut options = OPTIONS.to_vec();
+    options[1] = "20";
+    options[5] = "1h";
+    let agent = Agent::start("agent", &options).await;
+    let (strangers, honest) = (Peer::start(), Peer::start());
+    let door = FaultyPeer::before(port(&strangers.endpoint)).await;
+    door.now(Fault::Says500);
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let site = format!("did:web:localhost%3A{}", free_port());
+    // A server that fails, none at all, no address, and a site that isn't there.
+    let whence = [&*door.endpoint, &*nobody, "didcomm:transport/queue", &*site];
+    let open = invite(&agent, 1, json!({"multi_use": true})).await;
+    let taken = AtomicUsize::new(0);
+    let newcomer = async {
+        eventually("five times as many were taken as may wait", async || {
+            (taken.load(Ordering::Relaxed) >= 100).then_some(())
+        })
+        .await;
+        let me = Identity::peer4(&honest.key(), &honest.endpoint);
+        let thid = ask_until_heard(&honest, &open, &me).await;
+        honest.completed(&agent, &thid, open["@id"].as_str().unwrap(), &me).await
+    };
+    let link = tokio::select! {
+        link = newcomer => link,
+        () = flood(&strangers, &open, &whence, &taken) => unreachable!(),
+    };
+    honest.is_served(&agent, &link).await;
 }
 
 /// What comes before the handshake is done is kept, and strangers who know the key that it comes to leave room for it.

@@ -1,12 +1,14 @@
 //! An invitation is for whoever brings its id to its own key.
 
+use chancery_agent::ports::Store as _;
+use chancery_agent::ports::store::{Commit, Op, Query, Space};
 use serde_json::{Value, json};
 
 use super::{author, connection, count};
 use crate::support::peer::{
     Address, Identity, Letter, Peer, at_rest, basic_message, handshake_reuse, invite, new_id,
 };
-use crate::support::{Agent, Event};
+use crate::support::{Agent, Event, opened};
 
 /// An invitation for one customer, by a DID that the customers' invitations share.
 async fn for_customer(agent: &Agent, alias: &str) -> Value {
@@ -283,4 +285,31 @@ async fn a_reuse_takes_no_offer_that_was_attached_for_somebody_else() {
     for (peer, link) in [(&alice, &to_alice), (&bob, &to_bob)] {
         peer.is_served(&agent, link).await;
     }
+}
+
+#[tokio::test]
+async fn an_invitation_of_an_older_wallet_without_its_record_takes_requests_however_many_it_has_taken() {
+    if std::env::var_os("CHANCERY_TEST_STORE").is_some() {
+        return println!("not run: this wallet is a file");
+    }
+    let mut agent = Agent::start("agent", &[]).await;
+    let peer = Peer::start();
+    let me = || Identity::peer4(&peer.key(), &peer.endpoint);
+    let multi = invite(&agent, 1, json!({"multi_use": true})).await;
+    for _ in 0..9 {
+        peer.join(&agent, &multi, &me()).await;
+    }
+    assert!(agent.stop().await.success());
+    let store = opened(&agent.home, "agent").await;
+    let tenant = store.tenants().await.unwrap().remove(0);
+    let records = store.find(&tenant, &Query::all("oob_record")).await.unwrap();
+    assert_eq!(records.len(), 1);
+    let mut ops: Vec<Op> = records.into_iter().map(|row| Op::Remove(row.key)).collect();
+    // As if no agent of this version had ever started on it.
+    ops.push(Op::Forget(Space::Setting, "waiting-invitations-noted".to_owned()));
+    store.commit(&tenant, Commit { guards: Vec::new(), ops }).await.unwrap();
+    store.close().await;
+    agent.spawn().await;
+    let link = peer.join(&agent, &multi, &me()).await;
+    peer.is_served(&agent, &link).await;
 }

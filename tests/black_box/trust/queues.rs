@@ -1,10 +1,11 @@
 //! What waits costs the agent the number of its row, however large it is and however long it waits.
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use super::connection;
 use crate::support::peer::{
-    Address, Identity, Link, Peer, at_rest, complete, invite, new_id, ping, with_return_route,
+    Address, Identity, Link, Peer, at_rest, complete, invite, new_id, pack, ping, with_return_route,
 };
 use crate::support::{Agent, Inbox, Pair, eventually};
 
@@ -162,4 +163,32 @@ async fn answers_held_for_a_peer_without_an_endpoint_wait_at_the_cost_of_their_n
     grown(&agent, before, "answers are held");
     fetch(COUNT).await;
     grown(&agent, before, "answers were fetched");
+}
+
+/// What a message has caused is carried on by the agent, not by the sender's connection.
+#[tokio::test]
+async fn a_sender_that_hangs_up_while_its_message_is_written_is_answered_all_the_same() {
+    if std::env::var("CHANCERY_TEST_STORE").is_ok_and(|store| store == "postgres") {
+        return; // It is an SQLite file whose writer is held up.
+    }
+    let agent = Agent::start("agent", &[]).await;
+    let peer = Peer::start();
+    let link = peer.connect(&agent).await;
+    at_rest(&agent).await;
+    let wallet = rusqlite::Connection::open(agent.home.join("wallet/agent/sqlite.db")).unwrap();
+    wallet.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let asked = ping();
+    let body = pack(&asked, Some(link.key()), &link.to.keys, &link.to.routing);
+    let didcomm = agent.endpoint.trim_start_matches("http://");
+    let mut sender = tokio::net::TcpStream::connect(didcomm).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nhost: agent\r\ncontent-length: {}\r\n\r\n", body.len());
+    sender.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    measured(&agent, "chancery_inbound_handling 1").await;
+    sender.set_zero_linger().unwrap();
+    drop(sender);
+    // The port has seen that it is gone by the time that it has answered somebody else.
+    agent.http.get(&agent.endpoint).send().await.unwrap();
+    measured(&agent, "chancery_inbound_handling 1").await;
+    wallet.execute_batch("ROLLBACK").unwrap();
+    peer.answer_on("ping_response", asked["@id"].as_str().unwrap()).await;
 }

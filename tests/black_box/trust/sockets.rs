@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::support::peer::{Identity, Peer, invitation};
+use crate::support::peer::{Identity, Peer, invitation, invitation_to};
 use crate::support::{Agent, Surroundings, free_port};
 
 /// An endpoint at every address of loopback that takes connections and never says anything.
@@ -179,4 +179,16 @@ async fn when_the_first_service_is_down_the_next_is_reached() {
     let me = with_services(&peer.key(), &[&format!("http://{down}/"), &peer.endpoint]);
     let link = peer.connect_as(&agent, &me).await;
     peer.told(&agent, &link.connection_id).await;
+}
+
+#[tokio::test]
+async fn when_the_first_service_of_an_inviters_did_is_down_the_request_goes_to_the_next() {
+    let agent = Agent::start("agent", &[]).await;
+    let peer = Peer::start();
+    let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let me = with_services(&peer.key(), &[&format!("http://{down}/"), &peer.endpoint]);
+    let asked = peer.invite(&agent, invitation_to(1, json!(me.did))).await;
+    peer.answer(&asked, &me).await;
+    let link = peer.confirmed(&agent, &asked, &me).await;
+    peer.is_served(&agent, &link).await;
 }

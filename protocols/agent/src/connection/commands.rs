@@ -1,12 +1,12 @@
 //! Commands of the `connection` tag of the admin API.
 
 use chancery_did::methods::sov;
-use chancery_did::{KeyType, PublicKey, SecretKey};
+use chancery_did::{KeyType, PublicKey};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::engine::Agent;
-use crate::peers::{self, Connection, INVITEE, INVITER, State, declare, own};
+use crate::peers::{self, Connection, INVITEE, INVITER, Seed, State, declare, own};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
 use crate::unit::{AgentError, Record, Unit};
@@ -74,11 +74,11 @@ pub struct MetadataSet {
 #[serde(default)]
 pub struct CreateStatic {
     /// Seed of our DID.
-    pub my_seed: Option<String>,
+    pub my_seed: Option<Seed>,
     /// Our DID.
     pub my_did: Option<String>,
     /// Seed of the other side's DID.
-    pub their_seed: Option<String>,
+    pub their_seed: Option<Seed>,
     /// The other side's DID.
     pub their_did: Option<String>,
     /// The other side's key, base58.
@@ -214,16 +214,13 @@ pub async fn create_static(
 }
 
 async fn static_connection(unit: &mut Unit<'_>, command: &CreateStatic) -> Result<Value, AgentError> {
-    let own = own::nym_from_seed(unit, command.my_seed.as_deref(), command.my_did.as_deref()).await?;
+    let own = own::nym_from_seed(unit, command.my_seed.as_ref(), command.my_did.as_deref()).await?;
     let bad_key = |e: chancery_did::KeyError| {
         AgentError::bad_request("bad-key", format!("their key: {e}")).at("their_verkey")
     };
     let key = match (&command.their_verkey, &command.their_seed) {
         (Some(verkey), _) => PublicKey::from_base58(KeyType::Ed25519, verkey).map_err(bad_key)?,
-        (None, Some(seed)) => {
-            let seed = own::seed_bytes(seed)?;
-            SecretKey::from_seed(KeyType::Ed25519, &seed).map_err(bad_key)?.public()
-        }
+        (None, Some(seed)) => seed.key(KeyType::Ed25519)?.public(),
         (None, None) => {
             let text = "Either a verkey or seed must be provided for the other party";
             return Err(AgentError::bad_request("no-their-key", text).at("their_verkey"));

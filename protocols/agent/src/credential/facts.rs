@@ -129,7 +129,7 @@ async fn bring(
         let document = match unit.resolve(&did).await {
             Ok(resolved) => Ok(resolved.document),
             Err(error) if !error.ends => return Err(Failure::Error(error)),
-            Err(error) => Err(error.message),
+            Err(error) => Err(error.into_reason()),
         };
         brought.gathered.document(did, document);
     }

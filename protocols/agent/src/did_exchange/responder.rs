@@ -12,16 +12,14 @@ use crate::engine::{Agent, HandlerError, Happening, Received};
 use crate::exchange::Effect;
 use crate::peers::own::{self, OwnDid};
 use crate::peers::{
-    self, Claim, Connection, Distrust, INVITEE, State, attach_request, counts, learn, metadata,
-    oob_of_invitation, set_metadata, short_form,
+    self, Claim, Connection, Distrust, INVITEE, State, attach_request, counts, learn, metadata, set_metadata,
+    short_form, waiting,
 };
-use crate::ports::store::{Guard, Op, Query, Space};
-use crate::unit::{AgentError, Record as _, Scope, Unit};
+use crate::ports::store::{Guard, Query, Space};
+use crate::unit::{AgentError, Scope, Unit};
 
 /// How long the first handling of a request to a multi-use invitation is remembered; later the record itself tells.
 const SEEN_SECONDS: i64 = 86_400;
-/// Connections of an invitation without out-of-band record that are looked at.
-const MOST_LOOKED_AT: usize = 8;
 
 /// What may be chosen when a request is accepted.
 #[derive(Clone, Debug, Default)]
@@ -149,7 +147,7 @@ async fn asked(unit: &mut Unit<'_>, received: &Received) -> Result<Asked, Handle
     let public = own::public(unit).await?;
     let pthid = received.message.parent_thread_id();
     let invitation = match pthid {
-        Some(pthid) => waiting(unit, pthid).await?,
+        Some(pthid) => waiting::with(unit, pthid).await?,
         None => None,
     };
     if let Some(connection) = invitation {
@@ -234,46 +232,6 @@ async fn first_time(unit: &mut Unit<'_>, received: &Received) -> Result<(), Hand
     unit.guard(Guard::Unknown(Space::Seen, id.clone()));
     unit.remember(Space::Seen, &id, Vec::new(), Some(SEEN_SECONDS));
     Ok(())
-}
-
-/// The record of an invitation of ours that waits for a request.
-///
-/// The out-of-band record names it. Where that was removed it is one of the invitation's connections; of more than a few it is
-/// looked for once, and what was found is remembered: an invitation that waits no more never does again.
-pub(super) async fn waiting(
-    unit: &mut Unit<'_>,
-    invi_msg_id: &str,
-) -> Result<Option<Connection>, AgentError> {
-    let waits = |connection: &Connection| {
-        connection.invitation_msg_id.as_deref() == Some(invi_msg_id)
-            && connection.state == State::Invitation
-            && connection.they_were_invited()
-    };
-    for record in oob_of_invitation(unit, invi_msg_id).await? {
-        let Some(id) = record.connection_id.filter(|_| record.role == "sender") else { continue };
-        if let Some(connection) = unit.load::<Connection>(&id).await?.filter(waits) {
-            return Ok(Some(connection));
-        }
-    }
-    let query = Query::tagged("connection", "invitation_msg_id", invi_msg_id);
-    let made = unit.find_rows(&query.clone().any(MOST_LOOKED_AT), false).await?;
-    let id = if made.len() < MOST_LOOKED_AT {
-        let made: Vec<Connection> = made.iter().map(Connection::from_row).collect::<Result<_, _>>()?;
-        made.into_iter().find(waits).map(|connection| connection.connection_id)
-    } else if let Some(known) = unit.recall(Space::Waiting, invi_msg_id).await? {
-        String::from_utf8(known).ok().filter(|id| !id.is_empty())
-    } else {
-        let query = query.and("state", State::Invitation.word());
-        let found = unit.find::<Connection>(&query).await?.into_iter().find(waits);
-        let id = found.map(|connection| connection.connection_id);
-        let value = id.clone().unwrap_or_default().into_bytes();
-        let known = Op::Remember { space: Space::Waiting, id: invi_msg_id.to_owned(), value, expires: None };
-        // Whatever becomes of this message: the next one shall not search.
-        unit.context().store().lazily(unit.tenant(), vec![known]);
-        id
-    };
-    let Some(id) = id else { return Ok(None) };
-    Ok(unit.load::<Connection>(&id).await?.filter(waits))
 }
 
 /// Sends the response of a connection in state `request`. The record was loaded or inserted in this unit.

@@ -8,7 +8,7 @@ use crate::exchange::Effect;
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::peers::State;
 use crate::ports::Store as _;
-use crate::ports::store::Queue;
+use crate::ports::store::{Commit, NewItem, Op, Queue};
 use crate::testing::{Party, World, now};
 use crate::trust_ping::{SendPing, send_ping};
 use crate::unit::Kind;
@@ -460,45 +460,6 @@ fn an_invitation_waits_also_without_its_out_of_band_record() {
     assert_eq!(only_connection(issuer)["their_label"], "holder");
 }
 
-/// An invitation of ours that has led to connections, without out-of-band record.
-fn invitation(party: &Party, id: &str, count: usize, waits: bool) {
-    let mut unit = party.agent.unit(&party.tenant);
-    for n in 0..count {
-        let waits = waits && n == count / 2;
-        let state = if waits { State::Invitation } else { State::Completed };
-        let mut connection = crate::peers::Connection::new(&unit, state, crate::peers::INVITEE, true);
-        connection.invitation_msg_id = Some(id.to_owned());
-        unit.insert(&connection).unwrap();
-    }
-    now(unit.commit()).unwrap();
-}
-
-#[test]
-fn an_invitation_of_many_connections_without_its_record_is_searched_for_once() {
-    let world = World::new(&["agent"], protocols);
-    let agent = world.party("agent");
-    let waiting = |id: &str| {
-        agent.store.take_asked();
-        let mut unit = agent.agent.unit(&agent.tenant);
-        let found = now(super::responder::waiting(&mut unit, id)).unwrap();
-        let searched = agent
-            .store
-            .take_asked()
-            .iter()
-            .any(|query| query.limit.is_none() && query.category == "connection");
-        (found.is_some(), searched)
-    };
-    for (id, count, waits) in [("few", 3, true), ("used", 3, false)] {
-        invitation(agent, id, count, waits);
-        assert_eq!(waiting(id), (waits, false), "{id}");
-    }
-    for (id, waits) in [("open", true), ("closed", false)] {
-        invitation(agent, id, 100, waits);
-        assert_eq!(waiting(id), (waits, true), "{id}");
-        assert_eq!(waiting(id), (waits, false), "{id}");
-    }
-}
-
 #[test]
 fn multi_use_request_twice_at_once_makes_one_record() {
     let world = World::new(&["issuer", "holder"], protocols);
@@ -721,6 +682,40 @@ fn what_is_parked_outlives_a_store_that_fails_and_a_process_that_dies() {
         holder.work();
         assert_eq!(answers(holder), 0);
     }
+}
+
+/// A row without its sender in the lane is of an earlier version.
+#[test]
+fn what_is_parked_for_a_key_is_handled_in_order_and_what_waits_for_another_key_stays() {
+    let world = World::new(&["issuer", "holder"], protocols);
+    let (issuer, holder) = (world.party("issuer"), world.party("holder"));
+    let (response, _) = overtaken(&world, 0);
+    let conn_id = issuer.store.dump("connection")[0].0.clone();
+    let pings: Vec<_> = (0..3)
+        .map(|_| {
+            let ping = SendPing { conn_id: conn_id.clone(), comment: None };
+            now(send_ping(&issuer.agent, &issuer.tenant, ping)).unwrap();
+            issuer.take_messages().remove(0)
+        })
+        .collect();
+    pings[..2].iter().for_each(|ping| assert!(holder.receive(&issuer.pack(ping)).rejection.is_none()));
+    let parked = now(holder.store.items(Queue::Parked, 0, 9)).unwrap().remove(0);
+    let (verkey, _) = parked.lane.split_once(' ').unwrap();
+    let enqueue = |lane: String, value: Vec<u8>| {
+        Op::Enqueue(NewItem { queue: Queue::Parked, lane, due: parked.due, value, owner: None })
+    };
+    let other = format!("{verkey}x {verkey}");
+    let ops =
+        vec![enqueue(verkey.to_owned(), issuer.pack(&pings[2])), enqueue(other.clone(), b"other".to_vec())];
+    now(holder.store.commit(&holder.tenant, Commit { guards: Vec::new(), ops })).unwrap();
+    now(holder.agent.resume()).unwrap();
+    holder.receive(&response);
+    holder.work();
+    let answers = holder.take_messages().into_iter().map(|sent| sent.message["~thread"]["thid"].clone());
+    let asked: Vec<_> = pings.iter().map(|ping| ping.message["@id"].clone()).collect();
+    assert_eq!(answers.skip(1).collect::<Vec<_>>(), asked, "after what completes the connection");
+    let left = now(holder.store.items(Queue::Parked, 0, 9)).unwrap();
+    assert_eq!(left.iter().map(|item| &item.lane).collect::<Vec<_>>(), [&other]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{About, Agent, Received};
@@ -63,6 +63,29 @@ impl Drop for Place {
     }
 }
 
+/// What is being handled of what waited for a key: it waits again unless all of it was.
+struct Taken {
+    parked: Parked,
+    key: Key,
+    waiting: Vec<Waiting>,
+}
+
+impl Taken {
+    /// The lanes of its rows.
+    fn lanes(&self) -> BTreeSet<String> {
+        self.waiting.iter().map(|one| one.lane(&self.key.1)).collect()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if !self.waiting.is_empty() {
+            let waiting = std::mem::take(&mut self.waiting);
+            self.parked.lock().0.entry(self.key.clone()).or_default().extend(waiting);
+        }
+    }
+}
+
 /// [`Parking`], shared.
 #[derive(Clone, Default)]
 pub(super) struct Parked(Arc<Mutex<Parking>>);
@@ -77,12 +100,17 @@ impl Parked {
     pub fn lock(&self) -> MutexGuard<'_, Parking> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn take(&self, key: Key) -> Taken {
+        let waiting = self.lock().0.remove(&key).unwrap_or_default();
+        Taken { parked: self.clone(), key, waiting }
+    }
 }
 
 impl Waiting {
     /// The lane of its row: whom it waits for and who has sent it. Rows of earlier versions lack the sender.
     fn lane(&self, verkey: &str) -> String {
-        format!("{verkey} {}", self.sender)
+        if self.sender.is_empty() { verkey.to_owned() } else { format!("{verkey} {}", self.sender) }
     }
 
     fn of(item: &Item) -> (&str, Self) {
@@ -190,29 +218,27 @@ impl Agent {
     ///
     /// Errors: 503.
     pub(super) async fn take_parked(&self, tenant: &Tenant, verkey: &str) -> Result<(), AgentError> {
-        let key = (tenant.clone(), verkey.to_owned());
-        let waiting = self.parked().lock().0.remove(&key);
-        let taken = self.take_rows(tenant, verkey).await;
-        if let (Err(_), Some(waiting)) = (&taken, waiting) {
-            self.parked().lock().0.entry(key).or_default().extend(waiting);
-        }
-        taken
-    }
-
-    async fn take_rows(&self, tenant: &Tenant, verkey: &str) -> Result<(), AgentError> {
-        let mut after = 0;
-        loop {
-            let items = self.store().items(Queue::Parked, after, 500).await?;
-            let Some(last) = items.last() else { return Ok(()) };
-            after = last.seq;
-            for item in items.into_iter().filter(|i| Waiting::of(i).0 == verkey && i.tenant == *tenant) {
-                if item.due < self.clock().now() {
-                    self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
-                } else {
-                    self.take_one(&item).await?;
-                }
+        let mut taken = self.parked().take((tenant.clone(), verkey.to_owned()));
+        let mut items = Vec::new();
+        for lane in taken.lanes() {
+            let mut after = 0;
+            loop {
+                let found = self.store().lane(tenant, Queue::Parked, &lane, after, MOST_PER_KEY).await?;
+                let Some(last) = found.last() else { break };
+                after = last.seq;
+                items.extend(found);
             }
         }
+        items.sort_by_key(|item| item.seq);
+        for item in &items {
+            if item.due < self.clock().now() {
+                self.store().lazily(tenant, vec![Op::Dequeue(item.seq)]);
+            } else {
+                self.take_one(item).await?;
+            }
+        }
+        taken.waiting.clear();
+        Ok(())
     }
 
     async fn take_one(&self, item: &Item) -> Result<(), AgentError> {

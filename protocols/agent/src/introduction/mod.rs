@@ -56,7 +56,7 @@ pub async fn start_introduction(
             .field("responder", responder)
             .optional("message", command.message.clone())
             .finish();
-        unit.insert(&Introduction::pending(&unit, initiator, target, &thread))?;
+        unit.insert(&Introduction::pending(initiator, target, &thread))?;
         send_in_exchange(&mut unit, Some(target), &thread, request).await?;
         Ok::<_, AgentError>(json!({}))
     }

@@ -8,6 +8,14 @@ use crate::unit::{AgentError, Record, Unit};
 const INITIATOR: &str = "init_connection_id";
 const TARGET: &str = "target_connection_id";
 
+/// Introductions to one connection that are looked at for one whose name doesn't follow from its thread.
+const MOST_LOOKED_AT: usize = 64;
+
+/// The name of an introduction by its thread, which is an id of ours.
+fn id_of(thread_id: &str) -> String {
+    thread_id.replace('-', "")
+}
+
 /// An introduction that we make.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Introduction {
@@ -27,9 +35,9 @@ pub(super) struct Introduction {
 
 impl Introduction {
     /// One that waits for an answer in this thread.
-    pub(super) fn pending(unit: &Unit<'_>, initiator: &str, target: &str, thread_id: &str) -> Self {
+    pub(super) fn pending(initiator: &str, target: &str, thread_id: &str) -> Self {
         Self {
-            id: unit.new_id().replace('-', ""),
+            id: id_of(thread_id),
             thread_id: thread_id.to_owned(),
             state: "pending".to_owned(),
             init_connection_id: initiator.to_owned(),
@@ -37,16 +45,23 @@ impl Introduction {
         }
     }
 
-    /// The one that waits for this connection's answer in this thread.
+    /// The one that waits for this connection's answer in this thread. Rows of ACA-Py and of earlier versions have another name,
+    /// and are found while the connection has few.
     pub(super) async fn awaiting(
         unit: &mut Unit<'_>,
         target: &str,
         thread_id: &str,
     ) -> Result<Option<Self>, AgentError> {
-        let query = Query::tagged(Self::CATEGORY, TARGET, target);
+        let waits = |found: &Self| {
+            found.state == "pending" && found.thread_id == thread_id && found.target_connection_id == target
+        };
+        if let Some(found) = unit.load::<Self>(&id_of(thread_id)).await?.filter(waits) {
+            return Ok(Some(found));
+        }
+        let query = Query::tagged(Self::CATEGORY, TARGET, target).any(MOST_LOOKED_AT);
         for row in unit.find_rows(&query, false).await? {
             let found = Self::from_row(&row)?;
-            if found.state == "pending" && found.thread_id == thread_id {
+            if waits(&found) {
                 return unit.load(&found.id).await;
             }
         }

@@ -1,10 +1,11 @@
 use serde_json::{Value, json};
 
+use super::record::Introduction;
 use super::{StartIntroduction, start_introduction};
 use crate::engine::{Registration, Rejection};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
 use crate::testing::{Party, Sent, World, now};
-use crate::unit::{AgentError, Kind, Outbound, Settings};
+use crate::unit::{AgentError, Kind, Outbound, Record as _, Settings};
 
 fn protocols() -> Vec<Registration> {
     vec![crate::did_exchange::registration(), crate::out_of_band::registration(), super::registration()]
@@ -283,4 +284,30 @@ fn an_invitation_of_our_own_that_is_forwarded_is_known_by_a_few_of_its_connectio
     assert_eq!(carol.work(), 1);
     let report = carol.take_messages().pop().unwrap().message;
     assert_eq!(report["description"]["en"], "the invitation is one of our own");
+}
+
+#[test]
+fn an_answer_finds_its_introduction_among_many_to_the_same_connection_and_an_older_one_among_few() {
+    let friends = Friends::new(|_, _| {});
+    let alice = friends.party("alice");
+    let awaiting = |thread: &str| {
+        let mut unit = alice.agent.unit(&alice.tenant);
+        let found = Introduction::awaiting(&mut unit, &friends.to_carol, thread);
+        alice.store.on_the_way(|| now(found)).unwrap().map(|found| found.init_connection_id)
+    };
+    let mut unit = alice.agent.unit(&alice.tenant);
+    let mut older = Introduction::pending(&friends.to_bob, &friends.to_carol, "older");
+    older.set_id("a-name-of-its-own".into());
+    unit.insert(&older).unwrap();
+    now(unit.commit()).unwrap();
+    assert_eq!(awaiting("older").as_ref(), Some(&friends.to_bob));
+    let mut unit = alice.agent.unit(&alice.tenant);
+    for n in 0..100 {
+        let target = if n == 99 { "another" } else { &*friends.to_carol };
+        unit.insert(&Introduction::pending(&friends.to_bob, target, &format!("thread-{n}"))).unwrap();
+    }
+    now(unit.commit()).unwrap();
+    assert_eq!(awaiting("thread-98").as_ref(), Some(&friends.to_bob));
+    assert_eq!(awaiting("thread-99"), None, "another connection was asked");
+    assert_eq!(awaiting("thread-100"), None);
 }

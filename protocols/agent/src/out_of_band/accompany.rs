@@ -5,8 +5,7 @@ use serde_json::json;
 
 use super::state::Input;
 use crate::engine::{About, Agent, HandlerError, Received};
-use crate::peers::{Connection, OobRecord, State, oob_of_invitation};
-use crate::ports::store::Query;
+use crate::peers::{Connection, OobRecord, State, oob_of_invitation, oob_with, waiting};
 use crate::unit::{AgentError, Unit};
 
 /// Looks at an authenticated message. If it belongs to an exchange that an invitation began: over a connection, the
@@ -47,9 +46,7 @@ async fn find(unit: &mut Unit<'_>, received: &Received) -> Result<Option<OobReco
     else {
         return Ok(None);
     };
-    let query =
-        Query::tagged("oob_record", "attach_thread_id", thread).and("our_recipient_key", key.as_str());
-    Ok(unit.find::<OobRecord>(&query).await?.pop())
+    Ok(oob_with(unit, &[("attach_thread_id", thread), ("our_recipient_key", key)]).await?.pop())
 }
 
 async fn over_connection(
@@ -73,9 +70,12 @@ async fn over_connection(
         if let Some(stale) = unit.load::<Connection>(&other).await?
             && stale.state == State::Invitation
             && !stale.is_multi_use()
-            && !stale.is_for_somebody(unit).await?
         {
-            stale.delete(unit).await?;
+            if stale.is_for_somebody(unit).await? {
+                waiting::note(unit, &record.invi_msg_id, &stale.connection_id).await?;
+            } else {
+                stale.delete(unit).await?;
+            }
         }
     }
     record.attach_thread_id = Some(thread.to_owned());

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::state::Input;
 use super::{create, receive};
 use crate::engine::Agent;
-use crate::peers::{Connection, OobRecord, oob_of_invitation};
+use crate::peers::{Connection, OobRecord};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
 use crate::unit::{AgentError, Record};
@@ -192,7 +192,8 @@ pub async fn delete_invitation(
         for connection in unit.find::<Connection>(&query).await? {
             connection.delete(&mut unit).await?;
         }
-        for mut record in oob_of_invitation(&mut unit, id).await? {
+        let query = Query::tagged(OobRecord::CATEGORY, "invi_msg_id", id.as_str());
+        for mut record in unit.find::<OobRecord>(&query).await? {
             record.advance(&mut unit, Input::Removed)?;
         }
         Ok::<_, AgentError>(json!({}))

@@ -10,13 +10,12 @@ use serde_json::{Value, json};
 
 use super::commands::ReceiveInvitation;
 use super::invitation::{self, InvitedService};
-use super::reuse;
 use super::state::{Input, Role, State};
+use super::{record, reuse};
 use crate::engine::{Agent, HandlerError, Received, kept};
 use crate::peers::own;
 use crate::peers::{
-    self, Connection, INVITER, OOB_TOPIC, OobRecord, TOPIC, attach_invitation, record_expansion, service_of,
-    short_form,
+    self, Connection, INVITER, OobRecord, TOPIC, attach_invitation, record_expansion, service_of, short_form,
 };
 use crate::ports::Tenant;
 use crate::ports::store::Query;
@@ -108,7 +107,7 @@ async fn next_event<T>(
 /// The record once the other side has accepted the reuse; `None`: it did not, or said nothing.
 async fn answer_to_reuse(agent: &Agent, events: &mut dyn Subscription, oob_id: &str) -> Option<Value> {
     next_event(agent, events, REUSE_WAIT, |topic, payload| {
-        if topic != OOB_TOPIC || payload["oob_id"] != oob_id {
+        if topic != record::TOPIC || payload["oob_id"] != oob_id {
             return None;
         }
         match payload["state"].as_str() {
@@ -266,7 +265,7 @@ impl Invited {
         record.our_recipient_key = Some(key.base58());
         record.our_service = Some(json!(service_of(unit, key.as_base58())?));
         record.their_service = Some(json!(their));
-        unit.insert(&record)?;
+        record.keep_received(unit).await?;
         let received = Received {
             message: message.into(),
             sender: their.recipient_keys.first().cloned(),

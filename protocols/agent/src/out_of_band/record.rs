@@ -4,8 +4,14 @@ use serde_json::Value;
 
 use super::state::{self, Input, Refusal, Role, State, Step};
 use crate::exchange::Effect;
-use crate::peers::{Connection, OOB_TOPIC, OobRecord, oob_of_invitation};
+use crate::peers::{Connection, OobRecord, oob_of_invitation};
+use crate::ports::store::Query;
 use crate::unit::{AgentError, Record as _, Unit};
+
+/// The webhook topic of out-of-band records.
+pub(super) const TOPIC: &str = "out_of_band";
+/// Records that are kept of one invitation, or of one attached message, that was received again and again.
+const MOST_RECEIVED: usize = 64;
 
 impl OobRecord {
     /// A new record of this moment.
@@ -25,7 +31,7 @@ impl OobRecord {
 
     /// Tells the controller the present state.
     pub(super) fn notify(&self, unit: &mut Unit<'_>) {
-        unit.notify(OOB_TOPIC, &self.oob_id, &self.view());
+        unit.notify(TOPIC, &self.oob_id, &self.view());
     }
 
     /// Whether an input fits the record now.
@@ -53,6 +59,23 @@ impl OobRecord {
         }
         self.state = step.record.word().to_owned();
         Ok(())
+    }
+
+    /// Inserts the record of an invitation that we received. Whoever invites chooses its id and that of what is attached: many
+    /// with the same would make every message that names them costly.
+    ///
+    /// Errors: 400 when there are too many with the same.
+    pub(super) async fn keep_received(&self, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        let thread = self.attach_thread_id.as_deref().map(|thread| ("attach_thread_id", thread));
+        for (tag, value) in [("invi_msg_id", &*self.invi_msg_id)].into_iter().chain(thread) {
+            let same = Query::tagged(Self::CATEGORY, tag, value).any(MOST_RECEIVED);
+            if unit.find_rows(&same, false).await?.len() >= MOST_RECEIVED {
+                let text = format!("{MOST_RECEIVED} records of this invitation are kept already");
+                return Err(AgentError::bad_request("invitation-received-often", text)
+                    .hint("remove them: DELETE /out-of-band/invitations/{invi_msg_id}"));
+            }
+        }
+        unit.insert(self)
     }
 
     /// Saves a change that the controller isn't told of.

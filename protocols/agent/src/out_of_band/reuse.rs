@@ -37,7 +37,7 @@ pub async fn begin(
     send_with_connection(unit, connection, &reuse).await?;
     record.reuse_msg_id = Some(id);
     record.advance(unit, Input::ReuseSent)?;
-    unit.insert(&record)?;
+    record.keep_received(unit).await?;
     Ok(record.oob_id)
 }
 

@@ -1,3 +1,5 @@
+mod many;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

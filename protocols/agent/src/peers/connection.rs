@@ -4,7 +4,7 @@ use chancery_did::methods::peer::four;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{rotated, rows, their_did};
+use super::{rotated, rows, their_did, waiting};
 use crate::ports::store::Tag;
 use crate::unit::{AgentError, Record, Unit};
 
@@ -250,6 +250,7 @@ impl Connection {
             their_did::forget(unit, self, did).await?;
         }
         rotated::forget(unit, &self.connection_id);
+        waiting::forget(unit, self).await?;
         unit.remove(self.key());
         Ok(())
     }

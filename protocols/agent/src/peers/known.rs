@@ -1,31 +1,33 @@
-//! Wallets that were written before keys were counted, by ACA-Py or by an earlier version.
+//! Wallets that were written by ACA-Py or by an earlier version: what is noted of them once.
 
 use std::collections::HashMap;
 
 use chancery_did::{KeyType, PublicKey};
 
-use super::Connection;
 use super::keys::{self, bare};
+use super::{Connection, OobRecord, waiting};
 use crate::ports::Tenant;
-use crate::ports::store::{Commit, Op, Query, Row, Space};
+use crate::ports::store::{Commit, Facet, Op, Query, Row, Space};
 use crate::quoted::Quoted;
 use crate::unit::Context;
 use crate::unit::{AgentError, Record};
 
-/// Set once it is done.
-const DONE: &str = "known-keys-counted";
+/// Set once keys are counted.
+const COUNTED: &str = "known-keys-counted";
+/// Set once invitations are noted.
+const NOTED: &str = "waiting-invitations-noted";
 /// Rows that are read, and marks that are written, at once.
 const PAGE: usize = 1000;
 
 /// At the first start on a wallet: the keys that it lists for connections that are ready count, but for those that two
 /// connections with different DIDs claim: one of the two may have been lying. Those count again once they are used.
 pub async fn count_known_keys(context: &Context, tenant: &Tenant) -> Result<(), AgentError> {
-    if context.store().recall(tenant, Space::Setting, DONE).await?.is_some() {
+    if is_done(context, tenant, COUNTED).await? {
         return Ok(());
     }
     // By DID, whether a connection with it is ready.
     let mut named: HashMap<String, bool> = HashMap::new();
-    each(context, tenant, Connection::CATEGORY, |row| {
+    each(context, tenant, Query::all(Connection::CATEGORY), |row| {
         let connection = Connection::from_row(&row)?;
         if let Some(did) = connection.their_did.as_deref() {
             *named.entry(bare(did).to_owned()).or_default() |= connection.is_ready();
@@ -34,7 +36,7 @@ pub async fn count_known_keys(context: &Context, tenant: &Tenant) -> Result<(), 
     })
     .await?;
     let mut claims: HashMap<String, Option<String>> = HashMap::new();
-    each(context, tenant, "did_key", |row| {
+    each(context, tenant, Query::all("did_key"), |row| {
         let did = keys::listed_did(&row).map(bare).filter(|did| named.contains_key(*did));
         if let (Some(did), Ok(key)) = (did, String::from_utf8(row.value.clone())) {
             let claim = claims.entry(key).or_insert_with(|| Some(did.to_owned()));
@@ -60,21 +62,60 @@ pub async fn count_known_keys(context: &Context, tenant: &Tenant) -> Result<(), 
     for ops in marks.chunks(PAGE) {
         context.store().commit(tenant, Commit { guards: Vec::new(), ops: ops.to_vec() }).await?;
     }
-    let done = Op::Remember { space: Space::Setting, id: DONE.to_owned(), value: vec![1], expires: None };
-    context.store().commit(tenant, Commit { guards: Vec::new(), ops: vec![done] }).await?;
+    done(context, tenant, COUNTED).await?;
     if counted > 0 {
         tracing::info!(%tenant, counted, "keys of known connections count from now on");
     }
     Ok(())
 }
 
+/// At the first start on a wallet: which connections wait with invitations that have no out-of-band record. A request is not to
+/// look for them among all that an invitation has made.
+pub async fn note_waiting_invitations(context: &Context, tenant: &Tenant) -> Result<(), AgentError> {
+    if is_done(context, tenant, NOTED).await? {
+        return Ok(());
+    }
+    let mut invitations: Vec<(String, String)> = Vec::new();
+    let state = (Facet::State, vec!["invitation".to_owned()]);
+    each(context, tenant, Query { facets: vec![state], ..Query::all(Connection::CATEGORY) }, |row| {
+        let connection = Connection::from_row(&row)?;
+        if connection.they_were_invited()
+            && let Some(invi_msg_id) = connection.invitation_msg_id
+        {
+            invitations.push((invi_msg_id, connection.connection_id));
+        }
+        Ok(())
+    })
+    .await?;
+    for some in invitations.chunks(PAGE) {
+        let mut unit = context.unit(tenant);
+        for (invi_msg_id, connection_id) in some {
+            let named = Query::tagged(OobRecord::CATEGORY, "connection_id", connection_id).any(1);
+            if unit.find_rows(&named, false).await?.is_empty() {
+                waiting::note(&mut unit, invi_msg_id, connection_id).await?;
+            }
+        }
+        unit.commit().await?;
+    }
+    done(context, tenant, NOTED).await
+}
+
+async fn is_done(context: &Context, tenant: &Tenant, what: &str) -> Result<bool, AgentError> {
+    Ok(context.store().recall(tenant, Space::Setting, what).await?.is_some())
+}
+
+async fn done(context: &Context, tenant: &Tenant, what: &str) -> Result<(), AgentError> {
+    let done = Op::Remember { space: Space::Setting, id: what.to_owned(), value: vec![1], expires: None };
+    context.store().commit(tenant, Commit { guards: Vec::new(), ops: vec![done] }).await?;
+    Ok(())
+}
+
 async fn each(
     context: &Context,
     tenant: &Tenant,
-    category: &'static str,
+    mut query: Query,
     mut take: impl FnMut(Row) -> Result<(), AgentError>,
 ) -> Result<(), AgentError> {
-    let mut query = Query::all(category);
     query.limit = Some(PAGE);
     loop {
         let rows = context.store().find(tenant, &query).await?;

@@ -12,20 +12,24 @@ pub(crate) mod published;
 mod rotated;
 mod route;
 mod rows;
+mod seed;
 mod send;
 mod service;
 #[cfg(test)]
 mod tests;
 mod their_did;
+pub(crate) mod waiting;
 
 pub use connection::{Connection, INVITEE, INVITER, STATES, State, TOPIC, short_form};
 pub use directory::{awaiting, connection, invited, verkey};
 pub(crate) use keys::{counts, is_awaited};
-pub use known::count_known_keys;
-pub use oob_record::{OOB_TOPIC, OobRecord, oob_of_invitation};
+pub use known::{count_known_keys, note_waiting_invitations};
+pub(crate) use oob_record::oob_with;
+pub use oob_record::{OobRecord, oob_of_invitation};
 pub(crate) use rotated::replaced as key_replaced;
 pub use route::Threads;
 pub use rows::{attach_invitation, attach_request, invitation, metadata, request, set_metadata};
+pub use seed::Seed;
 pub use send::{send_in_exchange, send_with_connection, service_of};
 pub(crate) use service::endpoints as connection_endpoints;
 pub use service::{has_service, inline_target, services, target, target_again, target_of};

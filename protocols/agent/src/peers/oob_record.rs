@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::ports::store::{Query, Tag};
 use crate::unit::{AgentError, Record, Unit};
 
-/// The webhook topic of out-of-band records.
-pub const OOB_TOPIC: &str = "out_of_band";
+/// Records of one invitation that are looked at: our own and those that were received, with room for what is received at once.
+const MOST_LOOKED_AT: usize = 256;
 
 /// An out-of-band record (category `oob_record`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -130,7 +130,19 @@ impl OobRecord {
     }
 }
 
-/// The records of an invitation, guarded.
+/// The records of an invitation, oldest first, guarded.
 pub async fn oob_of_invitation(unit: &mut Unit<'_>, invi_msg_id: &str) -> Result<Vec<OobRecord>, AgentError> {
-    unit.find(&Query::tagged(OobRecord::CATEGORY, "invi_msg_id", invi_msg_id)).await
+    oob_with(unit, &[("invi_msg_id", invi_msg_id)]).await
+}
+
+/// The records with these tags, oldest first, guarded. Each tag is one that few have: see `keep_received`.
+pub(crate) async fn oob_with(
+    unit: &mut Unit<'_>,
+    tags: &[(&'static str, &str)],
+) -> Result<Vec<OobRecord>, AgentError> {
+    let all = Query::all(OobRecord::CATEGORY).any(MOST_LOOKED_AT);
+    let query = tags.iter().fold(all, |query, (tag, value)| query.and(tag, *value));
+    let mut records: Vec<OobRecord> = unit.find(&query).await?;
+    records.sort_by(|one, other| one.created_at.cmp(&other.created_at));
+    Ok(records)
 }

@@ -4,9 +4,8 @@ use chancery_did::methods::{peer, sov};
 use chancery_did::{KeyType, PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
 
-use super::record_expansion;
+use super::{Seed, record_expansion};
 use crate::ports::store::{NewRow, Query, RowKey, Tag};
 use crate::unit::{AgentError, Record, Unit};
 
@@ -205,7 +204,7 @@ pub(crate) async fn with_key(
 /// Errors: 400 a seed of the wrong length, or the DID is there with another key.
 pub async fn nym_from_seed(
     unit: &mut Unit<'_>,
-    seed: Option<&str>,
+    seed: Option<&Seed>,
     did: Option<&str>,
 ) -> Result<OwnDid, AgentError> {
     let secret = secret_from(unit, KeyType::Ed25519, seed)?;
@@ -218,31 +217,12 @@ pub async fn nym_from_seed(
 pub(crate) fn secret_from(
     unit: &Unit<'_>,
     kind: KeyType,
-    seed: Option<&str>,
+    seed: Option<&Seed>,
 ) -> Result<SecretKey, AgentError> {
     match seed {
         None => Ok(SecretKey::generate(kind, &mut unit.rng())),
-        Some(seed) => SecretKey::from_seed(kind, &*seed_bytes(seed)?)
-            .map_err(|_| AgentError::bad_request("bad-seed", "The seed gives no valid key.")),
+        Some(seed) => seed.key(kind),
     }
-}
-
-/// The 32 bytes of a seed: text, or base64 if it contains `=`.
-///
-/// Errors: 400 another length.
-pub fn seed_bytes(seed: &str) -> Result<Zeroizing<[u8; 32]>, AgentError> {
-    let bytes = if seed.contains('=') {
-        let engine = base64::engine::general_purpose::STANDARD;
-        Zeroizing::new(
-            base64::Engine::decode(&engine, seed.replace('-', "+").replace('_', "/")).unwrap_or_default(),
-        )
-    } else {
-        Zeroizing::new(seed.as_bytes().to_vec())
-    };
-    let array: Result<[u8; 32], _> = bytes.as_slice().try_into();
-    array
-        .map(Zeroizing::new)
-        .map_err(|_| AgentError::bad_request("bad-seed", "Seed value must be 32 bytes in length.").at("seed"))
 }
 
 /// The DIDs of a method that invitations share, newest last.

@@ -105,7 +105,7 @@ pub(crate) async fn look_up(unit: &mut Unit<'_>, work: LookUp) -> Result<(), Age
         Ok(_) => Ok(()),
         Err(error) if !error.ends => Err(error),
         Err(error) => {
-            tracing::info!(tenant = %unit.tenant(), did = %Quoted(&did), error = %Quoted(&error), "a DID could not be looked up again");
+            tracing::warn!(tenant = %unit.tenant(), did = %Quoted(&did), error = %Quoted(&error), "a DID could not be looked up again");
             Ok(())
         }
     }

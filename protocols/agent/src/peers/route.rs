@@ -10,11 +10,13 @@ use super::keys::{self, bare};
 use super::own;
 use super::rotated::{self, Reached};
 use crate::ports::Timestamp;
-use crate::ports::store::Query;
+use crate::ports::store::{Query, Row};
 use crate::unit::{AgentError, Record, Unit};
 
 /// Connections with the same DIDs that are looked at.
 const MOST_LOOKED_AT: usize = 64;
+/// Connections of one DID among which those with another are looked for.
+pub(super) const MOST_CANDIDATES: usize = 4096;
 
 /// What is known of threads and messages by those who handle them.
 #[async_trait]
@@ -62,9 +64,6 @@ pub(super) async fn route(
     if reached.dids.is_empty() {
         return Ok(Route::NONE);
     }
-    let mut counted = Vec::new();
-    let mut listed = Vec::new();
-    let mut counts_for_another = false;
     let mut dids: Vec<String> = Vec::new();
     for row in keys::listings(unit, sender).await? {
         let Some(did) = keys::listed_did(&row) else { continue };
@@ -75,18 +74,21 @@ pub(super) async fn route(
             None => dids.push(did.to_owned()),
         }
     }
+    let mut counting = Vec::new();
     for did in &dids {
-        let counts = keys::counts(unit, did, sender).await?;
-        counts_for_another |= counts;
-        let found = with_dids(unit, did, &reached.rows).await?;
-        if counts { counted.extend(found) } else { listed.extend(found) }
+        if keys::counts(unit, did, sender).await? {
+            counting.push(did.clone());
+        }
     }
-    let mut route = if !counted.is_empty() {
-        choose(unit, counted, message, threads).await?
-    } else if counts_for_another {
-        Route::NONE
-    } else {
-        first_use(unit, listed, sender, &reached, message, threads).await?
+    let counts = !counting.is_empty();
+    let mut found = Vec::new();
+    for did in if counts { &counting } else { &dids } {
+        found.extend(with_dids(unit, did, &reached.rows).await?);
+    }
+    let mut route = match counts {
+        true if found.is_empty() => Route::NONE,
+        true => choose(unit, found, message, threads).await?,
+        false => first_use(unit, found, sender, &reached, message, threads).await?,
     };
     if route.connection.is_none() {
         route = Route::once(of_replaced_key(unit, sender, &reached.rows, message, threads).await?);
@@ -103,6 +105,10 @@ pub(super) async fn route(
 
 /// The connections between a DID of the other side, in every form that a record may hold, and DIDs of ours. Of more than
 /// [`MOST_LOOKED_AT`] between the same two DIDs any so many.
+///
+/// Where both have very many they are looked for among the first [`MOST_CANDIDATES`] of ours, then of theirs. Strangers can
+/// add to ours, but for a connection with a DID of theirs they would have to prove its key: only a peer that has itself made
+/// more than so many with one DID may miss one with a DID of ours that as many share.
 async fn with_dids(
     unit: &mut Unit<'_>,
     their_did: &str,
@@ -110,13 +116,16 @@ async fn with_dids(
 ) -> Result<Vec<Connection>, AgentError> {
     let mut found: Vec<Connection> = Vec::new();
     for form in keys::forms(their_did) {
-        let query = Query::tagged(Connection::CATEGORY, "their_did", form);
-        let mut rows = unit.find_rows(&query.clone().any(MOST_LOOKED_AT), false).await?;
+        let query = Query::tagged(Connection::CATEGORY, "their_did", &*form).any(MOST_LOOKED_AT);
+        let mut rows = unit.find_rows(&query, false).await?;
         if rows.len() >= MOST_LOOKED_AT {
             rows.clear();
             for did in mine {
-                let both = query.clone().and("my_did", did.as_str()).any(MOST_LOOKED_AT);
-                rows.extend(unit.find_rows(&both, false).await?);
+                let among_ours = with_both(unit, ("my_did", did), ("their_did", &form)).await?;
+                if among_ours.len() < MOST_LOOKED_AT {
+                    rows.extend(with_both(unit, ("their_did", &form), ("my_did", did)).await?);
+                }
+                rows.extend(among_ours);
             }
         }
         for row in rows {
@@ -131,6 +140,16 @@ async fn with_dids(
         }
     }
     Ok(found)
+}
+
+/// Rows with two DIDs, looked for among those with the first, unless few have the other.
+async fn with_both(
+    unit: &mut Unit<'_>,
+    (first, one): (&'static str, &str),
+    (second, other): (&'static str, &str),
+) -> Result<Vec<Row>, AgentError> {
+    let both = Query::tagged(Connection::CATEGORY, first, one).and(second, other);
+    unit.find_rows(&both.any(MOST_LOOKED_AT).among(MOST_CANDIDATES), false).await
 }
 
 /// Of several connections the one whose thread it is, else the newest that can be used, else the newest.

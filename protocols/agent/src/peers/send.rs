@@ -3,9 +3,8 @@
 use chancery_did::PublicKey;
 use chancery_didcomm::message::{Message, Service};
 
-use super::{Connection, OobRecord, target};
-use crate::ports::store::Query;
-use crate::unit::{AgentError, Record, Scope, Target, Unit};
+use super::{Connection, oob_with, target};
+use crate::unit::{AgentError, Record as _, Scope, Target, Unit};
 
 /// Sends a message of an exchange.
 ///
@@ -61,15 +60,14 @@ async fn send_connectionless(
     thread_id: &str,
     mut message: Message,
 ) -> Result<(), AgentError> {
-    let query = Query::tagged(OobRecord::CATEGORY, "attach_thread_id", thread_id);
-    let rows = unit.find_rows(&query, false).await?;
+    let newest = oob_with(unit, &[("attach_thread_id", thread_id)]).await?.pop();
     let no_exchange = || {
         AgentError::bad_request(
             "no-target",
             format!("thread {thread_id} has neither a connection nor an out-of-band record with a service"),
         )
     };
-    let record = rows.last().map(OobRecord::from_row).transpose()?.ok_or_else(no_exchange)?;
+    let record = newest.ok_or_else(no_exchange)?;
     let (Some(their), Some(our_key)) = (record.their_service(), &record.our_recipient_key) else {
         return Err(no_exchange());
     };

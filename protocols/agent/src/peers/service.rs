@@ -19,11 +19,42 @@ const LOOK_UP_MILLIS: i64 = 60_000;
 /// Where messages of this connection go: the first service of the other side's DID that a transport leads to.
 /// `None` when it has no DID yet, or one without service.
 pub async fn target(unit: &mut Unit<'_>, connection: &Connection) -> Result<Option<Target>, AgentError> {
-    target_again(unit, connection, 0).await
+    target_of_peer(unit, connection, 0).await
 }
 
-/// As [`target`], after so many failed tries: each goes to the next service.
+/// As [`target`], after so many failed tries: each goes to the next service. An inviter that has not answered is known by the
+/// DID of its invitation. May wait for the network.
 pub async fn target_again(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+    failed: u32,
+) -> Result<Option<Target>, AgentError> {
+    match connection.their_did {
+        Some(_) => target_of_peer(unit, connection, failed).await,
+        None => target_of_inviter(unit, connection, failed).await,
+    }
+}
+
+/// Of the services of an inviter's DID only those count whose key the request was packed for: who answers must have it.
+async fn target_of_inviter(
+    unit: &mut Unit<'_>,
+    connection: &Connection,
+    failed: u32,
+) -> Result<Option<Target>, AgentError> {
+    let Connection { their_public_did: Some(did), my_did: Some(my_did), invitation_key: Some(key), .. } =
+        connection
+    else {
+        return Ok(None);
+    };
+    let Some(sender_key) = verkey(unit, my_did).await? else { return Ok(None) };
+    let known = services(unit, did).await?;
+    let with_key = |s: &&DidCommService| s.recipient_keys.first().is_some_and(|k| k.as_base58() == key);
+    let known: Vec<_> = known.iter().filter(with_key).cloned().collect();
+    let target = chosen(&known, unit.settings().outbound, failed).map(target_at);
+    Ok(target.map(|target| Target { sender_key: Some(sender_key), ..target }))
+}
+
+async fn target_of_peer(
     unit: &mut Unit<'_>,
     connection: &Connection,
     failed: u32,

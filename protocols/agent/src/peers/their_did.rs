@@ -49,7 +49,7 @@ pub enum Distrust {
 
 impl From<AgentError> for Distrust {
     fn from(error: AgentError) -> Self {
-        if error.ends { Self::Refused(error.message) } else { Self::Failed(error) }
+        if error.ends { Self::Refused(error.into_reason()) } else { Self::Failed(error) }
     }
 }
 

@@ -127,6 +127,9 @@ pub struct Query {
     pub descending: bool,
     /// Any of the rows will do for a limit, in whatever order they are found fastest.
     pub unordered: bool,
+    /// Of the rows of one tag no more than so many are looked at for the other tags: of the rarest tag's, or if many rows have
+    /// each, of the first's.
+    pub among: Option<usize>,
 }
 
 impl Query {
@@ -140,6 +143,7 @@ impl Query {
             limit: None,
             descending: false,
             unordered: false,
+            among: None,
         }
     }
 
@@ -155,6 +159,14 @@ impl Query {
     pub fn any(mut self, most: usize) -> Self {
         self.limit = Some(most);
         self.unordered = true;
+        self
+    }
+
+    /// No more than so many rows of one tag are looked at, so that it costs the same also where many rows have each of the
+    /// tags. What has all of them may be missed then: [`Query::among`] says where.
+    #[must_use]
+    pub fn among(mut self, most: usize) -> Self {
+        self.among = Some(most);
         self
     }
 
@@ -225,7 +237,7 @@ pub enum Space {
     Published,
     /// Requests with a DID of ours that connections share: id = DID, value = ids of the newest of those connections.
     Asked,
-    /// Invitations whose out-of-band record is gone: id = `@id`, value = the id of the connection that waits, empty: none.
+    /// Invitations without out-of-band record: id = `@id`, value = the id of the connection that waits.
     Waiting,
     /// Small settings of ours, secrets included: id = name.
     Setting,
@@ -526,6 +538,15 @@ pub trait Store: Send + Sync {
     fn lazily(&self, tenant: &Tenant, ops: Vec<Op>);
     /// Queue rows of all tenants with a number above `after`, in order of their numbers.
     async fn items(&self, queue: Queue, after: Seq, limit: usize) -> Result<Vec<Item>, StoreError>;
+    /// Rows of a lane in a queue with a number above `after`, in order of their numbers; no other row is read.
+    async fn lane(
+        &self,
+        tenant: &Tenant,
+        queue: Queue,
+        lane: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError>;
     /// How many rows a queue has, all tenants together.
     async fn depth(&self, queue: Queue) -> Result<u64, StoreError> {
         let (mut after, mut depth) = (0, 0);

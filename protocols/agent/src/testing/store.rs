@@ -1,5 +1,6 @@
 //! A wallet in memory, with the guards and conflicts of the real ones.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,6 +13,9 @@ use crate::ports::store::{
     RowKey, Seq, Space, StoreError, Version,
 };
 use crate::ports::{Clock, Store, Tenant, Timestamp};
+
+/// How far the databases count a tag's rows to find the rarest tag.
+const COUNTED: usize = 64;
 
 type Remembered = (Vec<u8>, Option<Timestamp>);
 type Interfere = Box<dyn FnOnce(&MemoryStore) + Send>;
@@ -257,12 +261,22 @@ fn facet(row: &Row, facet: Facet) -> Option<String> {
     names.iter().find_map(|name| value.get(name)?.as_str().map(str::to_owned))
 }
 
+fn has(row: &Row, (name, value): &(Cow<'static, str>, String)) -> bool {
+    row.tags.iter().any(|t| t.name == *name && t.value == *value)
+}
+
+/// The rows that the databases look at: all, or of one tag so many.
+fn candidates<'r>(rows: impl Iterator<Item = &'r Row> + Clone, query: &Query) -> Vec<&'r Row> {
+    let of = |tag| rows.clone().filter(move |row| has(row, tag));
+    match (query.among, query.tags.iter().min_by_key(|tag| of(tag).take(COUNTED).count())) {
+        (Some(most), Some(rarest)) => of(rarest).take(most).collect(),
+        _ => rows.collect(),
+    }
+}
+
 fn fits(row: &Row, query: &Query) -> bool {
     row.key.category == query.category
-        && query
-            .tags
-            .iter()
-            .all(|(name, value)| row.tags.iter().any(|t| t.name == *name && t.value == *value))
+        && query.tags.iter().all(|tag| has(row, tag))
         && query.facets.iter().all(|(which, any)| facet(row, *which).is_some_and(|is| any.contains(&is)))
 }
 
@@ -281,12 +295,9 @@ impl Store for MemoryStore {
             look_ups::check(query);
         }
         inner.asked.push(query.clone());
-        let mut rows: Vec<Row> = inner
-            .rows
-            .values()
-            .filter(|(t, row)| t == tenant && fits(row, query))
-            .map(|(_, r)| r.clone())
-            .collect();
+        let own = inner.rows.values().filter(|(t, _)| t == tenant).map(|(_, row)| row);
+        let looked_at = candidates(own, query).into_iter();
+        let mut rows: Vec<Row> = looked_at.filter(|row| fits(row, query)).cloned().collect();
         if query.descending {
             rows.reverse();
         }
@@ -375,6 +386,21 @@ impl Store for MemoryStore {
         let inner = self.lock();
         self.check(&inner)?;
         let items = inner.items.range(after + 1..).map(|(_, i)| i).filter(|i| i.queue == queue);
+        Ok(items.take(limit).cloned().collect())
+    }
+
+    async fn lane(
+        &self,
+        tenant: &Tenant,
+        queue: Queue,
+        lane: &str,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let inner = self.lock();
+        self.check(&inner)?;
+        let of_lane = |i: &&Item| i.tenant == *tenant && i.queue == queue && i.lane == lane;
+        let items = inner.items.range(after + 1..).map(|(_, i)| i).filter(of_lane);
         Ok(items.take(limit).cloned().collect())
     }
 

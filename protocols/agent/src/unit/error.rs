@@ -3,6 +3,7 @@
 use chancery_didcomm::PackError;
 
 use crate::ports::store::{CommitError, StoreError};
+use crate::quoted::Quoted;
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +115,16 @@ impl AgentError {
     fn passing(mut self) -> Self {
         self.ends = false;
         self
+    }
+
+    /// The sentence, for an outcome that is not this error. Whoever answers with an error logs a third party's fault; here nobody
+    /// else would.
+    #[must_use]
+    pub fn into_reason(self) -> String {
+        if self.fault == Fault::ThirdParty {
+            tracing::warn!(code = self.code, reason = %Quoted(&self.message), "a server elsewhere failed");
+        }
+        self.message
     }
 
     /// Names the offending member.

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::engine::Agent;
-use crate::peers::key_replaced;
 use crate::peers::own::{self, OwnDid, Purpose};
+use crate::peers::{Seed, key_replaced};
 use crate::ports::Tenant;
 use crate::ports::store::{KeyRow, Op, Query, Tag};
 use crate::unit::{AgentError, Record, Unit};
@@ -40,7 +40,7 @@ pub struct DidOptions {
 }
 
 /// `POST /wallet/did/create`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DidCreate {
     /// Default `sov`.
@@ -48,16 +48,7 @@ pub struct DidCreate {
     /// Key type and DID.
     pub options: Option<DidOptions>,
     /// 32 bytes of text or base64, with `--wallet-allow-insecure-seed` only.
-    pub seed: Option<String>,
-}
-
-impl std::fmt::Debug for DidCreate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DidCreate")
-            .field("method", &self.method)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
-    }
+    pub seed: Option<Seed>,
 }
 
 /// `POST /wallet/did/public`.
@@ -86,21 +77,15 @@ pub struct SetDidEndpoint {
 }
 
 /// `POST /wallet/keys`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct KeyCreate {
     /// Key type, default `ed25519`.
     pub alg: Option<String>,
     /// 32 bytes of text or base64, with `--wallet-allow-insecure-seed` only.
-    pub seed: Option<String>,
+    pub seed: Option<Seed>,
     /// Name to find it by, e.g. `did:web:…#key-01`.
     pub kid: Option<String>,
-}
-
-impl std::fmt::Debug for KeyCreate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyCreate").field("alg", &self.alg).field("kid", &self.kid).finish_non_exhaustive()
-    }
 }
 
 /// `PUT /wallet/keys`.
@@ -188,7 +173,7 @@ async fn create_did(unit: &mut Unit<'_>, command: &DidCreate) -> Result<OwnDid, 
         }
         (_, did) => did,
     };
-    let seed = command.seed.as_deref();
+    let seed = command.seed.as_ref();
     may_use_seed(unit, seed)?;
     let settings = unit.settings();
     let endpoints: Vec<&str> = settings.endpoints.iter().map(String::as_str).collect();
@@ -209,7 +194,7 @@ async fn create_did(unit: &mut Unit<'_>, command: &DidCreate) -> Result<OwnDid, 
     }
 }
 
-fn may_use_seed(unit: &Unit<'_>, seed: Option<&str>) -> Result<(), AgentError> {
+fn may_use_seed(unit: &Unit<'_>, seed: Option<&Seed>) -> Result<(), AgentError> {
     if seed.is_some() && !unit.settings().allow_insecure_seed {
         return Err(AgentError::bad_request("seed-not-allowed", "Seed support is not enabled.")
             .hint("start the agent with --wallet-allow-insecure-seed"));
@@ -345,8 +330,8 @@ pub async fn key_create(agent: &Agent, tenant: &Tenant, command: KeyCreate) -> R
     let kind = KeyType::from_name(alg).ok_or_else(|| key_fault(format!("Unknown key algorithm: {alg}")))?;
     let kid = command.kid.as_deref();
     answer!(agent, tenant, |unit| async {
-        may_use_seed(&unit, command.seed.as_deref())?;
-        let secret = own::secret_from(&unit, kind, command.seed.as_deref())?;
+        may_use_seed(&unit, command.seed.as_ref())?;
+        let secret = own::secret_from(&unit, kind, command.seed.as_ref())?;
         let (key, name) = (secret.public(), secret.public().base58());
         if let Some(kid) = kid {
             kid_is_free(agent, tenant, kid, &name).await?;
@@ -388,13 +373,11 @@ pub async fn key_get(agent: &Agent, tenant: &Tenant, command: KeyRef) -> Result<
 pub async fn ensure_seed_did(
     agent: &Agent,
     tenant: &Tenant,
-    seed: &str,
+    seed: &Seed,
     local: bool,
     replace_public: bool,
 ) -> Result<(), AgentError> {
-    let bytes = own::seed_bytes(seed)?;
-    let key = SecretKey::from_seed(KeyType::Ed25519, &bytes).map_err(|e| key_fault(e.to_string()))?.public();
-    let nym = sov::nym_from_verkey(&key);
+    let nym = sov::nym_from_verkey(seed.key(KeyType::Ed25519)?.as_public());
     transact!(agent, tenant, |unit| async {
         match own::public(&mut unit).await? {
             Some(public) if public.did == nym => return Ok(()),

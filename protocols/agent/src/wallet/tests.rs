@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::connection::CreateStatic;
 use crate::testing::{Party, World, now};
 use crate::unit::{AgentError, Kind};
 
@@ -109,6 +110,10 @@ fn secrets_stay_out_of_debug_output() {
     let command: KeyCreate =
         serde_json::from_value(json!({"seed": "golden-vectors-issuer-seed-00001"})).unwrap();
     assert!(!format!("{command:?}").contains("golden"));
+    let command: CreateStatic =
+        serde_json::from_value(json!({"my_seed": "golden-my", "their_seed": "golden-their"})).unwrap();
+    let shown = format!("{command:?}");
+    assert!(!shown.contains("golden") && shown.contains("my_seed"), "{shown}");
 }
 
 #[test]
@@ -205,7 +210,7 @@ fn the_did_of_the_start_seed() {
     let world = World::new(&["issuer", "local"], Vec::new);
     let issuer = world.party("issuer");
     let ensure = |party: &Party, seed: &str, local, replace| {
-        now(ensure_seed_did(&party.agent, &party.tenant, seed, local, replace))
+        now(ensure_seed_did(&party.agent, &party.tenant, &seed.to_owned().into(), local, replace))
     };
     let public =
         |party: &Party| now(public_did(&party.agent, &party.tenant)).unwrap()["result"]["did"].clone();

@@ -169,3 +169,22 @@ impl fmt::Debug for SecretKey {
         write!(f, "SecretKey(of {} {})", self.kind(), self.0.public)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_core::OsRng;
+    use zeroize::ZeroizeOnDrop;
+
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_key_and_what_two_agree_on_are_wiped_when_dropped() {
+        fn wiped(_: &impl ZeroizeOnDrop) {}
+        let [key, other] = [(); 2].map(|()| SecretKey::generate(KeyType::Ed25519, &mut OsRng));
+        wiped(&key.0.secret);
+        wiped(key.0.signing.as_ref().unwrap());
+        let [key, other] = [key, other].map(|key| key.to_x25519().unwrap());
+        wiped(&key.diffie_hellman(other.as_public()).unwrap());
+        wiped(&key.to_jwk_secret());
+    }
+}

@@ -5,6 +5,7 @@ mod cluster;
 mod encrypted;
 mod plans;
 mod servers;
+mod upgrade;
 mod upkeep;
 
 use std::sync::Arc;

@@ -82,6 +82,8 @@ async fn nothing_that_a_message_asks_for_is_scanned_or_sorted_for_a_few_rows() {
     assert!(read::recall(&link, &profile, Space::Seen, "m1", now).await.is_ok_and(|value| value.is_some()));
     assert!(read::weigh(&link, &profile, Space::Seen, 5).await.is_ok_and(|(count, _)| count == 5));
     assert!(read::items(&link, &profiles, Queue::Work, 5, 5).await.is_ok_and(|items| items.len() == 5));
+    let lane = read::lane(&link, &profile, Queue::Work, "lane", (5, 5)).await;
+    assert!(lane.is_ok_and(|items| items.len() == 5));
     assert!(read::item(&link, &profiles, 1).await.is_ok_and(|item| item.is_some()));
     let preparer = Preparer { profile: &profile, entropy: &OsEntropy, facets: FACETS, now };
     let prepared = preparer.commit(&plans::changes()).unwrap();

@@ -3,7 +3,7 @@
 use chancery_agent::ports::store::{Commit, Op, Queue, Store as _};
 use rusqlite::{Connection, params};
 
-use super::super::super::conformance::side_rows::item;
+use super::super::super::conformance::{side_rows::item, upgrade::TO_VERSION_2};
 use super::super::SqliteStore;
 use super::super::schema::load_profiles;
 use super::{Folder, Tenant, file};
@@ -30,6 +30,7 @@ async fn rows_of_the_first_version_open_and_new_ones_follow_them() {
         params![profile.id, event],
     )
     .unwrap();
+    conn.execute_batch(TO_VERSION_2).unwrap();
     conn.execute("UPDATE chancery_meta SET value = 1 WHERE name = 'version'", []).unwrap();
     drop(conn);
 
@@ -40,11 +41,13 @@ async fn rows_of_the_first_version_open_and_new_ones_follow_them() {
     let items = store.items(Queue::Outbound, 0, 10).await.unwrap();
     let values: Vec<_> = items.iter().map(|item| item.value.as_slice()).collect();
     assert_eq!(values, [&b"old"[..], b"new"]);
+    let lane = store.lane(&Tenant::new("first"), Queue::Outbound, "lane", 0, 9).await.unwrap();
+    assert_eq!(lane.iter().map(|item| item.seq).collect::<Vec<_>>(), [7, 8]);
     assert_eq!(store.events(None, 0, None, false, 10).await.unwrap()[0].payload, b"payload");
     store.close().await;
     let version: i64 = Connection::open(&path)
         .unwrap()
         .query_row("SELECT value FROM chancery_meta WHERE name = 'version'", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 2, "an earlier Chancery refuses the wallet from now on");
+    assert_eq!(version, 3, "an earlier Chancery refuses the wallet from now on");
 }

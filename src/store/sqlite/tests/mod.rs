@@ -5,6 +5,7 @@ mod fixtures;
 mod opening;
 mod oracle;
 mod plans;
+mod upgrade;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

@@ -78,6 +78,8 @@ async fn nothing_that_a_message_asks_for_is_scanned_or_sorted_for_a_few_rows() {
     assert!(side::recall(&conn, &profile, Space::Seen, &id, now).is_ok_and(|value| value.is_some()));
     assert!(side::weigh(&conn, &profile, Space::Seen, 5).is_ok_and(|(count, _)| count == 5));
     assert!(side::items(&conn, &profiles, Queue::Work, 5, 5).is_ok_and(|items| items.len() == 5));
+    let lane = side::lane(&conn, &profile, Queue::Work, "lane", (5, 5));
+    assert!(lane.is_ok_and(|items| items.len() == 5));
     assert!(side::item(&conn, &profiles, 1).is_ok_and(|item| item.is_some()));
     let preparer = Preparer { profile: &profile, entropy: &OsEntropy, facets: FACETS, now };
     let prepared = preparer.commit(&plans::changes()).unwrap();

@@ -152,6 +152,14 @@ pub fn credential_request(offer: &Value) -> Value {
     on_thread(request, &thid)
 }
 
+/// The credential that a thread is about, as it is.
+pub fn credential_issue(thid: &str, credential: &Value) -> Value {
+    let mut issue = message("issue-credential/2.0/issue-credential");
+    issue["formats"] = json!([{"attach_id": "0", "format": "aries/ld-proof-vc@v1.0"}]);
+    issue["credentials~attach"] = json!([Attachment::json_base64("0", credential)]);
+    on_thread(issue, thid)
+}
+
 pub fn credential_ack(thid: &str) -> Value {
     let mut ack = on_thread(message("issue-credential/2.0/ack"), thid);
     ack["status"] = json!("OK");

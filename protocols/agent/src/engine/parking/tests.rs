@@ -76,4 +76,11 @@ fn whose_an_envelope_is_outlives_the_process() {
     assert!(parking.admit(&key("k"), &waiting("two", 1), false, NOW));
     parking.found(&item("older".into()));
     assert!(parking.0.contains_key(&key("older")));
+    let parked = Parked(Arc::new(Mutex::new(parking)));
+    for (verkey, lanes) in [("k", &["k one", "k two"][..]), ("older", &["older"])] {
+        let taken = parked.take(key(verkey));
+        assert_eq!(Vec::from_iter(taken.lanes()), lanes, "the lanes of the rows that were found");
+        drop(taken);
+        assert!(parked.has(&key(verkey).0, verkey), "what was not handled waits again");
+    }
 }

@@ -392,6 +392,36 @@ fn offers_of_unknown_formats_are_carried_and_cannot_be_requested() {
     assert_eq!(record("indy")["by_format"]["cred_offer"]["indy"], json!({"x": 1}));
 }
 
+/// With or without an automatic offer: nobody could ever offer it.
+#[test]
+fn a_proposal_without_a_known_format_is_answered_and_begins_nothing() {
+    for auto in [false, true] {
+        let pair = Pair::with(|_, settings| settings.auto_respond_credential_proposal = auto);
+        let mut proposal = json!({
+            "@type": "https://didcomm.org/issue-credential/2.0/propose-credential", "@id": "foreign",
+            "formats": [{"attach_id": "a", "format": "dif/credential-manifest@v1.0"}],
+            "filters~attach": [{"@id": "a", "data": {"json": {"x": 1}}}],
+        });
+        assert!(pair.deliver("holder", proposal.clone()).rejection.is_none());
+        let told = pair.issuer().take_messages();
+        assert_eq!(told.len(), 1);
+        let report = &told[0].message;
+        assert_eq!(report["@type"], "https://didcomm.org/issue-credential/2.0/problem-report");
+        assert_eq!(report["~thread"]["thid"], "foreign");
+        let why = json!({"en": "none of the proposal's formats is supported", "code": "issuance-abandoned"});
+        assert_eq!(report["description"], why);
+        assert!(pair.records("issuer").is_empty());
+        // One known format beside it is enough to look at.
+        proposal["@id"] = "both".into();
+        let beside = json!({"attach_id": "b", "format": "hlindy/cred-filter@v2.0"});
+        proposal["formats"].as_array_mut().unwrap().push(beside);
+        let attached = json!({"@id": "b", "data": {"json": {}}});
+        proposal["filters~attach"].as_array_mut().unwrap().push(attached);
+        pair.deliver("holder", proposal);
+        assert_eq!(pair.records("issuer").len(), 1);
+    }
+}
+
 #[test]
 fn a_message_counts_as_answered_once_the_answer_was_taken() {
     for keep in [true, false] {

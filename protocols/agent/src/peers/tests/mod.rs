@@ -211,8 +211,8 @@ fn static_connections() {
     let seeds = ["static-connection-seed-of-issuer", "static-connection-seed-of-holder"];
     let make = |party: &Party, my: &str, their: &str, endpoint: &str| {
         let command = CreateStatic {
-            my_seed: Some(my.to_owned()),
-            their_seed: Some(their.to_owned()),
+            my_seed: Some(my.to_owned().into()),
+            their_seed: Some(their.to_owned().into()),
             their_endpoint: Some(endpoint.to_owned()),
             ..CreateStatic::default()
         };
@@ -229,7 +229,7 @@ fn static_connections() {
     now(send_ping(&issuer.agent, &issuer.tenant, SendPing { conn_id, comment: None })).unwrap();
     world.settle();
     assert_eq!(world.take_names(), ["issuer: trust_ping/1.0/ping", "holder: trust_ping/1.0/ping_response"]);
-    let short = CreateStatic { my_seed: Some("short".into()), ..CreateStatic::default() };
+    let short = CreateStatic { my_seed: Some("short".to_owned().into()), ..CreateStatic::default() };
     let error = now(create_static(&issuer.agent, &issuer.tenant, short)).unwrap_err();
     assert_eq!(error.message, "Seed value must be 32 bytes in length.");
 }
