@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::handler::Handler;
 use super::messages::{self, ABANDONED, PROTOCOL};
 use super::record::{Exchange, Initiator, Role, State, TOPIC};
-use super::state::{self, Automatic, HolderPolicy, Input, Step, Word};
+use super::state::{self, Automatic, Input, Step, Word};
 use super::{answer, content};
 use crate::exchange::{Failure, Kept, Machine, Names, Reach, Refusal, Standing};
 use crate::ports::store::RowKey;
@@ -29,12 +29,7 @@ impl Machine for Handler {
         reach: Reach,
         record: &Exchange,
     ) -> Result<Option<Input>, Failure> {
-        let settings = unit.settings();
-        let policy = HolderPolicy {
-            request: settings.auto_respond_credential_offer,
-            store: settings.auto_store_credential,
-        };
-        let Some(next) = state::automatic(record, policy) else { return Ok(None) };
+        let Some(next) = state::automatic(record, &unit.settings()) else { return Ok(None) };
         let input = match next {
             Automatic::Offer => answer::offer(unit, reach, record, None).await?,
             Automatic::Request => answer::request(unit, reach, record, None, None).await?,

@@ -35,6 +35,7 @@ use serde_json::{Map, Value};
 use super::messages::{ABANDONED, Kind, same_content};
 use super::record::{Exchange, Role, State};
 use crate::exchange::{self, Trouble};
+use crate::unit::Settings;
 
 /// A message with attachments as stored.
 pub type Stored = Map<String, Value>;
@@ -464,22 +465,13 @@ pub enum Automatic {
     Store,
 }
 
-/// Agent-wide policy of a holder.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HolderPolicy {
-    /// `--auto-respond-credential-offer`
-    pub request: bool,
-    /// `--auto-store-credential`
-    pub store: bool,
-}
-
-/// What follows by itself.
-pub fn automatic(record: &Exchange, holder: HolderPolicy) -> Option<Automatic> {
+/// What follows by itself: of an issuer as the record says, of a holder as the settings say.
+pub fn automatic(record: &Exchange, settings: &Settings) -> Option<Automatic> {
     match record.state {
         State::ProposalReceived if record.auto_offer == Some(true) => Some(Automatic::Offer),
-        State::OfferReceived if holder.request => Some(Automatic::Request),
+        State::OfferReceived if settings.auto_respond_credential_offer => Some(Automatic::Request),
         State::RequestReceived if record.auto_issue == Some(true) => Some(Automatic::Issue),
-        State::CredentialReceived if holder.store => Some(Automatic::Store),
+        State::CredentialReceived if settings.auto_store_credential => Some(Automatic::Store),
         _ => None,
     }
 }

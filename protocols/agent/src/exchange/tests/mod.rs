@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use self::toy::{Talk, Toy, ask};
 use crate::exchange::{List, get, list, problem_report, remove};
 use crate::out_of_band::{CreateInvitation, ReceiveInvitation, create_invitation, receive_invitation};
-use crate::ports::store::Queue;
+use crate::ports::Store as _;
+use crate::ports::store::{Commit, Op, Queue, RowKey};
 use crate::testing::{Party, World, now};
 use crate::unit::{AgentError, Kind};
 
@@ -99,7 +100,6 @@ fn a_message_that_does_not_fit_has_no_effect() {
     let two = Two::new();
     two.ask("why");
     two.world.settle();
-    told(two.asker());
     two.ask("why");
     let mut answer = two.asker().take_messages().remove(0);
     answer.message["@type"] = json!("https://didcomm.org/toy/1.0/answer");
@@ -115,10 +115,26 @@ fn what_needs_the_network_is_left_to_queued_work_of_its_connection() {
     let question = two.asker().take_messages().remove(0);
     two.answerer().receive(&two.asker().pack(&question));
     assert_eq!(talks(two.answerer())[0]["state"], "asked");
-    let work = now(crate::ports::Store::items(&*two.answerer().store, Queue::Work, 0, 10)).unwrap();
+    let work = now(two.answerer().store.items(Queue::Work, 0, 10)).unwrap();
     assert_eq!((work.len(), &work[0].lane), (1, &format!("toy-1.0|{}", two.answerer)));
     two.world.settle();
     assert_eq!(talks(two.asker())[0]["said"], "far!");
+}
+
+#[test]
+fn a_step_whose_message_can_not_be_sent_changes_nothing() {
+    let two = Two::new();
+    two.ask("far");
+    let question = two.asker().take_messages().remove(0);
+    let answerer = two.answerer();
+    answerer.receive(&two.asker().pack(&question));
+    let ops = vec![Op::Remove(RowKey::new("connection", &*two.answerer))];
+    now(answerer.store.commit(&answerer.tenant, Commit { guards: Vec::new(), ops })).unwrap();
+    answerer.work();
+    assert_eq!(told(answerer), ["asked", "abandoned"]);
+    let error = format!("Record not found: connection/{}.", two.answerer);
+    assert_eq!(talks(answerer)[0]["said"], error.as_str());
+    assert!(answerer.take_messages().is_empty());
 }
 
 #[test]

@@ -120,7 +120,8 @@ impl Machine for Toy {
             (_, state, _) => return Err(Refusal(format!("not in state {state}"))),
         };
         (record.state, record.said) = (state.to_owned(), said);
-        let effects = effect.map(Effect::Send).into_iter().chain([Effect::Save, Effect::Notify]).collect();
+        let say = if state == "abandoned" { Effect::Tell } else { Effect::Send };
+        let effects = [Effect::Save, Effect::Notify].into_iter().chain(effect.map(say)).collect();
         Ok(Step { record, effects })
     }
 

@@ -6,8 +6,9 @@ use crate::exchange::Trouble;
 use crate::issue_credential_v2::messages::Kind;
 use crate::issue_credential_v2::record::{Exchange, Role, State};
 use crate::issue_credential_v2::state::{
-    Automatic, Begin, Effect, HolderPolicy, Input, Refusal, Stored, Word, automatic, may, may_store, step,
+    Automatic, Begin, Effect, Input, Refusal, Stored, Word, automatic, may, may_store, step,
 };
+use crate::unit::Settings;
 
 /// The states by their letters in the tables.
 const STATES: [(&str, State); 12] = [
@@ -309,7 +310,8 @@ fn a_step_changes_what_it_should() {
 
 #[test]
 fn policy_turns_states_into_answers() {
-    let all = HolderPolicy { request: true, store: true };
+    let all =
+        Settings { auto_respond_credential_offer: true, auto_store_credential: true, ..Settings::default() };
     let with = |role, state, auto| Exchange { auto_offer: auto, auto_issue: auto, ..record(role, state) };
     for (_, state) in STATES {
         let expected = match state {
@@ -319,13 +321,9 @@ fn policy_turns_states_into_answers() {
             State::CredentialReceived => Some(Automatic::Store),
             _ => None,
         };
-        assert_eq!(automatic(&with(Role::Issuer, state, Some(true)), all), expected, "{state:?}");
+        assert_eq!(automatic(&with(Role::Issuer, state, Some(true)), &all), expected, "{state:?}");
         for off in [None, Some(false)] {
-            assert_eq!(
-                automatic(&with(Role::Issuer, state, off), HolderPolicy::default()),
-                None,
-                "{state:?}"
-            );
+            assert_eq!(automatic(&with(Role::Issuer, state, off), &Settings::default()), None, "{state:?}");
         }
     }
 }
