@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chancery_agent::did_web::Web;
 use chancery_agent::ports::Store;
 use chancery_agent::ports::store::StoreError;
-use chancery_agent::unit::Parts;
+use chancery_agent::unit::{Parts, Resolvers};
 use chancery_agent::{Agent, AgentError, Tenant};
+use chancery_credentials::Formats;
+use chancery_credentials::ld_proof::LdProof;
 use chancery_jsonld::{Documents, Processor};
 
 use crate::config::{self, Config};
@@ -152,6 +155,8 @@ async fn build_agent(
         workers: crew.clone(),
         watch: crew.live.clone(),
         jsonld: Arc::new(Processor::new(Arc::new(Documents::bundled()))),
+        formats: Formats::new(vec![Box::new(LdProof)]),
+        resolvers: Resolvers::new(vec![Box::new(Web)]),
         trace: crew.trace(),
         edge: limits::edge(config),
         settings: settings(config, targets),

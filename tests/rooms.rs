@@ -38,9 +38,10 @@ const LAYERS: [(&str, &[&str]); 5] = [
 /// Features whose names are words that everybody uses: categories of records, members of JSON.
 const WORDS: [&str; 4] = ["connection", "credential", "delivery", "wallet"];
 /// Where a crate's folders are listed: each sees all that it lists.
-const LISTS: [(&str, &str); 2] = [(AGENT, "facets"), (ADMIN_API, "groups")];
+const LISTS: [(&str, &str); 3] =
+    [(AGENT, "facets"), (ADMIN_API, "groups"), ("protocols/credentials/src/lib.rs", "families")];
 /// Folders of the formats' crate that are no formats.
-const NO_FORMATS: [&str; 3] = ["suites", "securing", "status"];
+const NO_FORMATS: [&str; 3] = ["securing", "status", "w3c"];
 /// Who knows databases.
 const STORE: &str = "src/store/";
 const DATABASES: [&str; 5] = ["askar_storage", "rusqlite", "tokio_postgres", "tokio_postgres_rustls", "sqlx"];
@@ -356,11 +357,11 @@ const HOUSE: [(&str, &str); 17] = [
         "mod state; #[cfg(test)] mod tests; #[cfg(test)] mod inner { use crate::one; } #[test] fn t() { \"one\" } /// The one.\nfn one() { \"one more\" }",
     ),
     ("protocols/agent/src/two/state.rs", "fn step() -> u8 { 1 }"),
-    ("protocols/credentials/src/lib.rs", "mod paper; mod stone; mod suites; mod format;"),
-    ("protocols/credentials/src/format.rs", "use crate::suites;"),
-    ("protocols/credentials/src/paper/mod.rs", "use crate::{suites::Suite, format};"),
+    ("protocols/credentials/src/lib.rs", "mod paper; mod stone; mod w3c; mod format;"),
+    ("protocols/credentials/src/format.rs", "use crate::w3c;"),
+    ("protocols/credentials/src/paper/mod.rs", "use crate::{w3c::Suite, format};"),
     ("protocols/credentials/src/stone/mod.rs", "fn f() { crate::paper::f() }"),
-    ("protocols/credentials/src/suites/mod.rs", "pub struct Suite;"),
+    ("protocols/credentials/src/w3c/mod.rs", "pub struct Suite;"),
     (
         "admin-api/src/lib.rs",
         "use chancery_agent::Agent; use chancery_schema::Field; fn f() { chancery_did::parse() }",

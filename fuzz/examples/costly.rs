@@ -5,7 +5,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chancery_credentials::{Facts, Family, Gathered, Step, format, validate_credential, verify};
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::securing::Securing;
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::{ExchangeFormat, Facts, Gathered, Step, validate_credential};
 use chancery_did::document::RELATIONSHIPS;
 use chancery_did::{DidDocument, KeyType, SecretKey, methods};
 use chancery_didcomm::message::Attachment;
@@ -297,11 +300,9 @@ fn credentials() {
         ("wrong members", credential(fill(BYTES, |n| n.into()), vec![])),
     ] {
         timed(&format!("credential: {name}"), &json, || {
-            verify(&facts, &json).map(|answer| answer.to_json(&json))
+            LinkedData.verify(&facts, &json).map(|answer| answer.to_json(&json))
         });
         timed(&format!("credential: {name}, rules"), &json, || validate_credential(&json));
-        timed(&format!("credential: {name}, step"), &json, || {
-            format(Family::LdProof).map(|format| format.validate(Step::Issue, &json))
-        });
+        timed(&format!("credential: {name}, step"), &json, || LdProof.validate(Step::Issue, &json));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use chancery_credentials::Family;
 use serde_json::{Map, Value};
 
 use crate::schema::rule::{INDY_CRED_DEF, INDY_DID, INDY_SCHEMA, UUID4, VERSION};
@@ -72,8 +73,7 @@ pub(super) static FILTER: Schema = Schema {
         object("vc_di", &VC_DI).about("A W3C credential with an AnonCreds proof"),
     ]],
     whole: Some(|filter| {
-        let known =
-            ["anoncreds", "indy", "ld_proof", "vc_di"].iter().any(|family| filter.contains_key(*family));
+        let known = Family::KNOWN.iter().any(|family| filter.contains_key(family.api));
         (!known).then_some(invalid::NO_FORMAT.into())
     }),
 };

@@ -18,6 +18,8 @@ use chancery_agent::ports::{
 };
 use chancery_agent::unit::Parts;
 use chancery_agent::{Agent, Settings, Tenant};
+use chancery_credentials::Formats;
+use chancery_credentials::ld_proof::LdProof;
 use chancery_jsonld::{Documents, Processor};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, broadcast};
@@ -71,6 +73,8 @@ impl Process {
             ..Settings::default()
         };
         let parts = Parts {
+            formats: Formats::new(vec![Box::new(LdProof)]),
+            resolvers: Default::default(),
             store: Arc::new(Rows { slow: self.slow.clone(), held: self.held.clone() }),
             clock: Arc::new(Still),
             entropy: Arc::new(Counting(AtomicU64::new(1))),

@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, LazyLock};
 
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::securing::Securing;
+use chancery_credentials::securing::ld::LinkedData;
 use chancery_credentials::{
-    CredentialFormat, Facts, Family, FormatError, Gathered, Step, format, json_equal, tree,
-    validate_credential, validate_detail, verify,
+    ExchangeFormat, Facts, FormatError, Gathered, Made, Need, Step, Turn, json_equal, tree,
+    validate_credential, validate_detail,
 };
 use chancery_did::DidDocument;
 use chancery_did::key::{KeyType, SecretKey};
@@ -105,18 +108,17 @@ pub fn reaches_issue(data: &[u8]) -> bool {
         let _ = tree(&wrong).to_string();
         wrong.iter().for_each(|one| drop(one.to_string()));
     }
-    let Some(ld_proof) = format(Family::LdProof) else { unreachable!("it is built") };
     for step in [Step::Propose, Step::Offer, Step::Request, Step::Issue] {
-        let _ = ld_proof.validate(step, &json);
+        let _ = LdProof.validate(step, &json);
     }
-    let issued = exchange(ld_proof, &json);
+    let issued = exchange(&json);
     verified(&json);
-    let _ = with_facts(|facts| ld_proof.store(facts, &json));
+    let _ = turn(&[(Step::Issue, &json)], None, |turn| LdProof.store(turn));
     // Neither side chooses what it compares with.
     for other in [&json!({}), json.get("credential").unwrap_or(&Value::Null), &json] {
-        let _ = ld_proof.check_request(Some(other), &json);
-        let _ = ld_proof.check_credential("exchange", &json, other);
-        let _ = ld_proof.check_credential("exchange", other, &json);
+        let _ = LdProof.check_request(&[(Step::Offer, other), (Step::Request, &json)]);
+        let _ = LdProof.check_credential("exchange", &[(Step::Request, &json), (Step::Issue, other)]);
+        let _ = LdProof.check_credential("exchange", &[(Step::Request, other), (Step::Issue, &json)]);
     }
     issued
 }
@@ -130,21 +132,36 @@ fn with_facts<T>(mut ask: impl FnMut(&Facts<'_>) -> Result<T, FormatError>) -> R
             other => return other,
         };
         assert!(!needs.is_empty(), "nothing is needed");
-        if !needs.contexts.is_empty() {
+        if needs.iter().any(|need| matches!(need, Need::Context(_))) {
             return Err(FormatError::Needs(needs));
         }
-        for did in needs.dids {
-            let known = did == "did:web:example.com";
-            let document = known.then(web_document).ok_or_else(|| "no such DID".to_owned());
-            gathered.document(did, document);
-        }
-        for verkey in needs.keys {
-            let ours = [&*super::envelope::SENDER, &*P256].into_iter();
-            let secret = ours.clone().find(|secret| secret.as_public().as_base58() == verkey);
-            gathered.key(verkey, secret.cloned());
+        for need in needs {
+            match need {
+                Need::Did(did) => {
+                    let known = did == "did:web:example.com";
+                    let document = known.then(web_document).ok_or_else(|| "no such DID".to_owned());
+                    gathered.document(did, document);
+                }
+                Need::Key(verkey) => {
+                    let ours = [&*super::envelope::SENDER, &*P256].into_iter();
+                    let secret = ours.clone().find(|secret| secret.as_public().as_base58() == verkey);
+                    gathered.key(verkey, secret.cloned());
+                }
+                Need::Row { category, name } => gathered.row(category, name, None),
+                Need::Context(_) => unreachable!("returned above"),
+            }
         }
     }
     panic!("it never has enough")
+}
+
+/// One turn after these messages.
+fn turn<T, const N: usize>(
+    said: &[(Step, &Value); N],
+    holder_did: Option<&str>,
+    ask: impl Fn(&Turn<'_>) -> Result<Made<T>, FormatError>,
+) -> Result<T, FormatError> {
+    with_facts(|facts| ask(&Turn { holder_did, ..Turn::new(facts, said, &|_| {}) })).map(|made| made.content)
 }
 
 fn web_document() -> DidDocument {
@@ -166,32 +183,47 @@ fn web_document() -> DidDocument {
 }
 
 /// From proposal to stored credential, as far as the input goes. Each side takes what the other made.
-fn exchange(ld_proof: &dyn CredentialFormat, json: &Value) -> bool {
+fn exchange(json: &Value) -> bool {
     let mut stored_one = false;
-    let Ok(proposal) = with_facts(|facts| ld_proof.propose(facts, json)) else { return false };
-    assert_eq!(ld_proof.validate(Step::Propose, &proposal), Ok(()));
-    assert_eq!(with_facts(|facts| ld_proof.propose(facts, &proposal)).as_ref(), Ok(&proposal), "twice");
-    let Ok(offer) = with_facts(|facts| ld_proof.offer(facts, &proposal)) else { return false };
-    assert_eq!(ld_proof.validate(Step::Offer, &offer), Ok(()));
+    let Ok(proposal) = turn(&[(Step::Propose, json)], None, |turn| LdProof.propose(turn)) else {
+        return false;
+    };
+    assert_eq!(LdProof.validate(Step::Propose, &proposal), Ok(()));
+    assert_eq!(
+        turn(&[(Step::Propose, &proposal)], None, |turn| LdProof.propose(turn)).as_ref(),
+        Ok(&proposal),
+        "twice"
+    );
+    let Ok(offer) = turn(&[(Step::Propose, &proposal)], None, |turn| LdProof.offer(turn)) else {
+        return false;
+    };
+    assert_eq!(LdProof.validate(Step::Offer, &offer), Ok(()));
     let holder = super::envelope::RECIPIENT.as_public().did_key();
     for holder in [None, Some(holder.as_str())] {
-        let request = with_facts(|facts| ld_proof.request(facts, &offer, holder)).expect("an offer of ours");
-        assert_eq!(ld_proof.validate(Step::Request, &request), Ok(()));
-        assert_eq!(ld_proof.check_request(Some(&offer), &request), Ok(()), "{offer} {request}");
-        let Ok(credential) = with_facts(|facts| ld_proof.issue(facts, &request)) else { continue };
-        assert_eq!(ld_proof.validate(Step::Issue, &credential), Ok(()));
+        let request =
+            turn(&[(Step::Offer, &offer)], holder, |turn| LdProof.request(turn)).expect("an offer of ours");
+        assert_eq!(LdProof.validate(Step::Request, &request), Ok(()));
+        assert_eq!(
+            LdProof.check_request(&[(Step::Offer, &offer), (Step::Request, &request)]),
+            Ok(()),
+            "{offer} {request}"
+        );
+        let Ok(credential) = turn(&[(Step::Request, &request)], None, |turn| LdProof.issue(turn)) else {
+            continue;
+        };
+        assert_eq!(LdProof.validate(Step::Issue, &credential), Ok(()));
         let options = request.get("options").and_then(|options| options.get("credentialStatus"));
         if options.is_none() && credential.get("credentialStatus").is_none() {
             assert_eq!(
-                ld_proof.check_credential("x", &request, &credential),
+                LdProof.check_credential("x", &[(Step::Request, &request), (Step::Issue, &credential)]),
                 Ok(()),
                 "{request} {credential}"
             );
         }
         if credential.pointer("/proof/proofPurpose") == Some(&"assertionMethod".into()) {
             assert!(verified(&credential), "{credential}");
-            let stored =
-                with_facts(|facts| ld_proof.store(facts, &credential)).expect("a credential of ours");
+            let stored = turn(&[(Step::Issue, &credential)], None, |turn| LdProof.store(turn))
+                .expect("a credential of ours");
             assert!(json_equal(&stored.value, &credential));
             stored_one = true;
         }
@@ -202,7 +234,7 @@ fn exchange(ld_proof: &dyn CredentialFormat, json: &Value) -> bool {
 /// Whether it verifies. If so, it does no longer with another value in any place at the top.
 fn verified(credential: &Value) -> bool {
     let verify = |credential: &Value| {
-        let answer = with_facts(|facts| verify(facts, credential).map_err(FormatError::Needs));
+        let answer = with_facts(|facts| LinkedData.verify(facts, credential).map_err(FormatError::Needs));
         let _ = answer.as_ref().map(|verification| verification.to_json(credential).to_string());
         answer.is_ok_and(|verification| verification.verified())
     };

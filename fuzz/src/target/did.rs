@@ -130,7 +130,8 @@ fn did(text: &str) {
             assert_eq!(DidDocument::parse(&bytes).as_ref(), Ok(&document));
             read(&document);
         }
-        Ok(Resolution::Needs(Needed::Https { url })) => {
+        Ok(Resolution::Needs(Needed::Resolver { method })) if method == "web" => {
+            let url = web::url(text).expect("checked before");
             assert!(url.starts_with("https://") && url.ends_with("/did.json"));
             let host =
                 url.strip_prefix("https://").and_then(|rest| rest.split('/').next()).unwrap_or_default();

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use chancery_agent::engine::Registration;
 use chancery_agent::testing::{Party, World, now};
 use chancery_agent::{did_exchange, issue_credential_v2 as issue, out_of_band, wallet};
-use chancery_credentials::{Facts, Family, Gathered, format, verify};
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::securing::Securing;
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::{ExchangeFormat, Facts, Gathered, Step, Turn};
 use chancery_did::{KeyType, SecretKey};
 use chancery_didcomm::{Envelope, SharedSecrets, pack_authcrypt};
 use chancery_jsonld::{Documents, Processor};
@@ -155,8 +158,9 @@ fn with_facts(run: impl FnOnce(&Facts<'_>, &Value)) {
 
 fn sign(times: usize) {
     with_facts(|facts, request| {
-        let ld_proof = format(Family::LdProof).unwrap();
-        let once = || black_box(ld_proof.issue(facts, request).unwrap());
+        let said = [(Step::Request, request)];
+        let turn = Turn::new(facts, &said, &|_| {});
+        let once = || black_box(LdProof.issue(&turn).unwrap());
         once();
         for _ in 0..times {
             once();
@@ -166,8 +170,8 @@ fn sign(times: usize) {
 
 fn verify_one(times: usize) {
     with_facts(|facts, request| {
-        let signed = format(Family::LdProof).unwrap().issue(facts, request).unwrap();
-        let once = || assert!(black_box(verify(facts, &signed).unwrap()).verified());
+        let signed = LdProof.issue(&Turn::new(facts, &[(Step::Request, request)], &|_| {})).unwrap().content;
+        let once = || assert!(black_box(LinkedData.verify(facts, &signed).unwrap()).verified());
         once();
         for _ in 0..times {
             once();

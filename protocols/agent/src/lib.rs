@@ -6,6 +6,7 @@ pub mod connection;
 pub mod credential;
 pub mod delivery;
 pub mod did_exchange;
+pub mod did_web;
 pub mod edge;
 pub mod engine;
 pub mod exchange;

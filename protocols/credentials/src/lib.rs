@@ -1,21 +1,25 @@
-//! Credential formats behind one trait ([`CredentialFormat`]): what to offer, request, issue, check and store.
+//! Credential formats behind one trait ([`ExchangeFormat`]): what to offer, request, issue, check and store; and ways of
+//! securing claims behind another ([`securing::Securing`]), which know no exchange.
 //!
 //! Pure and synchronous. What a format lacks comes back as [`FormatError::Needs`]: the caller brings the DID
-//! documents, keys and JSON-LD contexts and calls again. Time and randomness come in as arguments.
+//! documents, keys, JSON-LD contexts and rows, and calls again. Time and randomness come in as arguments.
 
 pub mod ld_proof;
+pub mod securing;
 
 mod equality;
+mod families;
 mod family;
 mod format;
 mod invalid;
-mod suites;
-mod verify;
+mod need;
+mod w3c;
 
 pub use equality::json_equal;
+pub use families::{ANONCREDS, INDY, VC_DI};
 pub use family::{Family, Step};
-pub use format::{CredentialFormat, Facts, FormatError, Gathered, Needs, Stored, format};
+pub use format::{ExchangeFormat, Formats, Made, Row, Said, Stored, Task, Turn, Weight};
 pub use invalid::{Invalid, PathItem, tree};
-pub use ld_proof::{validate_credential, validate_detail};
-pub use suites::Suite;
-pub use verify::{ProofOutcome, Verification, verify, warnings};
+pub use ld_proof::validate_detail;
+pub use need::{Facts, FormatError, Gathered, Need};
+pub use w3c::validate_credential;

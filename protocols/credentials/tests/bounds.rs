@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use chancery_credentials::{Facts, Gathered, Verification, validate_credential, validate_detail, verify};
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::securing::{Securing, Verification};
+use chancery_credentials::{Facts, Gathered, validate_credential, validate_detail};
 use chancery_jsonld::{Documents, Processor};
 use serde_json::{Value, json};
 
 fn outcome(credential: &Value) -> Verification {
     let jsonld = Processor::new(Arc::new(Documents::bundled()));
-    verify(&Facts { jsonld: &jsonld, now: 0, gathered: &Gathered::default() }, credential).unwrap()
+    LinkedData.verify(&Facts { jsonld: &jsonld, now: 0, gathered: &Gathered::default() }, credential).unwrap()
 }
 
 /// A credential signed by us, its proof given so many times.
@@ -23,11 +25,12 @@ fn with_proofs(count: usize) -> Value {
 #[test]
 fn each_proof_is_verified() {
     let mut credential = with_proofs(3);
-    assert_eq!(outcome(&credential).results.iter().filter(|result| result.error.is_none()).count(), 3);
+    assert_eq!(outcome(&credential).proofs().filter(|(_, _, outcome)| outcome.is_ok()).count(), 3);
     // The hash of the document is shared by the proofs, that of their own options is not.
     credential["proof"][1]["created"] = json!("2001-01-01T00:00:00Z");
-    let results = outcome(&credential).results;
-    assert_eq!(results.iter().map(|result| result.error.is_none()).collect::<Vec<_>>(), [true, false, true]);
+    let changed = outcome(&credential);
+    let valid: Vec<_> = changed.proofs().map(|(_, _, outcome)| outcome.is_ok()).collect();
+    assert_eq!(valid, [true, false, true]);
     credential["id"] = json!("urn:another");
     assert!(!outcome(&credential).verified());
 }
@@ -37,7 +40,7 @@ fn more_than_sixteen_proofs_are_refused() {
     assert!(outcome(&with_proofs(16)).verified());
     let refused = outcome(&with_proofs(17));
     assert!(!refused.verified());
-    assert!(refused.results.is_empty());
+    assert!(refused.proofs().next().is_none());
     assert_eq!(refused.reason(), "Unable to verify credential with 17 proofs: at most 16 are looked at");
 }
 

@@ -10,7 +10,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chancery_credentials::{Facts, Family, FormatError, Gathered, format, verify};
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::securing::Securing;
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::{ExchangeFormat, Facts, FormatError, Gathered, Need, Step, Turn};
 use chancery_did::{KeyType, SecretKey};
 use chancery_jsonld::{Documents, Processor};
 use serde_json::{Value, json};
@@ -28,16 +31,15 @@ fn read(name: &str) -> Vec<Value> {
 
 fn issue(jsonld: &Processor, detail: &Value) -> Value {
     let mut gathered = Gathered::default();
-    let format = format(Family::LdProof).unwrap();
     loop {
         let facts = Facts { jsonld, now: NOW, gathered: &gathered };
-        let needs = match format.issue(&facts, detail) {
-            Ok(credential) => return credential,
+        let needs = match LdProof.issue(&Turn::new(&facts, &[(Step::Request, detail)], &|_| {})) {
+            Ok(made) => return made.content,
             Err(FormatError::Needs(needs)) => needs,
             Err(error) => panic!("{error}"),
         };
-        assert!(needs.dids.is_empty() && needs.contexts.is_empty(), "{needs:?}");
-        for verkey in needs.keys {
+        for need in needs {
+            let Need::Key(verkey) = need else { panic!("{need:?}") };
             let keys =
                 [KeyType::Ed25519, KeyType::P256].map(|kind| SecretKey::from_seed(kind, &[7; 32]).unwrap());
             let key = keys.into_iter().find(|key| key.public().base58() == verkey);
@@ -124,7 +126,7 @@ fn what_we_sign_is_what_others_verified() {
     assert_eq!(ours, read("ours.json"));
     for credential in &ours {
         let facts = Facts { jsonld: &jsonld, now: NOW, gathered: &Gathered::default() };
-        let outcome = verify(&facts, credential).unwrap();
+        let outcome = LinkedData.verify(&facts, credential).unwrap();
         assert!(outcome.verified(), "{}", outcome.reason());
     }
 }
@@ -136,10 +138,10 @@ fn what_others_signed_verifies() {
     assert!(theirs.len() >= 16);
     for credential in &theirs {
         let facts = Facts { jsonld: &jsonld, now: NOW, gathered: &Gathered::default() };
-        let outcome = verify(&facts, credential).unwrap();
+        let outcome = LinkedData.verify(&facts, credential).unwrap();
         assert!(outcome.verified(), "{}", outcome.reason());
         let mut changed = credential.clone();
         changed["proof"]["created"] = "2020-01-01T00:00:00Z".into();
-        assert!(!verify(&facts, &changed).unwrap().verified());
+        assert!(!LinkedData.verify(&facts, &changed).unwrap().verified());
     }
 }

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use chancery_credentials::{Facts, Family, FormatError, Gathered, Needs, Verification, format, verify};
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::securing::{Question, Securing, Verification};
+use chancery_credentials::{ExchangeFormat, Facts, FormatError, Gathered, Need, Step, Turn};
 use chancery_did::{DidDocument, KeyType, SecretKey};
 use chancery_jsonld::{Documents, Processor};
 use serde_json::{Value, json};
@@ -64,28 +67,30 @@ fn gathered(ours: &[u8]) -> Gathered {
 }
 
 fn issue(jsonld: &Processor, gathered: &Gathered, detail: &Value) -> Result<Value, FormatError> {
-    format(Family::LdProof).unwrap().issue(&Facts { jsonld, now: 0, gathered }, detail)
+    let facts = Facts { jsonld, now: 0, gathered };
+    LdProof.issue(&Turn::new(&facts, &[(Step::Request, detail)], &|_| {})).map(|made| made.content)
 }
 
 fn verification(jsonld: &Processor, gathered: &Gathered, credential: &Value) -> Verification {
-    verify(&Facts { jsonld, now: 0, gathered }, credential).unwrap()
+    LinkedData.verify(&Facts { jsonld, now: 0, gathered }, credential).unwrap()
 }
 
 #[test]
 fn what_is_needed_is_asked_for() {
     let jsonld = processor();
     let none = Gathered::default();
-    let needs = |needs: Needs| Err::<Value, _>(FormatError::Needs(needs));
-    let dids = Needs { dids: vec![WEB.into()], ..Needs::default() };
+    let needs = |needs: Vec<Need>| Err::<Value, _>(FormatError::Needs(needs));
+    let dids = vec![Need::Did(WEB.into())];
     assert_eq!(issue(&jsonld, &none, &detail(WEB, json!({}))), needs(dids.clone()));
     let own = key(1).public();
-    let keys = Needs { keys: vec![own.base58()], ..Needs::default() };
+    let keys = vec![Need::Key(own.base58())];
     assert_eq!(issue(&jsonld, &none, &detail(&own.did_key(), json!({}))), needs(keys));
     let credential = issue(&jsonld, &gathered(&[1]), &detail(WEB, json!({}))).unwrap();
-    assert_eq!(verify(&Facts { jsonld: &jsonld, now: 0, gathered: &none }, &credential), Err(dids));
+    let facts = Facts { jsonld: &jsonld, now: 0, gathered: &none };
+    assert_eq!(LinkedData.verify(&facts, &credential), Err(dids));
     let mut remote = detail(WEB, json!({}));
     remote["credential"]["@context"].as_array_mut().unwrap().push("https://example.org/v1".into());
-    let contexts = Needs { contexts: vec!["https://example.org/v1".into()], ..Needs::default() };
+    let contexts = vec![Need::Context("https://example.org/v1".into())];
     assert_eq!(issue(&jsonld, &gathered(&[1]), &remote), needs(contexts));
 }
 
@@ -163,7 +168,7 @@ fn one_valid_proof_of_several_suffices() {
     };
     let good = credential["proof"].clone();
     let both = with(json!([bad, good]));
-    assert!(both.verified() && both.results.len() == 2);
+    assert!(both.verified() && both.proofs().count() == 2);
     assert!(!with(json!([bad, bad])).verified());
     let mut unknown = good.clone();
     unknown["type"] = "DataIntegrityProof".into();
@@ -207,4 +212,40 @@ fn options_decide_about_the_proof() {
         issue(&jsonld, &all, &detail(WEB, json!({}))).unwrap()["proof"]["created"],
         "1970-01-01T00:00:00Z"
     );
+}
+
+#[test]
+fn verification_answers_one_question_after_the_other() {
+    let jsonld = processor();
+    let all = gathered(&[1]);
+    let mut detail = detail(WEB, json!({}));
+    detail["credential"]["expirationDate"] = "2024-01-02T00:00:00Z".into();
+    let terms = json!({"@vocab": "https://example.org/terms#"});
+    detail["credential"]["@context"].as_array_mut().unwrap().push(terms);
+    let credential = issue(&jsonld, &all, &detail).unwrap();
+    let asked = |now: i64, credential: &Value| {
+        let facts = Facts { jsonld: &jsonld, now, gathered: &all };
+        let verification = LinkedData.verify(&facts, credential).unwrap();
+        let named = verification.checks.iter().map(|check| {
+            let question = match &check.question {
+                Question::Structure => "structure",
+                Question::Proofs => "proofs",
+                Question::Proof { .. } => "proof",
+                Question::Date(name) => name,
+                Question::Words => "words",
+            };
+            (question, check.outcome.is_ok())
+        });
+        (named.collect::<Vec<_>>(), verification.verified())
+    };
+    let in_2025 = 1_735_689_600_000_000;
+    let answers = [("proof", true), ("expirationDate", false), ("issuanceDate", true), ("words", false)];
+    assert_eq!(asked(in_2025, &credential), (answers.to_vec(), true));
+    let answers = [("proof", true), ("expirationDate", true), ("issuanceDate", false), ("words", false)];
+    assert_eq!(asked(0, &credential), (answers.to_vec(), true));
+    let mut none = credential.clone();
+    none["proof"]["type"] = "Unknown".into();
+    assert_eq!(asked(0, &none).0[0], ("proofs", false));
+    none.as_object_mut().unwrap().remove("type");
+    assert_eq!(asked(0, &none).0[0], ("structure", false));
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chancery_credentials::{Facts, Gathered, Verification, verify};
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::securing::{Securing, Verification};
+use chancery_credentials::{Facts, Gathered};
 use chancery_did::{DidDocument, KeyType, SecretKey, base58};
 use chancery_jsonld::{Documents, Processor};
 use serde_json::{Value, json};
 
 fn outcome(credential: &Value, gathered: &Gathered) -> Verification {
     let jsonld = Processor::new(Arc::new(Documents::bundled()));
-    verify(&Facts { jsonld: &jsonld, now: 0, gathered }, credential).unwrap()
+    LinkedData.verify(&Facts { jsonld: &jsonld, now: 0, gathered }, credential).unwrap()
 }
 
 fn identity() -> [u8; 32] {
@@ -63,7 +65,7 @@ fn a_key_of_small_order_issues_nothing() {
         gathered.document(&did, Err(why));
         let forged = credential(&did, &format!("{did}#{multikey}"), proof.clone());
         let verification = outcome(&forged, &gathered);
-        assert!(!verification.verified() && verification.results.len() == 1, "{verification:?}");
+        assert!(!verification.verified() && verification.proofs().count() == 1, "{verification:?}");
         for method in &methods {
             let mut method = method.clone();
             method["id"] = "#1".into();

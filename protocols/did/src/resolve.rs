@@ -12,11 +12,6 @@ pub enum Resolution {
 /// What is missing to resolve a DID, and by which function it is turned into a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Needed {
-    /// Fetch the JSON at this URL, then [`methods::web::document`].
-    Https {
-        /// An `https://` URL.
-        url: String,
-    },
     /// The long form of this `did:peer:4`, seen earlier; then [`methods::peer::four::resolve_short`].
     LongForm {
         /// The short form.
@@ -33,8 +28,9 @@ pub enum Needed {
         /// The DID; for `did:sov` the nym without prefix.
         did: String,
     },
-    /// No rule for this method here: another resolver may know it.
-    Unsupported {
+    /// What the method's resolver finds elsewhere; for `did:web` at [`methods::web::url`], then
+    /// [`methods::web::document`].
+    Resolver {
         /// Name of the method.
         method: String,
     },
@@ -66,10 +62,11 @@ pub fn resolve_local(did: &str) -> Result<Resolution, DidError> {
             return Ok(Resolution::Needs(Needed::StoredDocument { did: did.to_string() }));
         }
         Method::Web => {
-            return Ok(Resolution::Needs(Needed::Https { url: methods::web::url(did.as_str())? }));
+            methods::web::url(did.as_str())?;
+            return Ok(Resolution::Needs(Needed::Resolver { method: methods::web::METHOD.name.to_owned() }));
         }
         Method::Sov => return Ok(Resolution::Needs(Needed::StoredDocument { did: id.clone() })),
-        Method::Other(name) => return Ok(Resolution::Needs(Needed::Unsupported { method: name.clone() })),
+        Method::Other(name) => return Ok(Resolution::Needs(Needed::Resolver { method: name.clone() })),
     };
     Ok(Resolution::Document(document))
 }

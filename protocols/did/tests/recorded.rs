@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use chancery_did::key::{KeyError, KeyType, PublicKey, SecretKey};
-use chancery_did::methods::{peer, sov};
+use chancery_did::methods::{self, peer, sov};
 use chancery_did::{DidDocument, DidError, Needed, Resolution, resolve_local};
 use rand_core::{OsRng, RngCore as _};
 use serde_json::{Value, json};
@@ -60,13 +60,15 @@ fn documents_are_the_recorded_ones() {
                 assert_eq!(document.into_json().to_string(), entry["document"].to_string());
                 documents += 1;
             }
-            (Ok(Resolution::Needs(Needed::Https { url })), 500) => {
+            (Ok(Resolution::Needs(Needed::Resolver { method })), 500) => {
+                assert_eq!(method, "web");
+                let url = methods::web::url(did).unwrap();
                 assert_eq!(url, "https://example.invalid/.well-known/did.json");
             }
             (Ok(Resolution::Needs(Needed::StoredDocument { did: nym })), 501) => {
                 assert_eq!(format!("did:sov:{nym}"), did);
             }
-            (Ok(Resolution::Needs(Needed::Unsupported { method })), 501) => assert_eq!(method, "unknown"),
+            (Ok(Resolution::Needs(Needed::Resolver { method })), 501) => assert_eq!(method, "unknown"),
             (Err(DidError::NotADid(_)), 422) => {}
             (other, status) => panic!("{did}: {status} but {other:?}"),
         }

@@ -3,7 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use chancery_credentials::{Facts, Family, Gathered, format, verify};
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::securing::Securing;
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::{ExchangeFormat, Facts, Gathered, Step, Turn};
 use chancery_did::key::{KeyType, SecretKey};
 use chancery_didcomm::{Envelope, SharedSecrets, Unpacked, pack_authcrypt};
 use chancery_jsonld::{Documents, Processor};
@@ -47,12 +50,14 @@ pub(super) fn sign(arguments: &[String]) -> Result<(), Failure> {
     let mut gathered = Gathered::default();
     gathered.key(issuer.public().base58(), Some(issuer.clone()));
     let facts = Facts { jsonld: &jsonld, now: NOW, gathered: &gathered };
-    let ld_proof = format(Family::LdProof).ok_or_else(|| failed("this build has no JSON-LD credentials"))?;
     let request = credential(&issuer.public().did_key(), &holder.public().did_key(), "Ed25519Signature2020");
 
-    let (signing, signed) = measure(times, || ld_proof.issue(&facts, &request).map_err(failed))?;
+    let said = [(Step::Request, &request)];
+    let turn = Turn::new(&facts, &said, &|_| {});
+    let (signing, signed) = measure(times, || LdProof.issue(&turn).map_err(failed))?;
+    let signed = signed.content;
     let (verifying, outcome) = measure(times, || {
-        verify(&facts, &signed).map_err(|needs| failed(format!("verification lacks {needs:?}")))
+        LinkedData.verify(&facts, &signed).map_err(|needs| failed(format!("verification lacks {needs:?}")))
     })?;
     if !outcome.verified() {
         return Err(failed(format!("the credential does not verify: {}", outcome.reason())));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chancery_credentials::{Facts, Family, Gathered, format};
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::{ExchangeFormat, Facts, Gathered, Step, Turn};
 use chancery_did::methods::sov;
 use chancery_did::{DidDocument, SecretKey};
 use chancery_jsonld::{Documents, Processor};
@@ -32,7 +33,7 @@ fn issued(did: &str, document: Value, key: &SecretKey) -> Value {
     let detail = json!({"credential": credential(did), "options": {
         "proofType": "Ed25519Signature2018", "verificationMethod": method}});
     let facts = Facts { jsonld: &jsonld, now: 0, gathered: &gathered };
-    format(Family::LdProof).unwrap().issue(&facts, &detail).unwrap()
+    LdProof.issue(&Turn::new(&facts, &[(Step::Request, &detail)], &|_| {})).unwrap().content
 }
 
 /// The answer, unless the agent takes the credential for genuine.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use chancery_credentials::FormatError;
+use chancery_credentials::securing::ld::LinkedData;
+use chancery_credentials::securing::{Question, Securing};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -158,14 +160,15 @@ pub async fn verify(agent: &Agent, tenant: &Tenant, command: VerifyVc) -> Result
     // Nothing is committed, so no context is pinned: what a stranger wrote into a credential leaves nothing behind.
     let mut unit = agent.unit(tenant);
     let outcome = gather(&mut unit, Reach::Network, |facts| {
-        chancery_credentials::verify(facts, &document).map_err(FormatError::Needs)
+        LinkedData.verify(facts, &document).map_err(FormatError::Needs)
     })
     .await;
     match outcome {
         Ok((mut verification, fetched)) => {
-            let unknown = |(url, _)| format!("the context {url} is not one of those that the agent keeps");
-            verification.warnings = chancery_credentials::warnings(&document, unit.now().0);
-            verification.warnings.extend(fetched.into_iter().map(unknown));
+            for (url, _) in fetched {
+                let text = format!("the context {url} is not one of those that the agent keeps");
+                verification.add(Question::Words, Err(text));
+            }
             Ok(verification.to_json(&document))
         }
         Err(Failure::Error(error)) if error.ends => {

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use chancery_credentials::{Facts, FormatError, Gathered, Needs};
+use chancery_credentials::{Facts, FormatError, Gathered, Need};
 use chancery_did::json::from_slice_strict;
-use chancery_did::{Needed, Resolution, resolve_local};
 use chancery_jsonld::Processor;
 use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::exchange::{Failure, Reach};
 use crate::ports::fetch::{FetchError, Purpose};
-use crate::ports::store::{Guard, Space};
+use crate::ports::store::{Guard, RowKey, Space};
 use crate::unit::{AgentError, Kind, Unit};
 
 /// Contexts may refer to contexts, one at a time, and each proof may need a document: so many rounds of bringing.
@@ -115,25 +114,38 @@ async fn bring(
     unit: &mut Unit<'_>,
     reach: Reach,
     brought: &mut Brought,
-    needs: Needs,
+    needs: Vec<Need>,
 ) -> Result<(), Failure> {
-    for verkey in needs.keys {
-        let key = unit.secret(&verkey).await?;
-        brought.gathered.key(verkey, key);
-    }
-    for did in needs.dids {
-        let remote = matches!(resolve_local(&did), Ok(Resolution::Needs(Needed::Https { .. })));
-        if remote && reach == Reach::Local {
-            return Err(Failure::Deferred);
+    let mut urls = Vec::new();
+    for need in needs {
+        match need {
+            Need::Key(verkey) => {
+                let key = unit.secret(&verkey).await?;
+                brought.gathered.key(verkey, key);
+            }
+            Need::Did(did) => {
+                if unit.is_remote(&did) && reach == Reach::Local {
+                    return Err(Failure::Deferred);
+                }
+                let document = match unit.resolve(&did).await {
+                    Ok(resolved) => Ok(resolved.document),
+                    Err(error) if !error.ends => return Err(Failure::Error(error)),
+                    Err(error) => Err(error.into_reason()),
+                };
+                brought.gathered.document(did, document);
+            }
+            Need::Row { category, name } => {
+                let row = unit.guarded_row(&RowKey::new(category, &*name)).await?;
+                let value = row.map(|row| serde_json::from_slice(&row.value)).transpose();
+                let unreadable =
+                    |e| AgentError::internal("record-unreadable", format!("{category}/{name}: {e}"));
+                brought.gathered.row(category, &*name, value.map_err(unreadable)?);
+            }
+            // All at the same time, below.
+            Need::Context(url) => urls.push(url),
         }
-        let document = match unit.resolve(&did).await {
-            Ok(resolved) => Ok(resolved.document),
-            Err(error) if !error.ends => return Err(Failure::Error(error)),
-            Err(error) => Err(error.into_reason()),
-        };
-        brought.gathered.document(did, document);
     }
-    contexts(unit, reach, brought, needs.contexts).await
+    contexts(unit, reach, brought, urls).await
 }
 
 /// Contexts that aren't at hand: the pinned ones, or those of the network, all at the same time.

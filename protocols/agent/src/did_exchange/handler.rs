@@ -1,7 +1,7 @@
 //! The protocol as the engine sees it.
 
 use async_trait::async_trait;
-use chancery_did::{KeyType, Needed, PublicKey, Resolution, resolve_local};
+use chancery_did::{KeyType, PublicKey};
 use chancery_didcomm::message::{Message, ReturnRoute};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,7 +65,7 @@ impl Protocol for Handler {
         if received.sender.is_none() {
             return Err(HandlerError::dropped("anonymous", "a handshake message must be authenticated"));
         }
-        if let Some(later) = brought_later(received)? {
+        if let Some(later) = brought_later(unit, received)? {
             unit.later(later);
             return Ok(());
         }
@@ -180,14 +180,14 @@ struct Kept {
 }
 
 /// The work that a message is left for, when it names a DID that only the network knows.
-fn brought_later(received: &Received) -> Result<Option<Work>, HandlerError> {
+fn brought_later(unit: &Unit<'_>, received: &Received) -> Result<Option<Work>, HandlerError> {
     let malformed = |e: chancery_didcomm::MessageError| HandlerError::Malformed(e.to_string());
     let did = match received.message.message_type().name() {
         "request" => Request::read(&received.message).map_err(malformed)?.did,
         "response" => Response::read(&received.message).map_err(malformed)?.did,
         _ => return Ok(None),
     };
-    let remote = matches!(resolve_local(&did), Ok(Resolution::Needs(Needed::Https { .. })));
+    let remote = unit.is_remote(&did);
     let (true, Some(sender), Some(recipient)) = (remote, &received.sender, &received.recipient) else {
         return Ok(None);
     };

@@ -1,7 +1,7 @@
 //! We invited (or are asked at our public DID): take the request, send the response, see the handshake complete.
 
 use chancery_did::methods::sov;
-use chancery_did::{Method, PublicKey};
+use chancery_did::{PublicKey, methods};
 use chancery_didcomm::message::{Attachment, Message};
 
 use super::messages::{self, Request, kind, minor_of, protocol_name, thread};
@@ -271,11 +271,10 @@ async fn choose_did(
     }
     let minor = minor_of(connection.connection_protocol.as_deref());
     // The method mirrors the requester's; one that is no did:peer may not be understood at all over there.
-    let their = connection.their_did.as_deref().and_then(|did| chancery_did::parse(did).ok());
-    let (minor, method) = match their.map(|did| did.method) {
-        Some(Method::Peer2 | Method::Peer3) => (minor, "did:peer:2"),
-        Some(Method::Peer1 | Method::Peer4) => (minor, "did:peer:4"),
-        _ => (0, ""),
+    let their = connection.their_did.as_deref().and_then(methods::of);
+    let (minor, method) = match their.and_then(|method| method.understands) {
+        Some(method) => (minor, method),
+        None => (0, ""),
     };
     new_did(unit, minor, Some(method), options.my_endpoint.as_deref())
 }

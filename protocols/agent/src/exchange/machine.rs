@@ -120,7 +120,7 @@ pub enum Effect<W> {
     Send(W),
     /// Send a message if there is somebody to send it to.
     Tell(W),
-    /// Keep a row that others made.
+    /// Keep a row, in place of an earlier one of its name.
     Keep(NewRow),
     /// Tell the controller of something beside the record: a topic and what is said.
     Announce(&'static str, Value),

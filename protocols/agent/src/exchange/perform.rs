@@ -26,7 +26,10 @@ pub async fn carry_out<K: Kept>(
                 Err(error) => tracing::info!(error = %Quoted(&error), "a message has nobody to go to"),
                 Ok(()) => {}
             },
-            Effect::Keep(row) => unit.insert_row(row),
+            Effect::Keep(row) => match unit.guarded_row(&row.key).await? {
+                Some(_) => unit.save_row(row)?,
+                None => unit.insert_row(row),
+            },
             Effect::Announce(topic, payload) => unit.notify(topic, record.id(), &payload),
             Effect::Save => {
                 record.changed(unit.now().to_text());

@@ -3,9 +3,10 @@
 use chancery_didcomm::message::{Message, Thread};
 use serde_json::{Map, Value};
 
-use super::content::{issued, kept, offered, requested, stored};
+use super::content::{issued, offered, requested, stored};
+use super::detail::Detail;
 use super::messages::{self, Body, Kind, Words};
-use super::record::{Exchange, LdProofDetail};
+use super::record::Exchange;
 use super::state::{self, Input, Refusal};
 use crate::exchange::{Failure, Reach, remember_replaced};
 use crate::peers::Connection;
@@ -62,15 +63,16 @@ pub(super) async fn offer(
         Some(counter) => proposal_body(counter)?,
         None => body(record, Kind::Proposal)?,
     };
-    let contents = offered(unit, reach, &proposal.known()).await?;
+    let contents = offered(unit, reach, record, &proposal).await?;
     let preview = proposal.credential_preview.as_ref().and_then(|p| messages::preview(p).ok());
     let words = Words { preview, ..Words::default() };
     let thread = Thread::new(&*record.thread_id);
-    let offer = messages::build(Kind::Offer, &unit.new_id(), Some(&thread), words, &contents);
+    let offer = messages::build(Kind::Offer, &unit.new_id(), Some(&thread), words, &contents.list);
     if let (Some(_), Some(theirs)) = (&counter, &record.cred_proposal) {
         remember_replaced(unit, record, theirs);
     }
-    Ok(Input::Offer { counter: counter.map(members), offer: members(offer) })
+    let kept = contents.kept(unit, record).await?;
+    Ok(Input::Offer { counter: counter.map(members), offer: members(offer), kept })
 }
 
 /// Answers the stored offer with a request.
@@ -84,14 +86,16 @@ pub(super) async fn request(
     state::may(record, Kind::Request).map_err(refused(record))?;
     let offer = body(record, Kind::Offer)?;
     let did = holder_did(unit, record, given_did).await?;
-    let contents = requested(unit, reach, &offer.known(), did.as_deref()).await?;
+    let contents = requested(unit, reach, record, &offer, did.as_deref()).await?;
     let mut thread = Thread::new(&*record.thread_id);
     thread.pthid = record
         .cred_offer
         .as_ref()
         .and_then(|offer| offer.get("~thread")?.get("pthid")?.as_str().map(str::to_owned));
-    let request = messages::build(Kind::Request, &unit.new_id(), Some(&thread), Words::default(), &contents);
-    Ok(Input::Request { request: members(request), flags })
+    let words = Words::default();
+    let request = messages::build(Kind::Request, &unit.new_id(), Some(&thread), words, &contents.list);
+    let kept = contents.kept(unit, record).await?;
+    Ok(Input::Request { request: members(request), flags, kept })
 }
 
 /// Answers the stored request with the credential.
@@ -103,29 +107,26 @@ pub(super) async fn issue(
 ) -> Result<Input, Failure> {
     state::may(record, Kind::Issue).map_err(refused(record))?;
     let request = body(record, Kind::Request)?;
-    let contents = issued(unit, reach, &request.known()).await?;
+    let contents = issued(unit, reach, record, &request).await?;
     let replacement_id =
         record.cred_offer.as_ref().and_then(|o| o.get("replacement_id")?.as_str().map(str::to_owned));
     let words = Words { comment, replacement_id, preview: None };
     let thread = Thread::new(&*record.thread_id);
-    let credential = messages::build(Kind::Issue, &unit.new_id(), Some(&thread), words, &contents);
-    Ok(Input::Issue { credential: members(credential) })
+    let credential = messages::build(Kind::Issue, &unit.new_id(), Some(&thread), words, &contents.list);
+    let kept = contents.kept(unit, record).await?;
+    Ok(Input::Issue { credential: members(credential), kept })
 }
 
-/// Verifies the received credential, to be stored; `Some` detail of the last one.
+/// Verifies the received credential, to be stored; the details of what is stored.
 pub(super) async fn store(
     unit: &mut Unit<'_>,
     reach: Reach,
     record: &Exchange,
     credential_id: Option<String>,
-) -> Result<(Input, Option<LdProofDetail>), Failure> {
+) -> Result<(Input, Vec<Detail>), Failure> {
     state::may_store(record).map_err(refused(record))?;
     let issued = body(record, Kind::Issue)?;
-    let (mut effects, mut detail) = (Vec::new(), None);
-    for (id, credential) in stored(unit, reach, &issued.known(), credential_id).await? {
-        let (keeping, what) = kept(unit, record, id, credential)?;
-        effects.extend(keeping);
-        detail = Some(what);
-    }
-    Ok((Input::Store(effects), detail))
+    let stored = stored(unit, reach, record, &issued, credential_id).await?;
+    let (kept, details) = stored.kept(unit, record).await?;
+    Ok((Input::Store { kept }, details))
 }

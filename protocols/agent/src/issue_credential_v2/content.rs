@@ -1,115 +1,340 @@
 //! What credential formats are asked for in an exchange: contents for messages, checks of what arrived, what to keep.
 
-use chancery_credentials::{CredentialFormat, Family, Stored, format};
+use std::sync::OnceLock;
+
+use chancery_credentials::{
+    ExchangeFormat, Facts, Family, FormatError, Formats, Made, Row, Said, Step, Stored,
+};
+use chancery_credentials::{Task, Turn, Weight};
 use serde_json::{Map, Value};
 
+use super::detail::Detail;
 use super::messages::{Body, Kind};
-use super::record::{Exchange, LD_PROOF_TOPIC, LdProofDetail};
+use super::record::{Exchange, Role};
 use super::state::Effect;
 use crate::credential::{Failure, Reach, refusal, with_facts};
 use crate::ports::store::{NewRow, Query, RowKey, Tag};
-use crate::unit::{AgentError, Record, Unit};
+use crate::unit::{AgentError, Unit};
 
 fn no_supported_format(text: &str) -> AgentError {
     AgentError::bad_request("no-supported-format", format!("{text}. No supported formats."))
 }
 
 /// The implementation of a family, or 501.
-fn implementation(family: Family) -> Result<&'static dyn CredentialFormat, AgentError> {
-    format(family).ok_or_else(|| {
+fn implementation<'f>(formats: &'f Formats, family: &Family) -> Result<&'f dyn ExchangeFormat, AgentError> {
+    formats.get(family).ok_or_else(|| {
         AgentError::not_supported(format!(
             "credentials of the format {:?} can't be made or held yet: use \"ld_proof\"",
-            family.api()
+            family.api
         ))
     })
 }
 
 /// The families of an admin API filter, in its order.
-pub(super) fn families(filter: &Map<String, Value>) -> Vec<(Family, &Value)> {
+pub(super) fn families(filter: &Map<String, Value>) -> Vec<(&'static Family, &Value)> {
     filter.iter().filter_map(|(name, content)| Some((Family::from_api(name)?, content))).collect()
+}
+
+/// What formats made for a message, and what is to be kept once it is sent.
+pub(super) struct Contents {
+    /// By family.
+    pub(super) list: Vec<(&'static Family, Value)>,
+    aside: Vec<Aside>,
+}
+
+struct Aside {
+    family: &'static Family,
+    keep: Option<Map<String, Value>>,
+    rows: Vec<Row>,
+}
+
+impl Contents {
+    fn of(made: Vec<(&'static Family, Made)>) -> Self {
+        let mut contents = Self { list: Vec::new(), aside: Vec::new() };
+        for (family, Made { content, keep, rows }) in made {
+            contents.list.push((family, content));
+            if keep.is_some() || !rows.is_empty() {
+                contents.aside.push(Aside { family, keep, rows });
+            }
+        }
+        contents
+    }
+
+    /// What keeps what is to be kept, for the exchange that the message belongs to.
+    pub(super) async fn kept(
+        self,
+        unit: &mut Unit<'_>,
+        record: &Exchange,
+    ) -> Result<Vec<Effect>, AgentError> {
+        let mut effects = Vec::new();
+        for Aside { family, keep, rows } in self.aside {
+            effects
+                .extend(rows.into_iter().map(|row| keep_row(row.category, row.name, &row.value, row.tags)));
+            if let Some(keep) = keep {
+                note(unit, record, family, keep, None, &mut effects).await?;
+            }
+        }
+        Ok(effects)
+    }
+}
+
+fn keep_row(
+    category: &'static str,
+    name: String,
+    value: &Value,
+    tags: Vec<(&'static str, String)>,
+) -> Effect {
+    Effect::Keep(NewRow {
+        key: RowKey::new(category, name),
+        value: chancery_didcomm::to_python_json(value).into_bytes(),
+        tags: tags.into_iter().map(|(name, value)| Tag::new(name, value)).collect(),
+    })
+}
+
+/// The family's details of an exchange, oldest first.
+async fn details_of(
+    unit: &mut Unit<'_>,
+    family: &'static Family,
+    cred_ex_id: &str,
+) -> Result<Vec<Detail>, AgentError> {
+    let query = Query::tagged(family.detail_category, "cred_ex_id", cred_ex_id);
+    let rows = unit.find_rows(&query, true).await?;
+    rows.iter().map(|row| Detail::from_row(family, row)).collect()
+}
+
+/// Notes what is known of an exchange in one family; the controller is told.
+async fn note(
+    unit: &mut Unit<'_>,
+    record: &Exchange,
+    family: &'static Family,
+    keep: Map<String, Value>,
+    stored: Option<String>,
+    effects: &mut Vec<Effect>,
+) -> Result<Detail, AgentError> {
+    let keeps = unit.context().formats().get(family).is_some_and(ExchangeFormat::keeps);
+    let earlier =
+        if keeps { details_of(unit, family, &record.cred_ex_id).await?.into_iter().next() } else { None };
+    let fresh = earlier.is_none();
+    let mut detail = earlier.unwrap_or_else(|| Detail::new(unit, family, &record.cred_ex_id));
+    detail.members.updated_at = if fresh { detail.members.created_at.clone() } else { unit.now().to_text() };
+    detail.members.cred_id_stored = stored.or(detail.members.cred_id_stored);
+    detail.members.kept.extend(keep);
+    effects.push(Effect::Keep(detail.to_row(unit.settings().unencrypted_tags)?));
+    effects.push(Effect::Announce(family.topic, detail.view()));
+    Ok(detail)
+}
+
+/// The details of an exchange, of each format oldest first.
+pub(super) async fn details(unit: &mut Unit<'_>, cred_ex_id: &str) -> Result<Vec<Detail>, AgentError> {
+    let mut details = Vec::new();
+    for format in unit.context().formats().iter() {
+        details.extend(details_of(unit, format.family(), cred_ex_id).await?);
+    }
+    Ok(details)
+}
+
+/// The details that are shown with a record. Of a format that keeps nothing only a holder that has a credential can have one.
+pub(super) async fn shown_details(unit: &mut Unit<'_>, record: &Exchange) -> Result<Vec<Detail>, AgentError> {
+    let has_credential = record.role == Role::Holder && record.cred_issue.is_some();
+    let mut details = Vec::new();
+    for format in unit.context().formats().iter().filter(|format| has_credential || format.keeps()) {
+        details.extend(details_of(unit, format.family(), &record.cred_ex_id).await?);
+    }
+    Ok(details)
+}
+
+/// The messages of an exchange up to the newest; earlier ones are read when a format asks for them.
+struct Messages<'m> {
+    record: &'m Exchange,
+    newest: &'m Body,
+    earlier: [OnceLock<Option<Body>>; 3],
+}
+
+impl<'m> Messages<'m> {
+    fn new(record: &'m Exchange, newest: &'m Body) -> Self {
+        Self { record, newest, earlier: Default::default() }
+    }
+
+    fn body(&self, kind: Kind) -> Option<&Body> {
+        if kind == self.newest.kind {
+            return Some(self.newest);
+        }
+        // What is beyond the newest was said before a new proposal or offer replaced the old one.
+        let earlier =
+            self.earlier.get(kind as usize).filter(|_| (kind as usize) < self.newest.kind as usize)?;
+        earlier.get_or_init(|| self.record.body(kind)).as_ref()
+    }
+
+    fn of(&self, family: &'static Family) -> OfFamily<'_, 'm> {
+        OfFamily { messages: self, family }
+    }
+}
+
+/// One family's part of what was said.
+struct OfFamily<'a, 'm> {
+    messages: &'a Messages<'m>,
+    family: &'static Family,
+}
+
+impl Said for OfFamily<'_, '_> {
+    fn content(&self, step: Step) -> Option<&Value> {
+        self.messages.body(Kind::of_step(step))?.content(self.family)
+    }
+
+    fn preview(&self) -> Option<&Value> {
+        let mut kinds = [Kind::Offer, Kind::Proposal].into_iter();
+        kinds.find_map(|kind| self.messages.body(kind)?.credential_preview.as_ref())
+    }
+}
+
+/// What a proposal is made of.
+struct Wanted<'w> {
+    filter: &'w Value,
+    preview: Option<&'w Value>,
+}
+
+impl Said for Wanted<'_> {
+    fn content(&self, step: Step) -> Option<&Value> {
+        Some(self.filter).filter(|_| step == Step::Propose)
+    }
+
+    fn preview(&self) -> Option<&Value> {
+        self.preview
+    }
+}
+
+/// What a turn goes on from besides the messages.
+struct Circumstances<'c> {
+    reach: Reach,
+    cred_ex_id: &'c str,
+    holder_did: Option<&'c str>,
+}
+
+/// One turn of one format.
+async fn turn<T>(
+    unit: &mut Unit<'_>,
+    format: &dyn ExchangeFormat,
+    task: Task,
+    said: &dyn Said,
+    circumstances: &Circumstances<'_>,
+    ask: impl Fn(&dyn ExchangeFormat, &Turn<'_>) -> Result<Made<T>, FormatError> + Send + Sync,
+) -> Result<Made<T>, Failure> {
+    let Circumstances { reach, cred_ex_id, holder_did } = *circumstances;
+    if reach == Reach::Local && format.weight(task) == Weight::Heavy {
+        return Err(Failure::Deferred);
+    }
+    let detail = if format.keeps() {
+        details_of(unit, format.family(), cred_ex_id).await?.into_iter().next()
+    } else {
+        None
+    };
+    let kept = detail.as_ref().map(|detail| &detail.members.kept);
+    let context = unit.context();
+    let entropy = |buffer: &mut [u8]| context.entropy().fill(buffer);
+    let work = |facts: &Facts<'_>| {
+        let turn = Turn { kept, holder_did, ..Turn::new(facts, said, &entropy) };
+        ask(format, &turn)
+    };
+    with_facts(unit, reach, work).await
+}
+
+/// One turn of each format of the newest message.
+async fn turns<T>(
+    unit: &mut Unit<'_>,
+    task: Task,
+    newest: &Body,
+    record: &Exchange,
+    (reach, holder_did): (Reach, Option<&str>),
+    ask: impl Fn(&dyn ExchangeFormat, &Turn<'_>) -> Result<Made<T>, FormatError> + Send + Sync,
+) -> Result<Vec<(&'static Family, Made<T>)>, Failure> {
+    let formats = unit.context().formats();
+    let messages = Messages::new(record, newest);
+    let circumstances = Circumstances { reach, cred_ex_id: &record.cred_ex_id, holder_did };
+    let mut made = Vec::new();
+    for (family, _) in newest.known() {
+        let format = implementation(formats, family)?;
+        made.push((family, turn(unit, format, task, &messages.of(family), &circumstances, &ask).await?));
+    }
+    Ok(made)
+}
+
+fn not_empty<T>(made: Vec<T>, failure: &str) -> Result<Vec<T>, AgentError> {
+    if made.is_empty() { Err(no_supported_format(failure)) } else { Ok(made) }
 }
 
 /// The proposal's contents for a filter.
 pub(super) async fn proposed(
     unit: &mut Unit<'_>,
+    record: &Exchange,
     filter: &Map<String, Value>,
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in families(filter) {
-        let format = implementation(family)?;
-        contents
-            .push((family, with_facts(unit, Reach::Network, |facts| format.propose(facts, content)).await?));
+    preview: Option<&Value>,
+) -> Result<Contents, Failure> {
+    let formats = unit.context().formats();
+    let circumstances =
+        Circumstances { reach: Reach::Network, cred_ex_id: &record.cred_ex_id, holder_did: None };
+    let mut made = Vec::new();
+    for (family, filter) in families(filter) {
+        let format = implementation(formats, family)?;
+        let wanted = Wanted { filter, preview };
+        let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.propose(turn);
+        made.push((family, turn(unit, format, Task::Propose, &wanted, &circumstances, ask).await?));
     }
-    Ok(contents)
+    Ok(Contents::of(made))
 }
 
 /// The offer's contents for a proposal's.
 pub(super) async fn offered(
     unit: &mut Unit<'_>,
     reach: Reach,
-    proposal: &[(Family, &Value)],
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in proposal {
-        let format = implementation(*family)?;
-        contents.push((*family, with_facts(unit, reach, |facts| format.offer(facts, content)).await?));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to create credential offer").into());
-    }
-    Ok(contents)
+    record: &Exchange,
+    proposal: &Body,
+) -> Result<Contents, Failure> {
+    let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.offer(turn);
+    let made = turns(unit, Task::Offer, proposal, record, (reach, None), ask).await?;
+    Ok(Contents::of(not_empty(made, "Unable to create credential offer")?))
 }
 
 /// The request's contents for an offer's (or one's own proposal's).
 pub(super) async fn requested(
     unit: &mut Unit<'_>,
     reach: Reach,
-    offer: &[(Family, &Value)],
+    record: &Exchange,
+    offer: &Body,
     holder_did: Option<&str>,
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in offer {
-        let format = implementation(*family)?;
-        let request = with_facts(unit, reach, |facts| format.request(facts, content, holder_did)).await?;
-        contents.push((*family, request));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to create credential request").into());
-    }
-    Ok(contents)
+) -> Result<Contents, Failure> {
+    let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.request(turn);
+    let made = turns(unit, Task::Request, offer, record, (reach, holder_did), ask).await?;
+    Ok(Contents::of(not_empty(made, "Unable to create credential request")?))
 }
 
 /// The credentials' contents for a request's.
 pub(super) async fn issued(
     unit: &mut Unit<'_>,
     reach: Reach,
-    request: &[(Family, &Value)],
-) -> Result<Vec<(Family, Value)>, Failure> {
-    let mut contents = Vec::new();
-    for (family, content) in request {
-        let format = implementation(*family)?;
-        contents.push((*family, with_facts(unit, reach, |facts| format.issue(facts, content)).await?));
-    }
-    if contents.is_empty() {
-        return Err(no_supported_format("Unable to issue credential").into());
-    }
-    Ok(contents)
+    record: &Exchange,
+    request: &Body,
+) -> Result<Contents, Failure> {
+    let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.issue(turn);
+    let made = turns(unit, Task::Issue, request, record, (reach, None), ask).await?;
+    Ok(Contents::of(not_empty(made, "Unable to issue credential")?))
 }
+
+/// Credentials that were verified and are to be stored.
+pub(super) struct Credentials(Vec<(&'static Family, String, Made<Stored>)>);
 
 /// What is to be stored of the issued contents, verified, each with its id: the first has the given one.
 pub(super) async fn stored(
     unit: &mut Unit<'_>,
     reach: Reach,
-    issued: &[(Family, &Value)],
-    credential_id: Option<String>,
-) -> Result<Vec<(String, Stored)>, Failure> {
-    let mut credential_id = credential_id;
-    let mut stored = Vec::new();
-    for (family, content) in issued {
-        let format = implementation(*family)?;
-        let credential = with_facts(unit, reach, |facts| format.store(facts, content)).await?;
+    record: &Exchange,
+    issued: &Body,
+    mut credential_id: Option<String>,
+) -> Result<Credentials, Failure> {
+    let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.store(turn);
+    let mut credentials = Vec::new();
+    for (family, made) in turns(unit, Task::Store, issued, record, (reach, None), ask).await? {
         let id = credential_id.take().unwrap_or_else(|| unit.new_id().replace('-', ""));
-        if unit.row(&RowKey::new(credential.category, &*id)).await?.is_some() {
+        if unit.row(&RowKey::new(made.content.category, &*id)).await?.is_some() {
             return Err(AgentError::bad_request(
                 "duplicate-credential",
                 format!("a credential {id} is stored already"),
@@ -117,79 +342,68 @@ pub(super) async fn stored(
             .at("credential_id")
             .into());
         }
-        stored.push((id, credential));
+        credentials.push((family, id, made));
     }
-    Ok(stored)
+    Ok(Credentials(credentials))
 }
 
-/// What keeps a credential and the detail that points to it.
-pub(super) fn kept(
-    unit: &Unit<'_>,
-    record: &Exchange,
-    id: String,
-    credential: Stored,
-) -> Result<(Vec<Effect>, LdProofDetail), AgentError> {
-    let row = Effect::Keep(NewRow {
-        key: RowKey::new(credential.category, &*id),
-        value: chancery_didcomm::to_python_json(&credential.value).into_bytes(),
-        tags: credential.tags.into_iter().map(|(name, value)| Tag::new(name, value)).collect(),
-    });
-    let now = unit.now().to_text();
-    let detail = LdProofDetail {
-        cred_ex_ld_proof_id: unit.new_id(),
-        cred_ex_id: record.cred_ex_id.clone(),
-        created_at: now.clone(),
-        updated_at: now,
-        cred_id_stored: id,
-        other: Map::new(),
-    };
-    let points = Effect::Keep(detail.to_row(unit.settings().unencrypted_tags)?);
-    Ok((vec![row, points, Effect::Announce(LD_PROOF_TOPIC, detail.view())], detail))
-}
-
-/// The details of an exchange, oldest first.
-pub(super) async fn details(unit: &mut Unit<'_>, cred_ex_id: &str) -> Result<Vec<LdProofDetail>, AgentError> {
-    unit.find(&Query::tagged(LdProofDetail::CATEGORY, "cred_ex_id", cred_ex_id)).await
+impl Credentials {
+    /// What keeps each credential and the detail that points to it; the details.
+    pub(super) async fn kept(
+        self,
+        unit: &mut Unit<'_>,
+        record: &Exchange,
+    ) -> Result<(Vec<Effect>, Vec<Detail>), AgentError> {
+        let (mut effects, mut details) = (Vec::new(), Vec::new());
+        for (family, id, Made { content, keep, rows }) in self.0 {
+            effects.push(keep_row(content.category, id.clone(), &content.value, content.tags));
+            effects
+                .extend(rows.into_iter().map(|row| keep_row(row.category, row.name, &row.value, row.tags)));
+            let keep = keep.unwrap_or_default();
+            details.push(note(unit, record, family, keep, Some(id), &mut effects).await?);
+        }
+        Ok((effects, details))
+    }
 }
 
 /// Whether a request of these formats may begin an exchange.
-pub(super) fn starts_at_request(body: &Body) -> bool {
-    body.known().iter().any(|(family, _)| format(*family).is_some_and(|f| f.starts_at_request()))
+pub(super) fn starts_at_request(formats: &Formats, body: &Body) -> bool {
+    body.known().iter().any(|(family, _)| formats.get(family).is_some_and(ExchangeFormat::starts_at_request))
 }
 
 /// Each requested content is what was offered.
-pub(super) fn check_request(record: &Exchange, body: &Body) -> Result<(), AgentError> {
-    let offer = record.body(Kind::Offer);
-    for (family, content) in body.known() {
-        let offered = offer.as_ref().and_then(|offer| offer.content(family));
-        let Some(format) = format(family) else { continue };
-        format.check_request(offered, content).map_err(refusal)?;
+pub(super) fn check_request(formats: &Formats, record: &Exchange, body: &Body) -> Result<(), AgentError> {
+    let messages = Messages::new(record, body);
+    for (family, _) in body.known() {
+        let Some(format) = formats.get(family) else { continue };
+        format.check_request(&messages.of(family)).map_err(refusal)?;
     }
     Ok(())
 }
 
 /// The issued formats are among the requested ones, and each credential is what was requested.
-pub(super) fn check_credential(record: &Exchange, body: &Body) -> Result<(), AgentError> {
+pub(super) fn check_credential(formats: &Formats, record: &Exchange, body: &Body) -> Result<(), AgentError> {
     let refused = |text: String| AgentError::bad_request("credential-refused", text);
-    let request = record.body(Kind::Request);
+    let messages = Messages::new(record, body);
     let known = body.known();
     if known.is_empty() {
         return Err(refused("No supported credential formats received.".into()));
     }
-    for (family, content) in known {
-        let Some(requested) = request.as_ref().and_then(|request| request.content(family)) else {
+    for (family, _) in known {
+        let said = messages.of(family);
+        if said.content(Step::Request).is_none() {
             return Err(refused(format!(
                 "Received issue credential format(s) not present in credential request: {}",
-                family.api()
+                family.api
             )));
-        };
-        let Some(format) = format(family) else {
+        }
+        let Some(format) = formats.get(family) else {
             return Err(AgentError::not_supported(format!(
                 "credentials of the format {} can't be held yet",
-                family.api()
+                family.api
             )));
         };
-        format.check_credential(&record.cred_ex_id, requested, content).map_err(refusal)?;
+        format.check_credential(&record.cred_ex_id, &said).map_err(refusal)?;
     }
     Ok(())
 }

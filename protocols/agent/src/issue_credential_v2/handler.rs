@@ -121,8 +121,8 @@ impl Works for Handler {
     }
 }
 
-fn read(kind: Kind, message: &Message) -> Result<Body, HandlerError> {
-    Body::read(kind, message.as_json()).map_err(HandlerError::Malformed)
+fn read(unit: &Unit<'_>, kind: Kind, message: &Message) -> Result<Body, HandlerError> {
+    Body::read(unit.context().formats(), kind, message.as_json()).map_err(HandlerError::Malformed)
 }
 
 async fn find(
@@ -187,7 +187,7 @@ async fn supersedes(
 
 impl Handler {
     async fn proposal(&self, unit: &mut Unit<'_>, incoming: &Incoming<'_>) -> Result<(), HandlerError> {
-        let body = read(Kind::Proposal, incoming.message)?;
+        let body = read(unit, Kind::Proposal, incoming.message)?;
         if incoming.connection_id.is_none() {
             return Err(HandlerError::dropped("no-connection", "a proposal needs a connection"));
         }
@@ -212,7 +212,7 @@ impl Handler {
     }
 
     async fn offer(&self, unit: &mut Unit<'_>, incoming: &Incoming<'_>) -> Result<(), HandlerError> {
-        read(Kind::Offer, incoming.message)?;
+        read(unit, Kind::Offer, incoming.message)?;
         let record: Exchange = match look_up(unit, incoming, Role::Holder.as_str()).await? {
             Found::Record(record) => record,
             Found::Ended(_) => return Ok(()),
@@ -228,7 +228,7 @@ impl Handler {
     }
 
     async fn request(&self, unit: &mut Unit<'_>, incoming: &Incoming<'_>) -> Result<(), HandlerError> {
-        let body = read(Kind::Request, incoming.message)?;
+        let body = read(unit, Kind::Request, incoming.message)?;
         let mut record = match find(unit, incoming, Role::Issuer).await? {
             Some(record) => record,
             None => match unknown_request(unit, incoming, &body).await? {
@@ -237,7 +237,7 @@ impl Handler {
             },
         };
         if matches!(record.state, State::Start | State::OfferSent)
-            && let Err(error) = check_request(&record, &body)
+            && let Err(error) = check_request(unit.context().formats(), &record, &body)
         {
             return Ok(refuse_message::<Self>(unit, record, error).await?);
         }
@@ -249,7 +249,7 @@ impl Handler {
     }
 
     async fn credential(&self, unit: &mut Unit<'_>, incoming: &Incoming<'_>) -> Result<(), HandlerError> {
-        let body = read(Kind::Issue, incoming.message)?;
+        let body = read(unit, Kind::Issue, incoming.message)?;
         let record: Exchange = match look_up(unit, incoming, Role::Holder.as_str()).await? {
             Found::Record(record) => record,
             Found::Ended(outcome) if outcome == DONE => {
@@ -260,7 +260,7 @@ impl Handler {
             Found::Nothing => return Err(HandlerError::dropped("unknown-thread", incoming.thread_id)),
         };
         if record.state == State::RequestSent
-            && let Err(error) = check_credential(&record, &body)
+            && let Err(error) = check_credential(unit.context().formats(), &record, &body)
         {
             return Ok(refuse_message::<Self>(unit, record, error).await?);
         }
@@ -301,7 +301,11 @@ async fn unknown_request(
         None => false,
         Some(_) => return Ok(None),
     };
-    if gone || gone_here || !starts_at_request(body) || incoming.connection_id.is_none() {
+    if gone
+        || gone_here
+        || !starts_at_request(unit.context().formats(), body)
+        || incoming.connection_id.is_none()
+    {
         let report = messages::report(&unit.new_id(), incoming.thread_id, "record-not-found", ABANDONED);
         say(unit, incoming, report).await?;
         return Ok(None);

@@ -11,7 +11,7 @@ use super::state::{self, Automatic, Input, Step, Word};
 use super::{answer, content};
 use crate::exchange::{Failure, Kept, Machine, Names, Reach, Refusal, Standing};
 use crate::ports::store::RowKey;
-use crate::unit::{AgentError, Record as _, Unit};
+use crate::unit::{AgentError, Unit};
 
 #[async_trait]
 impl Machine for Handler {
@@ -84,13 +84,8 @@ impl Kept for Exchange {
         self.payload(whole)
     }
 
-    /// With its detail, which only a holder that has a credential can have.
     async fn shown(&self, unit: &mut Unit<'_>) -> Result<Value, AgentError> {
-        let mut detail = None;
-        if self.role == Role::Holder && self.cred_issue.is_some() {
-            detail = content::details(unit, &self.cred_ex_id).await?.into_iter().next();
-        }
-        Ok(self.with_detail(detail.as_ref()))
+        Ok(self.with_details(&content::shown_details(unit, self).await?))
     }
 
     async fn hanging(&self, unit: &mut Unit<'_>) -> Result<Vec<RowKey>, AgentError> {

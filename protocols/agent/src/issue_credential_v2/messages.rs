@@ -1,6 +1,6 @@
 //! The messages, exactly as on the wire.
 
-use chancery_credentials::{Family, Step, format};
+use chancery_credentials::{Family, Formats, Step};
 use chancery_didcomm::message::{Attachment, Message, MessageType, Thread, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -58,6 +58,16 @@ impl Kind {
         self.words().2
     }
 
+    /// The one whose attachments are this step of a format.
+    pub fn of_step(step: Step) -> Self {
+        match step {
+            Step::Propose => Self::Proposal,
+            Step::Offer => Self::Offer,
+            Step::Request => Self::Request,
+            Step::Issue => Self::Issue,
+        }
+    }
+
     /// Which step of a format its attachments are.
     pub fn step(self) -> Step {
         self.words().3
@@ -102,6 +112,8 @@ pub fn preview(value: &Value) -> Result<Value, String> {
 /// The part of a message with attachments that every format shares.
 #[derive(Clone, Debug)]
 pub struct Body {
+    /// Of which message.
+    pub kind: Kind,
     /// For humans.
     pub comment: Option<String>,
     /// Identifies the credential that is replaced.
@@ -110,7 +122,7 @@ pub struct Body {
     pub credential_preview: Option<Value>,
     /// Formats with the contents of their attachments, in message order. Contents of formats that we don't know are not
     /// decoded: `None`.
-    pub contents: Vec<(FormatEntry, Option<Family>, Option<Value>)>,
+    pub contents: Vec<(FormatEntry, Option<&'static Family>, Option<Value>)>,
 }
 
 #[derive(Deserialize)]
@@ -131,13 +143,16 @@ fn not_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
 impl Body {
     /// Reads and validates a message (spec: as many formats as attachments, each names one; contents obey the rules of
     /// their family). The text says what is wrong.
-    pub fn read(kind: Kind, members: &Map<String, Value>) -> Result<Self, String> {
+    pub fn read(formats: &Formats, kind: Kind, members: &Map<String, Value>) -> Result<Self, String> {
         let body = Self::unchecked(kind, members)?;
         if let Some(value) = &body.credential_preview {
             preview(value)?;
         }
         for (entry, family, content) in &body.contents {
-            let (Some(format), Some(content)) = (family.and_then(format), content) else { continue };
+            let (Some(format), Some(content)) = (family.and_then(|family| formats.get(family)), content)
+            else {
+                continue;
+            };
             if let Err(invalid) = format.validate(kind.step(), content) {
                 let list: Vec<String> = invalid.iter().map(ToString::to_string).collect();
                 return Err(format!("{}: {}", entry.format, list.join("; ")));
@@ -175,6 +190,7 @@ impl Body {
             contents.push((entry, family, content));
         }
         Ok(Self {
+            kind,
             comment: raw.comment,
             replacement_id: raw.replacement_id,
             credential_preview: raw.credential_preview.filter(|preview| !preview.is_null()),
@@ -183,18 +199,18 @@ impl Body {
     }
 
     /// The content of a family; of several only the first counts.
-    pub fn content(&self, family: Family) -> Option<&Value> {
+    pub fn content(&self, family: &Family) -> Option<&Value> {
         self.contents.iter().find(|(_, f, _)| *f == Some(family)).and_then(|(_, _, content)| content.as_ref())
     }
 
     /// The known families, in message order, each once, with their contents.
-    pub fn known(&self) -> Vec<(Family, &Value)> {
-        let mut known: Vec<(Family, &Value)> = Vec::new();
+    pub fn known(&self) -> Vec<(&'static Family, &Value)> {
+        let mut known: Vec<(&'static Family, &Value)> = Vec::new();
         for (_, family, content) in &self.contents {
             if let (Some(family), Some(content)) = (family, content)
                 && !known.iter().any(|(f, _)| f == family)
             {
-                known.push((*family, content));
+                known.push((family, content));
             }
         }
         known
@@ -254,17 +270,17 @@ pub fn build(
     id: &str,
     thread: Option<&Thread>,
     words: Words,
-    contents: &[(Family, Value)],
+    contents: &[(&'static Family, Value)],
 ) -> Message {
     let formats: Vec<FormatEntry> = contents
         .iter()
         .map(|(family, _)| FormatEntry {
-            attach_id: family.api().to_owned(),
+            attach_id: family.api.to_owned(),
             format: family.format(kind.step()).to_owned(),
         })
         .collect();
     let attachments: Vec<Attachment> =
-        contents.iter().map(|(family, content)| Attachment::json_base64(family.api(), content)).collect();
+        contents.iter().map(|(family, content)| Attachment::json_base64(family.api, content)).collect();
     let mut message = Message::build(MessageType::new(PROTOCOL, VERSION, kind.name()), id);
     if let Some(thread) = thread {
         message = message.thread(thread);

@@ -3,6 +3,7 @@
 mod answer;
 mod commands;
 mod content;
+mod detail;
 mod handler;
 mod machine;
 pub mod messages;
@@ -14,12 +15,13 @@ mod tests;
 
 pub use crate::exchange::List;
 pub use commands::{Beginning, Filter, OnRecord};
+pub use detail::{Detail, Members};
 pub use handler::Handler;
 pub use operations::{
     bound_offer, bound_request, create, create_offer, get, issue, list, problem_report, remove, send,
     send_offer, send_proposal, send_request, store,
 };
-pub use record::{Exchange, Initiator, LD_PROOF_TOPIC, LdProofDetail, Role, State, TOPIC};
+pub use record::{Exchange, Initiator, Role, State, TOPIC};
 
 /// What this folder brings in.
 pub fn registration() -> crate::engine::Registration {

@@ -5,14 +5,14 @@ use serde_json::Value;
 
 use super::answer::{self, holder_did, members, proposal_body};
 use super::commands::{Beginning, Filter, OnRecord};
-use super::content::{families, offered, proposed, requested};
+use super::content::{Contents, families, offered, proposed, requested};
 use super::handler::{Handler, own};
 use super::messages::{self, Kind, Words};
 use super::record::{Exchange, Role};
 use super::state::{self, Begin, Input};
 use crate::answer;
 use crate::engine::Agent;
-use crate::exchange::{self, Failure, List, Reach, advance, id_of, ready};
+use crate::exchange::{self, Failure, Kept as _, List, Reach, advance, id_of, ready};
 use crate::ports::Tenant;
 use crate::unit::{AgentError, Unit};
 
@@ -68,25 +68,31 @@ fn implicit_proposal(
     Ok(messages::build(Kind::Proposal, &unit.new_id(), None, words, &contents))
 }
 
-/// The record of an exchange that a command begins.
-fn begun(unit: &Unit<'_>, role: Role, connection_id: Option<String>, command: &Beginning) -> Exchange {
+/// The record of an exchange that a command begins, with the thread of its first message.
+async fn begun(
+    unit: &mut Unit<'_>,
+    role: Role,
+    connection_id: Option<String>,
+    command: &Beginning,
+) -> Result<Exchange, AgentError> {
     let mut record = own(unit, role, connection_id);
     record.auto_remove = command.auto_remove.or(record.auto_remove);
     record.trace = command.trace;
-    record
+    record.thread_id = unit.new_id();
+    let (connection_id, thread_id) = (record.connection_id.as_deref(), &record.thread_id);
+    record.cred_ex_id = id_of::<Exchange>(unit, role.as_str(), connection_id, thread_id).await?;
+    Ok(record)
 }
 
-/// The exchange begins with its thread: the record R.
+/// The exchange begins: the record R.
 async fn begin(
     unit: &mut Unit<'_>,
-    mut record: Exchange,
-    thread_id: String,
+    record: Exchange,
     begins: Begin,
+    contents: Contents,
 ) -> Result<Value, Failure> {
-    let (role, connection_id) = (record.role.as_str(), record.connection_id.as_deref());
-    record.cred_ex_id = id_of::<Exchange>(unit, role, connection_id, &thread_id).await?;
-    record.thread_id = thread_id;
-    Ok(advance::<Handler>(unit, record, Input::Begin(begins)).await?.view())
+    let kept = contents.kept(unit, &record).await?;
+    Ok(advance::<Handler>(unit, record, Input::Begin { begins, kept }).await?.view())
 }
 
 async fn to_whom(unit: &mut Unit<'_>, command: &Beginning) -> Result<Option<String>, AgentError> {
@@ -105,7 +111,7 @@ struct Free {
 async fn free_offer(unit: &mut Unit<'_>, command: &Beginning, free: Free) -> Result<Value, Failure> {
     let settings = unit.settings();
     let connection_id = if free.sent { to_whom(unit, command).await? } else { None };
-    let mut record = begun(unit, Role::Issuer, connection_id, command);
+    let mut record = begun(unit, Role::Issuer, connection_id, command).await?;
     let (mut comment, mut replacement_id) = (command.comment.clone(), command.replacement_id.clone());
     if free.automated {
         let given = command.auto_remove_on_failure.filter(|_| !free.sent);
@@ -121,12 +127,12 @@ async fn free_offer(unit: &mut Unit<'_>, command: &Beginning, free: Free) -> Res
     }
     let preview = read_preview(&command.credential_preview, "credential_preview")?;
     let proposal = implicit_proposal(unit, &command.filter, command.comment.clone(), preview.clone())?;
-    let contents = offered(unit, Reach::Network, &proposal_body(&proposal)?.known()).await?;
-    let id = unit.new_id();
+    let contents = offered(unit, Reach::Network, &record, &proposal_body(&proposal)?).await?;
     let words = Words { comment, replacement_id, preview };
-    let offer = messages::build(Kind::Offer, &id, Some(&Thread::default()), words, &contents);
+    let thread = Some(&Thread::default());
+    let offer = messages::build(Kind::Offer, &record.thread_id, thread, words, &contents.list);
     let begins = Begin::Offer { proposal: members(proposal), offer: members(offer), send: free.sent };
-    begin(unit, record, id, begins).await
+    begin(unit, record, begins, contents).await
 }
 
 /// The record R.
@@ -157,14 +163,13 @@ pub async fn send_offer(agent: &Agent, tenant: &Tenant, command: Beginning) -> R
 pub async fn send_proposal(agent: &Agent, tenant: &Tenant, command: Beginning) -> Result<Value, AgentError> {
     answer!(agent, tenant, |unit| async {
         let connection_id = to_whom(&mut unit, &command).await?;
-        let record = begun(&unit, Role::Holder, connection_id, &command);
+        let record = begun(&mut unit, Role::Holder, connection_id, &command).await?;
         let preview = read_preview(&command.credential_preview, "credential_preview")?;
         filter_of(&command.filter)?;
-        let contents = proposed(&mut unit, &command.filter).await?;
-        let id = unit.new_id();
+        let contents = proposed(&mut unit, &record, &command.filter, preview.as_ref()).await?;
         let words = Words { comment: command.comment.clone(), preview, replacement_id: None };
-        let proposal = messages::build(Kind::Proposal, &id, None, words, &contents);
-        begin(&mut unit, record, id, Begin::Proposal(members(proposal))).await
+        let proposal = messages::build(Kind::Proposal, &record.thread_id, None, words, &contents.list);
+        begin(&mut unit, record, Begin::Proposal(members(proposal)), contents).await
     }
     .await
     .map_err(Failure::now_or_never))
@@ -174,18 +179,17 @@ pub async fn send_proposal(agent: &Agent, tenant: &Tenant, command: Beginning) -
 pub async fn send_request(agent: &Agent, tenant: &Tenant, command: Beginning) -> Result<Value, AgentError> {
     answer!(agent, tenant, |unit| async {
         let connection_id = to_whom(&mut unit, &command).await?;
-        let mut record = begun(&unit, Role::Holder, connection_id, &command);
+        let mut record = begun(&mut unit, Role::Holder, connection_id, &command).await?;
         record.auto_remove_on_failure =
             command.auto_remove_on_failure.or(unit.settings().no_preserve_failed_exchange_records);
         let proposal = implicit_proposal(&unit, &command.filter, command.comment.clone(), None)?;
         let did = holder_did(&mut unit, &record, command.holder_did.clone()).await?;
         let wanted = proposal_body(&proposal)?;
-        let contents = requested(&mut unit, Reach::Network, &wanted.known(), did.as_deref()).await?;
-        let id = unit.new_id();
+        let contents = requested(&mut unit, Reach::Network, &record, &wanted, did.as_deref()).await?;
         let words = Words { comment: command.comment.clone(), ..Words::default() };
-        let request = messages::build(Kind::Request, &id, None, words, &contents);
+        let request = messages::build(Kind::Request, &record.thread_id, None, words, &contents.list);
         let begins = Begin::Request { proposal: members(proposal), request: members(request) };
-        begin(&mut unit, record, id, begins).await
+        begin(&mut unit, record, begins, contents).await
     }
     .await
     .map_err(Failure::now_or_never))
@@ -249,7 +253,7 @@ pub async fn issue(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<
     answer!(agent, tenant, |unit| async {
         let record = acted_on(&mut unit, &command.cred_ex_id, |of| state::may(of, Kind::Issue)).await?;
         let input = answer::issue(&mut unit, Reach::Network, &record, command.comment.clone()).await?;
-        Ok(advance::<Handler>(&mut unit, record, input).await?.with_detail(None))
+        Ok(advance::<Handler>(&mut unit, record, input).await?.shown(&mut unit).await?)
     }
     .await
     .map_err(Failure::now_or_never))
@@ -260,8 +264,8 @@ pub async fn store(agent: &Agent, tenant: &Tenant, command: OnRecord) -> Result<
     answer!(agent, tenant, |unit| async {
         let record = acted_on(&mut unit, &command.cred_ex_id, state::may_store).await?;
         let id = command.credential_id.clone();
-        let (input, detail) = answer::store(&mut unit, Reach::Network, &record, id).await?;
-        Ok(advance::<Handler>(&mut unit, record, input).await?.with_detail(detail.as_ref()))
+        let (input, details) = answer::store(&mut unit, Reach::Network, &record, id).await?;
+        Ok(advance::<Handler>(&mut unit, record, input).await?.with_details(&details))
     }
     .await
     .map_err(Failure::now_or_never))

@@ -1,16 +1,16 @@
 //! What is stored of an exchange (ACA-Py's `V20CredExRecord`, field for field) and how it is shown.
 
+use chancery_credentials::Family;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::detail::Detail;
 use super::messages::{Body, Kind};
 use crate::ports::store::Tag;
 use crate::unit::Record;
 
 /// Webhook topic.
 pub const TOPIC: &str = "issue_credential_v2_0";
-/// Webhook topic of the detail that the holder keeps of a stored JSON-LD credential.
-pub const LD_PROOF_TOPIC: &str = "issue_credential_v2_0_ld_proof";
 
 /// RFC 0453's states, in ACA-Py's words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -268,7 +268,7 @@ impl Exchange {
             if !body.all_known() {
                 return None;
             }
-            let contents = body.known().into_iter().map(|(f, content)| (f.api().to_owned(), content.clone()));
+            let contents = body.known().into_iter().map(|(f, content)| (f.api.to_owned(), content.clone()));
             all.insert(kind.record_member().to_owned(), Value::Object(contents.collect()));
         }
         Some(Value::Object(all))
@@ -297,57 +297,14 @@ impl Exchange {
         ])
     }
 
-    /// The record with its details (D).
-    pub fn with_detail(&self, ld_proof: Option<&LdProofDetail>) -> Value {
-        let ld_proof = ld_proof.map(LdProofDetail::view).unwrap_or(Value::Null);
-        json!({"cred_ex_record": self.view(), "anoncreds": null, "indy": null, "ld_proof": ld_proof, "vc_di": null})
-    }
-}
-
-/// What the holder remembers of a stored JSON-LD credential.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct LdProofDetail {
-    /// Record id, not part of the stored value.
-    #[serde(skip)]
-    pub cred_ex_ld_proof_id: String,
-    /// The exchange.
-    pub cred_ex_id: String,
-    /// When it was made.
-    pub created_at: String,
-    /// The same.
-    pub updated_at: String,
-    /// Record id of the stored credential.
-    pub cred_id_stored: String,
-    /// Members of ACA-Py's record that we don't know, kept.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
-impl Record for LdProofDetail {
-    const CATEGORY: &'static str = "ld_proof_cred_ex_v20";
-
-    fn id(&self) -> &str {
-        &self.cred_ex_ld_proof_id
-    }
-
-    fn set_id(&mut self, id: String) {
-        self.cred_ex_ld_proof_id = id;
-    }
-
-    fn tags(&self, plaintext: bool) -> Vec<Tag> {
-        vec![Tag { plaintext, ..Tag::new("cred_ex_id", &*self.cred_ex_id) }]
-    }
-}
-
-impl LdProofDetail {
-    /// As the admin API and the webhook show it.
-    pub fn view(&self) -> Value {
-        json!({
-            "created_at": self.created_at,
-            "updated_at": self.updated_at,
-            "cred_ex_ld_proof_id": self.cred_ex_ld_proof_id,
-            "cred_ex_id": self.cred_ex_id,
-            "cred_id_stored": self.cred_id_stored,
-        })
+    /// The record with its details (D): of each family the first.
+    pub fn with_details(&self, details: &[Detail]) -> Value {
+        let mut view = Map::new();
+        view.insert("cred_ex_record".to_owned(), self.view());
+        for family in Family::KNOWN {
+            let detail = details.iter().find(|detail| detail.family == family);
+            view.insert(family.api.to_owned(), detail.map_or(Value::Null, Detail::view));
+        }
+        Value::Object(view)
     }
 }

@@ -47,13 +47,20 @@ pub const OWN_REPORT: &str = "created problem report: ";
 #[derive(Clone, Debug)]
 pub enum Input {
     /// We begin.
-    Begin(Begin),
+    Begin {
+        /// How.
+        begins: Begin,
+        /// What keeps what the formats want to know later; in all inputs.
+        kept: Vec<Effect>,
+    },
     /// The issuer answers a proposal.
     Offer {
         /// Replaces the stored proposal.
         counter: Option<Stored>,
         /// The offer.
         offer: Stored,
+        /// As above.
+        kept: Vec<Effect>,
     },
     /// The holder answers an offer.
     Request {
@@ -61,14 +68,21 @@ pub enum Input {
         request: Stored,
         /// What `auto_remove` and `auto_remove_on_failure` become; `None`: they stay.
         flags: Option<(bool, Option<bool>)>,
+        /// As above.
+        kept: Vec<Effect>,
     },
     /// The issuer answers a request.
     Issue {
         /// The credential message.
         credential: Stored,
+        /// As above.
+        kept: Vec<Effect>,
     },
-    /// The holder has verified the credential: what keeps it.
-    Store(Vec<Effect>),
+    /// The holder has verified the credential.
+    Store {
+        /// What keeps it, and as above.
+        kept: Vec<Effect>,
+    },
     /// What may happen to every exchange.
     Trouble(Trouble),
     /// A proposal arrived.
@@ -221,35 +235,34 @@ pub fn answered(record: &Exchange, kind: Kind) -> bool {
 /// Applies an input to a record ([`State::Start`]: a new one).
 pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
     let effects = match input {
-        Input::Begin(begins) => {
+        Input::Begin { begins, kept } => {
             may(&record, Kind::Proposal)?;
-            begin(&mut record, begins)?
+            keeping(kept, begin(&mut record, begins)?)
         }
-        Input::Offer { counter, offer } => {
+        Input::Offer { counter, offer, kept } => {
             may(&record, Kind::Offer)?;
             record.cred_proposal = counter.or(record.cred_proposal.take());
             record.cred_offer = Some(offer);
-            send(&mut record, Kind::Offer, State::OfferSent)
+            keeping(kept, send(&mut record, Kind::Offer, State::OfferSent))
         }
-        Input::Request { request, flags } => {
+        Input::Request { request, flags, kept } => {
             may(&record, Kind::Request)?;
             record.cred_request = Some(request);
             if let Some((auto_remove, on_failure)) = flags {
                 record.auto_remove = Some(auto_remove);
                 record.auto_remove_on_failure = on_failure;
             }
-            send(&mut record, Kind::Request, State::RequestSent)
+            keeping(kept, send(&mut record, Kind::Request, State::RequestSent))
         }
-        Input::Issue { credential } => {
+        Input::Issue { credential, kept } => {
             may(&record, Kind::Issue)?;
             record.cred_issue = Some(credential);
-            send(&mut record, Kind::Issue, State::CredentialIssued)
+            keeping(kept, send(&mut record, Kind::Issue, State::CredentialIssued))
         }
-        Input::Store(keeping) => {
+        Input::Store { mut kept } => {
             may_store(&record)?;
-            let kept = [Effect::Send(Word::Ack)].into_iter().chain(keeping);
-            let done = kept.chain(go(&mut record, State::Done)).collect();
-            removing(done, record.auto_remove)
+            kept.push(Effect::Send(Word::Ack));
+            removing(keeping(kept, go(&mut record, State::Done)), record.auto_remove)
         }
         Input::Trouble(_) if record.state == State::Start => return Err(unexpected(&record)),
         Input::Trouble(trouble) => troubled(&mut record, trouble),
@@ -419,6 +432,12 @@ fn report_received(record: &mut Exchange, error: String) -> Effects {
             removing(go(record, State::Abandoned), record.auto_remove_on_failure)
         }
     }
+}
+
+/// What is kept comes before the record.
+fn keeping(mut kept: Effects, effects: Effects) -> Effects {
+    kept.extend(effects);
+    kept
 }
 
 fn removing(mut effects: Vec<Effect>, remove: Option<bool>) -> Vec<Effect> {

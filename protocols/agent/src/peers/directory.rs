@@ -1,6 +1,6 @@
 //! Which connection a message belongs to, and which of ours a key does.
 
-use chancery_did::{Method, PublicKey};
+use chancery_did::{PublicKey, methods};
 use chancery_didcomm::message::Message;
 
 use super::connection::short_form;
@@ -91,8 +91,5 @@ fn is(did: &Option<String>, short: &str) -> bool {
 
 /// The DID determines its document and key.
 pub(super) fn is_immutable(did: &str) -> bool {
-    matches!(
-        chancery_did::parse(did).map(|d| d.method),
-        Ok(Method::Key | Method::Jwk | Method::Peer2 | Method::Peer3 | Method::Peer4)
-    )
+    methods::of(did).is_some_and(|method| method.immutable)
 }

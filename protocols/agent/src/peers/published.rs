@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use chancery_did::{DidCommService, KeyType, Method, PublicKey};
+use chancery_did::methods::{self, Properties};
+use chancery_did::{DidCommService, KeyType, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::Connection;
@@ -59,7 +60,7 @@ impl Seen {
 
 /// Whether the DID's document has to be fetched.
 pub(super) fn is_published(did: &str) -> bool {
-    matches!(chancery_did::parse(did).map(|did| did.method), Ok(Method::Web))
+    methods::of(did).is_some_and(Properties::is_published)
 }
 
 /// Keeps what was looked up for the other side of a connection.

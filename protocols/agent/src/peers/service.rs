@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_did::methods::{peer, sov};
-use chancery_did::{DidCommService, Method, PublicKey};
+use chancery_did::{DidCommService, PublicKey, methods};
 use serde_json::Value;
 
 use super::directory::{is_immutable, verkey};
@@ -186,21 +185,25 @@ async fn fresh(unit: &mut Unit<'_>, did: &str, of_peer: bool) -> Result<Arc<[Did
     }
     let until = (!is_immutable(did)).then(|| now.plus_millis(SERVICES_MILLIS));
     // The document of a nym is a row, perhaps one of this unit's own that is never committed.
-    if !matches!(chancery_did::parse(did).map(|d| d.method), Ok(Method::Sov | Method::Peer1)) {
+    if !is_stored(did) {
         let services = Services { list: list.clone(), until };
         unit.context().caches().keep_services(unit.tenant(), did, services);
     }
     Ok(list)
 }
 
+/// Whether a DID's document is one that came with it.
+fn is_stored(did: &str) -> bool {
+    methods::of(did).is_some_and(|method| method.stored.is_some())
+}
+
 /// Resolves the DID of a connection's other side: what it attached for its DID in the handshake counts for it.
 ///
 /// Errors: as [`Unit::resolve`].
 pub(super) async fn resolve_peer(unit: &mut Unit<'_>, did: &str) -> Result<Resolved, AgentError> {
-    let attached = match chancery_did::parse(did).map(|did| did.method) {
-        Ok(Method::Sov) => known_document(unit, did).await?.map(|known| sov::document(did, known)),
-        Ok(Method::Peer1) => known_document(unit, did).await?.map(|known| peer::one::document(did, known)),
-        _ => None,
+    let attached = match methods::of(did).and_then(|method| method.stored) {
+        Some(document) => known_document(unit, did).await?.map(|known| document(did, known)),
+        None => None,
     };
     match attached {
         Some(document) => {

@@ -9,7 +9,7 @@
 //! | did:peer:1 | the attached one whose hash the DID is; one that is not, only when the DID is new here |
 
 use chancery_did::methods::{peer, sov};
-use chancery_did::{DidDocument, Method, PublicKey};
+use chancery_did::{DidDocument, Method, PublicKey, methods};
 use chancery_didcomm::message::Attachment;
 use serde_json::Value;
 
@@ -178,7 +178,7 @@ fn signers(claim: &Claim<'_>) -> Result<Vec<PublicKey>, Distrust> {
 
 /// Whether the DID determines or publishes its document.
 fn says_itself(did: &str) -> bool {
-    !matches!(chancery_did::parse(did).map(|did| did.method), Ok(Method::Sov | Method::Peer1))
+    methods::of(did).is_none_or(|method| method.stored.is_none())
 }
 
 fn attachment<'m>(claim: &Claim<'m>) -> Result<&'m Attachment, Distrust> {

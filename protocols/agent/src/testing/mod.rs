@@ -15,7 +15,7 @@ mod store;
 mod world;
 
 pub use store::MemoryStore;
-pub use world::{Party, Sent, World};
+pub use world::{Lists, Party, Sent, World};
 
 use std::future::Future;
 use std::pin::pin;

@@ -7,16 +7,19 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chancery_credentials::Formats;
+use chancery_credentials::ld_proof::LdProof;
 use chancery_jsonld::{Documents, Processor};
 use serde_json::Value;
 
 use super::{MemoryStore, now};
+use crate::did_web::Web;
 use crate::engine::{Agent, Receipt, Registration};
 use crate::ports::fetch::{Budget, Purpose};
 use crate::ports::store::{Event, Item, Op, Queue};
 use crate::ports::watch::Subscription;
 use crate::ports::{Clock, Entropy, Fetch, FetchError, Store, Tenant, Timestamp, Watch, Workers};
-use crate::unit::{Outbound, Parts, Plaintext, Settings};
+use crate::unit::{Outbound, Parts, Plaintext, Resolvers, Settings};
 
 /// Compiling the bundled contexts takes a while: once for all tests.
 fn jsonld() -> Arc<Processor> {
@@ -135,6 +138,22 @@ impl Watch for TestWatch {
     }
 }
 
+/// What agents are made with; by default what the binary has.
+#[derive(Clone)]
+pub struct Lists {
+    pub formats: Formats,
+    pub resolvers: Resolvers,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self {
+            formats: Formats::new(vec![Box::new(LdProof)]),
+            resolvers: Resolvers::new(vec![Box::new(Web)]),
+        }
+    }
+}
+
 /// One agent of a [`World`].
 pub struct Party {
     pub name: String,
@@ -232,6 +251,15 @@ impl World {
         protocols: fn() -> Vec<Registration>,
         change: impl Fn(&str, &mut Settings),
     ) -> Self {
+        Self::made(names, protocols, |name, settings, _| change(name, settings))
+    }
+
+    /// As [`World::with`], with a change to each agent's formats and resolvers.
+    pub fn made(
+        names: &[&str],
+        protocols: fn() -> Vec<Registration>,
+        change: impl Fn(&str, &mut Settings, &mut Lists),
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
         let parties = names.iter().enumerate().map(|(n, name)| {
             let tenant = Tenant::new(&format!("{name}-profile"));
@@ -255,10 +283,11 @@ impl World {
                 parked_seconds: 600,
                 ..Settings::default()
             };
-            change(name, &mut settings);
+            let mut lists = Lists::default();
+            change(name, &mut settings, &mut lists);
             let parts = {
                 let (store, clock, ears, fetch) = (store.clone(), clock.clone(), ears.clone(), fetch.clone());
-                let (tenant, settings) = (tenant.clone(), settings.clone());
+                let (tenant, settings, lists) = (tenant.clone(), settings.clone(), lists.clone());
                 move || Parts {
                     store: store.clone(),
                     clock: clock.clone(),
@@ -267,6 +296,8 @@ impl World {
                     workers: ears.clone(),
                     watch: watch.clone(),
                     jsonld: jsonld(),
+                    formats: lists.formats.clone(),
+                    resolvers: lists.resolvers.clone(),
                     edge: Default::default(),
                     trace: Arc::new(crate::ports::NoTrace),
                     settings: settings.clone(),

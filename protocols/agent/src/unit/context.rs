@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use chancery_credentials::Formats;
 use chancery_did::{KeyType, PublicKey, SecretKey};
 use chancery_didcomm::v1::{self, SharedSecrets};
 use chancery_jsonld::Processor;
 
 use super::caches::Caches;
 use super::idempotency::Claim;
-use super::{AgentError, Outbound, Settings, Unit, fetch};
+use super::{AgentError, Outbound, Resolvers, Settings, Unit, fetch};
 use crate::edge::{Edge, Places, Shape};
 use crate::ports::clock::Rng;
 use crate::ports::store::{Event, Item};
@@ -33,6 +34,10 @@ pub struct Parts {
     pub watch: Arc<dyn Watch>,
     /// JSON-LD with the bundled contexts.
     pub jsonld: Arc<Processor>,
+    /// Credential formats.
+    pub formats: Formats,
+    /// What resolves DIDs that neither say everything themselves nor are in the wallet.
+    pub resolvers: Resolvers,
     /// What is recorded of steps.
     pub trace: Arc<dyn Trace>,
     /// What is checked of each message first.
@@ -120,6 +125,16 @@ impl Context {
     /// JSON-LD.
     pub fn jsonld(&self) -> &Processor {
         &self.shared.parts.jsonld
+    }
+
+    /// Credential formats.
+    pub fn formats(&self) -> &Formats {
+        &self.shared.parts.formats
+    }
+
+    /// What resolves DIDs that neither say everything themselves nor are in the wallet.
+    pub fn resolvers(&self) -> &Resolvers {
+        &self.shared.parts.resolvers
     }
 
     /// What is recorded of steps.

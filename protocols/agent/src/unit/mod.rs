@@ -22,7 +22,7 @@ pub use error::{AgentError, Fault, Kind};
 pub use fetch::Fetched;
 pub use message::{Heading, Outbound, Plaintext, Scope, Target, Work};
 pub use record::Record;
-pub use resolve::Resolved;
+pub use resolve::{Resolved, Resolver, Resolvers};
 pub use retry::Retry;
 pub use settings::{PinnedContexts, Settings, Transports, scheme};
 pub use work::{Slot, Unit};

@@ -1,11 +1,39 @@
-//! DID resolution: what the DID itself says, then what the wallet has stored, then the network.
+//! DID resolution: what the DID itself says, then what the wallet has stored, then what the method's resolver finds.
 
-use chancery_did::methods::{peer, web};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chancery_did::methods::{self, peer};
 use chancery_did::{DidDocument, DidError, Needed, Resolution, resolve_local};
 
 use super::{AgentError, Kind, Unit};
-use crate::ports::fetch::{FetchError, Purpose};
 use crate::ports::store::RowKey;
+
+/// Resolves the DIDs of one method that neither say everything themselves nor are in the wallet.
+#[async_trait]
+pub trait Resolver: Send + Sync {
+    /// The method's name between the first two colons of a DID.
+    fn method(&self) -> &str;
+    /// Resolves a DID without path, query and fragment.
+    ///
+    /// Errors: as [`Unit::resolve`].
+    async fn resolve(&self, unit: &mut Unit<'_>, did: &str) -> Result<Resolved, AgentError>;
+}
+
+/// The resolvers that an agent has.
+#[derive(Clone, Default)]
+pub struct Resolvers(Arc<Vec<Box<dyn Resolver>>>);
+
+impl Resolvers {
+    /// These resolvers, one of a method.
+    pub fn new(resolvers: Vec<Box<dyn Resolver>>) -> Self {
+        Self(Arc::new(resolvers))
+    }
+
+    fn of(&self, method: &str) -> Option<&dyn Resolver> {
+        self.0.iter().find(|resolver| resolver.method() == method).map(|resolver| &**resolver)
+    }
+}
 
 /// A resolved DID.
 #[derive(Clone, Debug)]
@@ -28,16 +56,20 @@ impl Unit<'_> {
             .map_err(|e| AgentError::unprocessable("did", e.to_string()).with_kind(Kind::Unprocessable))?;
         match resolution {
             Resolution::Document(document) => Ok(Resolved { document, resolver: resolver_of(bare) }),
-            Resolution::Needs(Needed::Https { url }) => self.resolve_web(bare, &url).await,
+            Resolution::Needs(Needed::Resolver { method }) => {
+                let text = || format!("No resolver supporting DID \"{bare}\" loaded.");
+                let resolver = self.context().resolvers().of(&method);
+                resolver.ok_or_else(|| AgentError::not_supported(text()))?.resolve(self, bare).await
+            }
             Resolution::Needs(Needed::LongForm { short }) => {
                 let long = self.stored_text(&RowKey::new("long_peer_did_4_doc", short)).await?;
                 let long = long.ok_or_else(|| not_found(bare))?;
-                stored(peer::four::resolve_short(bare, &long), "PeerDID4Resolver")
+                stored(bare, peer::four::resolve_short(bare, &long))
             }
             Resolution::Needs(Needed::PeerTwo { did3 }) => {
                 let two = self.stored_text(&RowKey::new("peer3_to_peer2", did3)).await?;
                 let two = two.ok_or_else(|| not_found(bare))?;
-                stored(peer::three::resolve(bare, &two), "PeerDID3Resolver")
+                stored(bare, peer::three::resolve(bare, &two))
             }
             Resolution::Needs(Needed::StoredDocument { .. }) => {
                 let text = format!("No resolver supporting DID \"{bare}\" loaded.");
@@ -46,9 +78,6 @@ impl Unit<'_> {
                      which counts for its own connection only",
                 ))
             }
-            Resolution::Needs(Needed::Unsupported { .. }) => {
-                Err(AgentError::not_supported(format!("No resolver supporting DID \"{bare}\" loaded.")))
-            }
         }
     }
 
@@ -56,46 +85,24 @@ impl Unit<'_> {
         Ok(self.row(key).await?.and_then(|row| String::from_utf8(row.value).ok()))
     }
 
-    async fn resolve_web(&mut self, did: &str, url: &str) -> Result<Resolved, AgentError> {
-        let body = self.fetch(url, Purpose::DidDocument).await.map_err(|e| match e {
-            FetchError::NotFound(_) => not_found(did),
-            FetchError::Busy(text) => AgentError::unavailable(text),
-            FetchError::Refused(text) | FetchError::Failed(text) => AgentError::third_party(
-                Kind::Internal,
-                "did-unreachable",
-                format!("the document of {did} could not be fetched from {url}: {text}"),
-            ),
-        })?;
-        let bad = |e: String| {
-            AgentError::third_party(
-                Kind::Internal,
-                "did-document-invalid",
-                format!("the document at {url}: {e}"),
-            )
-        };
-        let value = chancery_did::json::from_slice_strict(&body).map_err(|e| bad(e.to_string()))?;
-        let document = web::document(did, value).map_err(|e| bad(e.to_string()))?;
-        Ok(Resolved { document, resolver: "WebDIDResolver" })
+    /// Whether a DID is resolved elsewhere: not by what it says itself or what is in the wallet.
+    pub fn is_remote(&self, did: &str) -> bool {
+        match resolve_local(did) {
+            Ok(Resolution::Needs(Needed::Resolver { method })) => {
+                self.context().resolvers().of(&method).is_some()
+            }
+            _ => false,
+        }
     }
 }
 
-fn stored(document: Result<DidDocument, DidError>, resolver: &'static str) -> Result<Resolved, AgentError> {
+fn stored(did: &str, document: Result<DidDocument, DidError>) -> Result<Resolved, AgentError> {
     let document = document.map_err(|e| AgentError::internal("stored-did-unreadable", e.to_string()))?;
-    Ok(Resolved { document, resolver })
+    Ok(Resolved { document, resolver: resolver_of(did) })
 }
 
 fn resolver_of(did: &str) -> &'static str {
-    match did.split(':').nth(1) {
-        Some("key") => "KeyDIDResolver",
-        Some("jwk") => "JwkDIDResolver",
-        Some("web") => "WebDIDResolver",
-        Some("peer") => match did.as_bytes().get(9) {
-            Some(b'2') => "PeerDID2Resolver",
-            Some(b'3') => "PeerDID3Resolver",
-            _ => "PeerDID4Resolver",
-        },
-        _ => "DIDResolver",
-    }
+    methods::of(did).map_or("DIDResolver", |method| method.resolver)
 }
 
 fn not_found(did: &str) -> AgentError {

@@ -249,6 +249,11 @@ impl<'a> Unit<'a> {
         Ok(self.slot(key, false).await?.row.clone())
     }
 
+    /// [`Unit::row`], guarded: the commit fails when somebody else changes it meanwhile.
+    pub async fn guarded_row(&mut self, key: &RowKey) -> Result<Option<Row>, AgentError> {
+        Ok(self.slot(key, true).await?.row.clone())
+    }
+
     /// Inserts a record; the commit conflicts when its id exists.
     pub fn insert<R: Record>(&mut self, record: &R) -> Result<(), AgentError> {
         self.tell(record.connection_id(), record.thread_id());
@@ -276,11 +281,16 @@ impl<'a> Unit<'a> {
 
     /// Writes a changed record that was loaded or inserted in this unit.
     pub fn save<R: Record>(&mut self, record: &R) -> Result<(), AgentError> {
-        let new = record.to_row(self.settings().unencrypted_tags)?;
+        let row = record.to_row(self.settings().unencrypted_tags)?;
+        self.save_row(row)
+    }
+
+    /// Writes a changed row that was read or inserted in this unit; the commit conflicts when somebody else changed it.
+    pub fn save_row(&mut self, new: NewRow) -> Result<(), AgentError> {
         let Some(slot) = self.slots.get_mut(&new.key) else {
             return Err(AgentError::internal(
                 "unread-write",
-                format!("{}: saved without being loaded", R::CATEGORY),
+                format!("{}: saved without being loaded", new.key.category),
             ));
         };
         let version = slot.origin.unwrap_or(Version([0; 12]));

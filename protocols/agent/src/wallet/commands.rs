@@ -1,6 +1,6 @@
 //! Commands of the `wallet` tag of the admin API: own DIDs and keys.
 
-use chancery_did::methods::sov;
+use chancery_did::methods::{self, Chosen, sov};
 use chancery_did::{KeyType, PublicKey, SecretKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -145,29 +145,25 @@ pub async fn did_create(agent: &Agent, tenant: &Tenant, command: DidCreate) -> R
 
 async fn create_did(unit: &mut Unit<'_>, command: &DidCreate) -> Result<OwnDid, AgentError> {
     let method = command.method.as_deref().unwrap_or("sov");
-    let supported: &[KeyType] = match method {
-        "key" => &[KeyType::Ed25519, KeyType::P256, KeyType::Bls12381G2],
-        "web" => &[KeyType::Ed25519, KeyType::P256, KeyType::Bls12381G2],
-        "sov" | "did:peer:2" | "did:peer:4" => &[KeyType::Ed25519],
-        _ => {
-            let text = format!("method {method} is not supported by the agent.");
-            return Err(AgentError::forbidden("unsupported-method", text));
-        }
-    };
+    let creatable = methods::named(method).and_then(|method| method.creatable).ok_or_else(|| {
+        let text = format!("method {method} is not supported by the agent.");
+        AgentError::forbidden("unsupported-method", text)
+    })?;
     let options = command.options.clone().unwrap_or_default();
     let name = options.key_type.as_deref().unwrap_or("ed25519");
-    let kind = KeyType::from_name(name).filter(|kind| supported.contains(kind)).ok_or_else(|| {
-        AgentError::forbidden(
-            "unsupported-key-type",
-            format!("method {method} does not support key type {name}"),
-        )
-    })?;
-    let did = match (method, options.did.as_deref()) {
-        ("key" | "did:peer:2" | "did:peer:4", Some(_)) => {
+    let kind =
+        KeyType::from_name(name).filter(|kind| creatable.key_types.contains(kind)).ok_or_else(|| {
+            AgentError::forbidden(
+                "unsupported-key-type",
+                format!("method {method} does not support key type {name}"),
+            )
+        })?;
+    let did = match (creatable.chosen, options.did.as_deref()) {
+        (Chosen::Never, Some(_)) => {
             let text = format!("method {method} does not support user-defined DIDs");
             return Err(AgentError::forbidden("did-not-allowed", text));
         }
-        ("web", None) => {
+        (Chosen::Always, None) => {
             let text = format!("method {method} requires a user-defined DIDs");
             return Err(AgentError::bad_request("did-missing", text).at("options.did"));
         }
@@ -282,7 +278,7 @@ pub async fn rotate_keypair(agent: &Agent, tenant: &Tenant, command: DidRef) -> 
             let text = format!("DID {} is posted to the ledger", command.did);
             return Err(AgentError::bad_request("did-posted", text));
         }
-        if own.method != "sov" {
+        if !methods::named(&own.method).is_some_and(|method| method.rotatable) {
             let text = format!("DID method '{}' does not support key rotation.", own.method);
             return Err(AgentError::bad_request("no-rotation", text));
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::detail::entries;
+use crate::w3c::entries;
 use crate::{FormatError, json_equal};
 
 fn subject_id(detail: &Value) -> Option<&Value> {

@@ -2,110 +2,106 @@
 
 mod checks;
 mod detail;
-mod issue;
 mod prepare;
-mod rules;
-mod signer;
 mod stored;
 
 use serde_json::Value;
 
-use crate::format::{CredentialFormat, Facts, FormatError, Stored};
-use crate::suites::{dropped, linked_data_error};
+use crate::format::{ExchangeFormat, Made, Said, Stored, Turn};
+use crate::need::{Facts, FormatError};
+use crate::securing::Securing;
+use crate::securing::ld::{self, LinkedData};
 use crate::{Family, Invalid, Step};
+use detail::Detail;
+use prepare::prepare;
 
-pub use detail::{validate_credential, validate_detail};
+pub use detail::validate_detail;
 
-pub(crate) use detail::issuer_of;
-pub(crate) use rules::moment;
+/// The names of the format.
+pub const FAMILY: Family = Family {
+    api: "ld_proof",
+    prefix: "aries/",
+    formats: [
+        "aries/ld-proof-vc-detail@v1.0",
+        "aries/ld-proof-vc-detail@v1.0",
+        "aries/ld-proof-vc-detail@v1.0",
+        "aries/ld-proof-vc@v1.0",
+    ],
+    detail_category: "ld_proof_cred_ex_v20",
+    detail_id: "cred_ex_ld_proof_id",
+    topic: "issue_credential_v2_0_ld_proof",
+    shown: &[],
+};
 
 /// The format. Without state.
 #[derive(Clone, Copy, Debug)]
 pub struct LdProof;
 
-impl CredentialFormat for LdProof {
-    fn family(&self) -> Family {
-        Family::LdProof
+impl ExchangeFormat for LdProof {
+    fn family(&self) -> &'static Family {
+        &FAMILY
     }
 
     fn validate(&self, step: Step, content: &Value) -> Result<(), Vec<Invalid>> {
         match step {
             Step::Propose | Step::Offer | Step::Request => detail::validate_received(content),
-            Step::Issue => detail::validate_issued(content),
+            Step::Issue => crate::w3c::validate_issued(content),
         }
-    }
-
-    fn propose(&self, facts: &Facts<'_>, filter: &Value) -> Result<Value, FormatError> {
-        let mut detail = detail::Detail::parse(filter)?;
-        prepare::prepare(&mut detail, facts.now, None)?;
-        Ok(detail.into_value())
-    }
-
-    fn offer(&self, facts: &Facts<'_>, proposal: &Value) -> Result<Value, FormatError> {
-        let mut detail = detail::Detail::parse(proposal)?;
-        prepare::prepare(&mut detail, facts.now, None)?;
-        let unsigned = detail.clone();
-        let detail = detail.into_value();
-        let credential = &detail["credential"];
-        // ACA-Py takes a property whose value is null for an undefined one, so no holder could store it.
-        if has_null(credential) {
-            let undefined = facts
-                .jsonld
-                .undefined_terms(credential)
-                .map_err(|error| linked_data_error(facts.jsonld, credential, error))?;
-            if !undefined.is_empty() {
-                return Err(dropped(&undefined));
-            }
-        }
-        issue::check(facts, unsigned)?;
-        Ok(detail)
-    }
-
-    fn request(
-        &self,
-        facts: &Facts<'_>,
-        offer: &Value,
-        holder_did: Option<&str>,
-    ) -> Result<Value, FormatError> {
-        let mut detail = detail::Detail::parse(offer)?;
-        prepare::prepare(&mut detail, facts.now, holder_did)?;
-        Ok(detail.into_value())
     }
 
     fn starts_at_request(&self) -> bool {
         true
     }
 
-    fn check_request(&self, offer: Option<&Value>, request: &Value) -> Result<(), FormatError> {
-        match offer {
-            Some(offer) => checks::request_matches(offer, request),
-            None => Ok(()),
+    fn propose(&self, turn: &Turn<'_>) -> Result<Made, FormatError> {
+        let detail = prepared(turn.facts, turn.content(Step::Propose)?, None)?;
+        Ok(Made::new(detail.into_value()))
+    }
+
+    fn offer(&self, turn: &Turn<'_>) -> Result<Made, FormatError> {
+        let facts = turn.facts;
+        let detail = prepared(facts, turn.content(Step::Propose)?, None)?;
+        let unsigned = detail.clone();
+        let detail = detail.into_value();
+        ld::nothing_undefined(facts.jsonld, &detail["credential"])?;
+        // An offer that could not be kept is not made.
+        LinkedData.can_sign(facts, unsigned.into_claims())?;
+        Ok(Made::new(detail))
+    }
+
+    fn request(&self, turn: &Turn<'_>) -> Result<Made, FormatError> {
+        let offer = turn.said.content(Step::Offer).map_or_else(|| turn.content(Step::Propose), Ok)?;
+        Ok(Made::new(prepared(turn.facts, offer, turn.holder_did)?.into_value()))
+    }
+
+    fn issue(&self, turn: &Turn<'_>) -> Result<Made, FormatError> {
+        let request = turn.content(Step::Request)?;
+        let signed = prepared(turn.facts, request, None)
+            .and_then(|detail| LinkedData.sign(turn.facts, detail.into_claims()));
+        signed.map(Made::new).map_err(|e| e.because_of("Failed to issue credential"))
+    }
+
+    fn store(&self, turn: &Turn<'_>) -> Result<Made<Stored>, FormatError> {
+        Ok(Made::new(stored::store(turn.facts, turn.content(Step::Issue)?)?))
+    }
+
+    fn check_request(&self, said: &dyn Said) -> Result<(), FormatError> {
+        match (said.content(Step::Offer), said.content(Step::Request)) {
+            (Some(offer), Some(request)) => checks::request_matches(offer, request),
+            _ => Ok(()),
         }
     }
 
-    fn issue(&self, facts: &Facts<'_>, request: &Value) -> Result<Value, FormatError> {
-        issue::issue(facts, request).map_err(|e| e.because_of("Failed to issue credential"))
-    }
-
-    fn check_credential(
-        &self,
-        exchange: &str,
-        request: &Value,
-        credential: &Value,
-    ) -> Result<(), FormatError> {
-        checks::credential_matches(exchange, request, credential)
-    }
-
-    fn store(&self, facts: &Facts<'_>, credential: &Value) -> Result<Stored, FormatError> {
-        stored::store(facts, credential)
+    fn check_credential(&self, exchange: &str, said: &dyn Said) -> Result<(), FormatError> {
+        match (said.content(Step::Request), said.content(Step::Issue)) {
+            (Some(request), Some(credential)) => checks::credential_matches(exchange, request, credential),
+            _ => Err(FormatError::refused("Received credential was not requested")),
+        }
     }
 }
 
-fn has_null(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.iter().any(has_null),
-        Value::Object(members) => members.values().any(has_null),
-        _ => false,
-    }
+fn prepared(facts: &Facts<'_>, detail: &Value, holder_did: Option<&str>) -> Result<Detail, FormatError> {
+    let mut detail = Detail::parse(detail)?;
+    prepare(&mut detail, facts.now, holder_did)?;
+    Ok(detail)
 }

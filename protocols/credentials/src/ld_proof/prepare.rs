@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::detail::{CONTEXT_V1, CONTEXT_V2, Detail};
+use super::detail::Detail;
 use crate::FormatError;
+use crate::w3c::{CONTEXT_V1, CONTEXT_V2, seconds};
 
 const ED25519_2020_CONTEXT: &str = "https://w3id.org/security/suites/ed25519-2020/v1";
 const BBS_CONTEXT: &str = "https://w3id.org/security/bbs/v1";
@@ -109,33 +110,4 @@ fn printable(text: &str, path: &str) -> Result<(), FormatError> {
         ));
     }
     Ok(())
-}
-
-/// `YYYY-MM-DDTHH:MM:SS` of microseconds since 1970, UTC.
-pub(super) fn seconds(micros: i64) -> String {
-    let seconds = micros.div_euclid(1_000_000);
-    let (days, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days to civil date by eras of 400 years beginning in March.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn civil_dates() {
-        assert_eq!(seconds(0), "1970-01-01T00:00:00");
-        assert_eq!(seconds(951_782_399_999_999), "2000-02-28T23:59:59");
-        assert_eq!(seconds(951_868_800_000_000), "2000-03-01T00:00:00");
-        assert_eq!(seconds(1_795_217_678_355_000), "2026-11-20T23:34:38");
-    }
 }

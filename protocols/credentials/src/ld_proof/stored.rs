@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::detail::{credential_in_order, entries, issuer_of};
-use crate::format::{Facts, FormatError, Stored};
-use crate::suites::linked_data_error;
-use crate::verify::verify;
+use crate::format::Stored;
+use crate::need::{Facts, FormatError};
+use crate::securing::Securing;
+use crate::securing::ld::{LinkedData, expanded_types};
+use crate::w3c::{credential_in_order, entries, issuer_of};
 
 /// Verifies the credential; says how to store it.
 pub(super) fn store(facts: &Facts<'_>, credential: &Value) -> Result<Stored, FormatError> {
-    let verification = verify(facts, credential).map_err(FormatError::Needs)?;
+    let verification = LinkedData.verify(facts, credential).map_err(FormatError::Needs)?;
     if !verification.verified() {
         return Err(FormatError::refused(format!("Received invalid credential: {}", verification.reason())));
     }
@@ -19,11 +20,7 @@ pub(super) fn store(facts: &Facts<'_>, credential: &Value) -> Result<Stored, For
         list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     };
     tags.extend(distinct("context", strings(credential.get("@context"))));
-    let types = facts
-        .jsonld
-        .expanded_types(credential)
-        .map_err(|error| linked_data_error(facts.jsonld, credential, error))?;
-    tags.extend(distinct("type", types));
+    tags.extend(distinct("type", expanded_types(facts.jsonld, credential)?));
     let of_entries = |name: &str, member: &str| -> Vec<String> {
         let list = credential.get(name).map(entries).unwrap_or_default();
         list.iter().filter_map(|entry| entry.get(member)?.as_str().map(str::to_owned)).collect()

@@ -6,5 +6,6 @@ mod invitations;
 mod repeats;
 mod reviewed;
 mod table;
+mod toy;
 mod vectors;
 mod world;

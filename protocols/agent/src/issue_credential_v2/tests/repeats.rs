@@ -238,7 +238,7 @@ fn a_request_that_differs_from_the_offer_is_not_taken() {
     let request = |change: &dyn Fn(&mut Value)| {
         let mut detail = content(Kind::Offer, &offer);
         change(&mut detail);
-        let family = chancery_credentials::Family::LdProof;
+        let family = &chancery_credentials::ld_proof::FAMILY;
         let thread = chancery_didcomm::message::Thread::new(thread.as_str().unwrap());
         issue::messages::build(Kind::Request, "r", Some(&thread), Default::default(), &[(family, detail)])
             .into_json()
@@ -273,7 +273,7 @@ fn a_credential_that_differs_from_the_request_is_not_taken() {
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut credential = content(Kind::Issue, &message);
         change(&mut credential);
-        let family = chancery_credentials::Family::LdProof;
+        let family = &chancery_credentials::ld_proof::FAMILY;
         let thread = chancery_didcomm::message::Thread::new(message["~thread"]["thid"].as_str().unwrap());
         issue::messages::build(Kind::Issue, "c", Some(&thread), Default::default(), &[(family, credential)])
             .into_json()

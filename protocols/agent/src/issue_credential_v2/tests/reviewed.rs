@@ -16,7 +16,7 @@ fn changed(kind: Kind, message: &Value, thread: &Value, id: &str, name: &str) ->
     let mut detail = content(kind, message);
     detail["credential"]["credentialSubject"]["givenName"] = name.into();
     let thread = chancery_didcomm::message::Thread::new(thread.as_str().unwrap());
-    let family = chancery_credentials::Family::LdProof;
+    let family = &chancery_credentials::ld_proof::FAMILY;
     issue::messages::build(kind, id, Some(&thread), Default::default(), &[(family, detail)]).into_json()
 }
 
@@ -162,7 +162,7 @@ fn who_merely_knows_the_thread_of_a_connectionless_offer_gets_nothing() {
     let request = {
         let thread = chancery_didcomm::message::Thread::new(made["thread_id"].as_str().unwrap());
         let detail = content(Kind::Offer, &made["cred_offer"]);
-        let family = chancery_credentials::Family::LdProof;
+        let family = &chancery_credentials::ld_proof::FAMILY;
         issue::messages::build(Kind::Request, "r", Some(&thread), Default::default(), &[(family, detail)])
             .into_json()
     };

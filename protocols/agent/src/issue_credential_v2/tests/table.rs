@@ -72,6 +72,7 @@ fn outcome(record: Exchange, input: Input) -> String {
 }
 
 fn input(name: &str) -> Input {
+    let kept = Vec::new();
     match name {
         "proposal" => Input::ProposalReceived(message("p")),
         "offer" => Input::OfferReceived(message("o")),
@@ -82,16 +83,20 @@ fn input(name: &str) -> Input {
         "GivenUp" => Input::Trouble(Trouble::GivenUp("e".into())),
         "Failed" => Input::Trouble(Trouble::Failed("e".into())),
         "Refused" => Input::Trouble(Trouble::Refused("e".into())),
-        "Offer" => Input::Offer { counter: None, offer: message("o") },
-        "Request" => Input::Request { request: message("r"), flags: None },
-        "Issue" => Input::Issue { credential: message("c") },
-        "Store" => Input::Store(Vec::new()),
-        "Propose" => Input::Begin(Begin::Proposal(message("p"))),
+        "Offer" => Input::Offer { counter: None, offer: message("o"), kept },
+        "Request" => Input::Request { request: message("r"), flags: None, kept },
+        "Issue" => Input::Issue { credential: message("c"), kept },
+        "Store" => Input::Store { kept },
+        "Propose" => Input::Begin { begins: Begin::Proposal(message("p")), kept },
         "FreeOffer" | "Prepare" => {
             let send = name == "FreeOffer";
-            Input::Begin(Begin::Offer { proposal: message("p"), offer: message("o"), send })
+            let begins = Begin::Offer { proposal: message("p"), offer: message("o"), send };
+            Input::Begin { begins, kept }
         }
-        "FreeRequest" => Input::Begin(Begin::Request { proposal: message("p"), request: message("r") }),
+        "FreeRequest" => {
+            let begins = Begin::Request { proposal: message("p"), request: message("r") };
+            Input::Begin { begins, kept }
+        }
         other => panic!("no input {other}"),
     }
 }
@@ -273,7 +278,7 @@ fn records_are_removed_when_they_say_so() {
         assert_eq!(removed(step(issuer, Input::AckReceived).unwrap()), expected);
         let mut holder = record(Role::Holder, State::CredentialReceived);
         holder.auto_remove = flag;
-        assert_eq!(removed(step(holder, Input::Store(Vec::new())).unwrap()), expected);
+        assert_eq!(removed(step(holder, Input::Store { kept: Vec::new() }).unwrap()), expected);
         let mut failing = record(Role::Holder, State::RequestSent);
         failing.auto_remove = Some(true);
         failing.auto_remove_on_failure = flag;
@@ -283,7 +288,7 @@ fn records_are_removed_when_they_say_so() {
 
 #[test]
 fn a_step_changes_what_it_should() {
-    let request = Input::Request { request: message("r"), flags: Some((true, None)) };
+    let request = Input::Request { request: message("r"), flags: Some((true, None)), kept: Vec::new() };
     let mut holder = record(Role::Holder, State::OfferReceived);
     (holder.auto_remove, holder.auto_remove_on_failure) = (Some(false), Some(false));
     let after = step(holder, request).unwrap().record;
@@ -292,10 +297,10 @@ fn a_step_changes_what_it_should() {
 
     let mut issuer = record(Role::Issuer, State::ProposalReceived);
     issuer.cred_proposal = Some(message("p"));
-    let counter = Input::Offer { counter: Some(message("c")), offer: message("o") };
+    let counter = Input::Offer { counter: Some(message("c")), offer: message("o"), kept: Vec::new() };
     let after = step(issuer.clone(), counter).unwrap().record;
     assert_eq!((after.cred_proposal, after.cred_offer), (Some(message("c")), Some(message("o"))));
-    let plain = step(issuer, Input::Offer { counter: None, offer: message("o") }).unwrap().record;
+    let plain = step(issuer, input("Offer")).unwrap().record;
     assert_eq!(plain.cred_proposal, Some(message("p")));
 
     let report = step(

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::exchange::read_report;
 use crate::issue_credential_v2::messages::{Body, Kind, Words, ack, build, preview, report};
 use crate::issue_credential_v2::record::Exchange;
+use crate::issue_credential_v2::tests::world::formats;
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../../../tests/vectors/issue-credential-v2.json")).unwrap()
@@ -101,7 +102,7 @@ fn messages_are_written_as_acapy_writes_them() {
 
 fn rebuilt(message: &Message, id: &str, thread: Option<&Thread>) -> Message {
     let kind = Kind::ALL.into_iter().find(|k| k.name() == message.message_type().name()).unwrap();
-    let body = Body::read(kind, message.as_json()).unwrap();
+    let body = Body::read(&formats(), kind, message.as_json()).unwrap();
     let contents: Vec<_> =
         body.known().into_iter().map(|(family, content)| (family, content.clone())).collect();
     let words = Words {
@@ -120,7 +121,7 @@ fn malformed_messages_are_refused() {
     let read = |change: &dyn Fn(&mut Value)| {
         let mut changed = offer.clone();
         change(&mut changed);
-        Body::read(Kind::Offer, changed.as_object().unwrap_or(&Map::new())).map(|_| ())
+        Body::read(&formats(), Kind::Offer, changed.as_object().unwrap_or(&Map::new())).map(|_| ())
     };
     assert_eq!(read(&|_| {}), Ok(()));
     assert_eq!(read(&|m| m["comment"] = Value::Null), Ok(()));

@@ -1,6 +1,7 @@
 //! Two agents with an active connection.
 
-use chancery_credentials::Step;
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::{Formats, Step};
 use chancery_did::{KeyType, SecretKey};
 use serde_json::{Value, json};
 
@@ -9,10 +10,15 @@ use crate::issue_credential_v2 as issue;
 use crate::peers::own;
 use crate::peers::{Claim, Connection, INVITEE, INVITER, learn};
 use crate::ports::store::{CommitError, KeyRow, Op};
-use crate::testing::{Party, World, now};
+use crate::testing::{Lists, Party, World, now};
 use crate::unit::{AgentError, Settings};
 
 pub use issue::messages::Kind;
+
+/// What the agents are made with.
+pub fn formats() -> Formats {
+    Formats::new(vec![Box::new(LdProof)])
+}
 
 fn protocols() -> Vec<Registration> {
     vec![issue::registration()]
@@ -33,7 +39,12 @@ impl Pair {
     }
 
     pub fn with(change: impl Fn(&str, &mut Settings)) -> Self {
-        let world = World::with(&["issuer", "holder"], protocols, change);
+        Self::made(|name, settings, _| change(name, settings))
+    }
+
+    /// As [`Pair::with`], with a change to each agent's formats.
+    pub fn made(change: impl Fn(&str, &mut Settings, &mut Lists)) -> Self {
+        let world = World::made(&["issuer", "holder"], protocols, change);
         let (issuer_connection, holder_connection) = connected(&world);
         let issuer_did = add_key(world.party("issuer"), KeyType::Ed25519, 1);
         add_key(world.party("issuer"), KeyType::P256, 2);
@@ -140,7 +151,7 @@ impl Pair {
         let events = self.world.party(party).events();
         let known = events.iter().filter_map(|(topic, payload)| match topic.as_str() {
             issue::TOPIC => Some(payload["state"].as_str().unwrap().to_owned()),
-            issue::LD_PROOF_TOPIC => Some("[ld_proof]".to_owned()),
+            "issue_credential_v2_0_ld_proof" => Some("[ld_proof]".to_owned()),
             _ => None,
         });
         known.collect()
@@ -225,7 +236,7 @@ pub fn lose_key(party: &Party, did: &str) {
 
 /// The decoded content of a message's first attachment.
 pub fn content(kind: Kind, message: &Value) -> Value {
-    let body = issue::messages::Body::read(kind, message.as_object().unwrap()).unwrap();
+    let body = issue::messages::Body::read(&formats(), kind, message.as_object().unwrap()).unwrap();
     let _: Step = kind.step();
     body.known()[0].1.clone()
 }

@@ -5,8 +5,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::Properties;
 use crate::json::{from_slice_strict, to_python_json_compact};
 use crate::{DidDocument, DidError, PublicKey};
+
+/// The method's properties.
+pub const METHOD: Properties = Properties {
+    name: "jwk",
+    resolver: "JwkDIDResolver",
+    immutable: true,
+    stored: None,
+    creatable: None,
+    rotatable: false,
+    understands: None,
+};
 
 /// Resolve a `did:jwk`. The JWK may be of a type this agent has no use for; one with a secret part is refused.
 pub fn resolve(did: &str) -> Result<DidDocument, DidError> {

@@ -3,8 +3,23 @@
 
 use serde_json::{Value, json};
 
+use super::{Chosen, Creatable, Properties};
 use crate::key::{KeyType, PublicKey};
 use crate::{DidDocument, DidError};
+
+/// The method's properties.
+pub const METHOD: Properties = Properties {
+    name: "key",
+    resolver: "KeyDIDResolver",
+    immutable: true,
+    stored: None,
+    creatable: Some(Creatable {
+        key_types: &[KeyType::Ed25519, KeyType::P256, KeyType::Bls12381G2],
+        chosen: Chosen::Never,
+    }),
+    rotatable: false,
+    understands: None,
+};
 
 /// Resolve a `did:key` of one of the four key types.
 pub fn resolve(did: &str) -> Result<DidDocument, DidError> {

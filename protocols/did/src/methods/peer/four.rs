@@ -5,9 +5,20 @@ use serde_json::{Map, Value, json};
 use crate::base58::{self, is_base58};
 use crate::document::RELATIONSHIPS;
 use crate::json::{from_slice_strict, to_python_json_compact};
-use crate::key::PublicKey;
-use crate::methods::{is_sha256_multihash, sha256_multihash, visit_methods};
+use crate::key::{KeyType, PublicKey};
+use crate::methods::{Chosen, Creatable, Properties, is_sha256_multihash, sha256_multihash, visit_methods};
 use crate::{DidDocument, DidError};
+
+/// The method's properties.
+pub const METHOD: Properties = Properties {
+    name: "did:peer:4",
+    resolver: "PeerDID4Resolver",
+    immutable: true,
+    stored: None,
+    creatable: Some(Creatable { key_types: &[KeyType::Ed25519], chosen: Chosen::Never }),
+    rotatable: false,
+    understands: Some("did:peer:4"),
+};
 
 const PREFIX: &str = "did:peer:4";
 /// Multicodec `json` as varint.

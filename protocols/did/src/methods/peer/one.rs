@@ -3,8 +3,19 @@
 use serde_json::Value;
 
 use crate::json::from_slice_strict;
-use crate::methods::{is_sha256_multihash, sha256_multihash, visit_methods};
+use crate::methods::{Properties, is_sha256_multihash, sha256_multihash, visit_methods};
 use crate::{DidDocument, DidError};
+
+/// The method's properties.
+pub const METHOD: Properties = Properties {
+    name: "did:peer:1",
+    resolver: "DIDResolver",
+    immutable: false,
+    stored: Some(document),
+    creatable: None,
+    rotatable: false,
+    understands: Some("did:peer:4"),
+};
 
 /// Whether the text has the form `did:peer:1zQm…`.
 pub fn check(did: &str) -> Result<(), DidError> {

@@ -1,7 +1,18 @@
 //! `did:peer:3`: the hash of a `did:peer:2`, which must be known.
 
-use crate::methods::{is_sha256_multihash, sha256_multihash};
+use crate::methods::{Properties, is_sha256_multihash, sha256_multihash};
 use crate::{DidDocument, DidError};
+
+/// The method's properties.
+pub const METHOD: Properties = Properties {
+    name: "did:peer:3",
+    resolver: "PeerDID3Resolver",
+    immutable: true,
+    stored: None,
+    creatable: None,
+    rotatable: false,
+    understands: Some("did:peer:2"),
+};
 
 /// Whether the text has the form `did:peer:3zQm…`.
 pub fn check(did: &str) -> Result<(), DidError> {

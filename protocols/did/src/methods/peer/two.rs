@@ -6,8 +6,20 @@ use serde_json::{Map, Value, json};
 
 use crate::base58::is_base58;
 use crate::json::{from_slice_strict, to_python_json_compact};
-use crate::key::PublicKey;
+use crate::key::{KeyType, PublicKey};
+use crate::methods::{Chosen, Creatable, Properties};
 use crate::{DidDocument, DidError};
+
+/// The method's properties.
+pub const METHOD: Properties = Properties {
+    name: "did:peer:2",
+    resolver: "PeerDID2Resolver",
+    immutable: true,
+    stored: None,
+    creatable: Some(Creatable { key_types: &[KeyType::Ed25519], chosen: Chosen::Never }),
+    rotatable: false,
+    understands: Some("did:peer:2"),
+};
 
 const PREFIX: &str = "did:peer:2";
 const DECODE: GeneralPurpose = GeneralPurpose::new(

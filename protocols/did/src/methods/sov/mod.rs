@@ -3,10 +3,22 @@
 
 use serde_json::{Map, Value, json};
 
+use super::{Chosen, Creatable, Properties};
 use crate::base58::{self, is_base58};
 use crate::document::check_sizes;
 use crate::key::{KeyType, PublicKey};
 use crate::{DidDocument, DidError};
+
+/// The method's properties.
+pub const METHOD: Properties = Properties {
+    name: "sov",
+    resolver: "DIDResolver",
+    immutable: false,
+    stored: Some(document),
+    creatable: Some(Creatable { key_types: &[KeyType::Ed25519], chosen: Chosen::Maybe }),
+    rotatable: true,
+    understands: None,
+};
 
 /// Whether the text is an unqualified nym: 21 or 22 base58 characters.
 pub fn is_nym(text: &str) -> bool {

@@ -2,7 +2,22 @@
 
 use serde_json::Value;
 
-use crate::{DidDocument, DidError};
+use super::{Chosen, Creatable, Properties};
+use crate::{DidDocument, DidError, KeyType};
+
+/// The method's properties.
+pub const METHOD: Properties = Properties {
+    name: "web",
+    resolver: "WebDIDResolver",
+    immutable: false,
+    stored: None,
+    creatable: Some(Creatable {
+        key_types: &[KeyType::Ed25519, KeyType::P256, KeyType::Bls12381G2],
+        chosen: Chosen::Always,
+    }),
+    rotatable: false,
+    understands: None,
+};
 
 /// The URL of the document: `https://host/.well-known/did.json`, with a path `https://host/a/b/did.json`. A port stands as
 /// `%3A8443` behind the host.

@@ -14,7 +14,7 @@ use chancery_jsonld::{Dropped, Error, ExpandOptions, Processor};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::format::{FormatError, Needs};
+use crate::need::{FormatError, Need};
 
 /// Context of proof options for a document that has none.
 const SECURITY_V2: &str = "https://w3id.org/security/v2";
@@ -168,7 +168,9 @@ fn hash(jsonld: &Processor, document: &Value) -> Result<[u8; 32], FormatError> {
 /// In ACA-Py's words where it has some.
 pub(crate) fn linked_data_error(jsonld: &Processor, document: &Value, error: Error) -> FormatError {
     match error {
-        Error::MissingDocuments(contexts) => FormatError::Needs(Needs { contexts, ..Needs::default() }),
+        Error::MissingDocuments(contexts) => {
+            FormatError::Needs(contexts.into_iter().map(Need::Context).collect())
+        }
         Error::Unsafe { what: Dropped::UndefinedProperty(_), .. } => match jsonld.undefined_terms(document) {
             Ok(terms) if !terms.is_empty() => dropped(&terms),
             _ => FormatError::refused(error.to_string()),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
-const VECTORS: &str = include_str!("../../tests/vectors/acapy-signatures.json");
+const VECTORS: &str = include_str!("../../../../tests/vectors/acapy-signatures.json");
 
 fn processor() -> Processor {
     Processor::new(Arc::new(Documents::bundled()))

@@ -1,17 +1,15 @@
-//! Signing the requested credential.
+//! Signing a credential.
 
 use serde_json::{Map, Value};
 
-use super::detail::{Detail, credential_in_order, issuer_of};
-use super::prepare::{prepare, seconds};
 use super::signer::{Signer, signer};
-use crate::format::{Facts, FormatError};
-use crate::suites::check_signable;
+use super::suites::check_signable;
+use crate::need::{Facts, FormatError};
+use crate::securing::Claims;
+use crate::w3c::{credential_in_order, issuer_of, seconds};
 
-pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatError> {
-    let mut detail = Detail::parse(request)?;
-    prepare(&mut detail, facts.now, None)?;
-    let Unsigned { signer, mut document, proof } = unsigned(facts, detail)?;
+pub(super) fn sign(facts: &Facts<'_>, claims: Claims) -> Result<Value, FormatError> {
+    let Unsigned { signer, mut document, proof } = unsigned(facts, claims)?;
     let proof = signer.suite.sign(facts.jsonld, &document, proof, &signer.key)?;
     match &mut document {
         Value::Object(members) => {
@@ -22,10 +20,9 @@ pub(super) fn issue(facts: &Facts<'_>, request: &Value) -> Result<Value, FormatE
     }
 }
 
-/// The offer's check: everything that issuing does, short of the signature. An offer that could not be kept is not made.
-pub(super) fn check(facts: &Facts<'_>, detail: Detail) -> Result<(), FormatError> {
+pub(super) fn can_sign(facts: &Facts<'_>, claims: Claims) -> Result<(), FormatError> {
     let unsigned =
-        unsigned(facts, detail).map_err(|e| e.because_of("Checking whether issuance is possible failed"))?;
+        unsigned(facts, claims).map_err(|e| e.because_of("Checking whether issuance is possible failed"))?;
     check_signable(facts.jsonld, &unsigned.document, &unsigned.proof)
 }
 
@@ -36,16 +33,14 @@ struct Unsigned {
     proof: Map<String, Value>,
 }
 
-/// Of a detail that is prepared.
-fn unsigned(facts: &Facts<'_>, detail: Detail) -> Result<Unsigned, FormatError> {
-    let proof_type = detail
-        .option("proofType")
+fn unsigned(facts: &Facts<'_>, claims: Claims) -> Result<Unsigned, FormatError> {
+    let Claims { credential, mut options } = claims;
+    let proof_type = text(&options, "proofType")
         .ok_or_else(|| FormatError::refused_at("options.proofType", "Proof type is required"))?
         .to_owned();
-    let purpose = purpose(&detail)?.to_owned();
-    let named = detail.option("verificationMethod").map(str::to_owned);
+    let purpose = purpose(&options)?.to_owned();
+    let named = text(&options, "verificationMethod").map(str::to_owned);
 
-    let Detail { credential, mut options, .. } = detail;
     let document = credential_in_order(credential);
     let issuer = issuer_of(&document)
         .ok_or_else(|| FormatError::refused_at("credential.issuer", "Credential issuer id is required"))?;
@@ -66,11 +61,15 @@ fn unsigned(facts: &Facts<'_>, detail: Detail) -> Result<Unsigned, FormatError> 
     Ok(Unsigned { signer, document, proof })
 }
 
-fn purpose(detail: &Detail) -> Result<&str, FormatError> {
-    match detail.option("proofPurpose").filter(|purpose| !purpose.is_empty()) {
+fn text<'o>(options: &'o Map<String, Value>, name: &str) -> Option<&'o str> {
+    options.get(name).and_then(Value::as_str)
+}
+
+fn purpose(options: &Map<String, Value>) -> Result<&str, FormatError> {
+    match text(options, "proofPurpose").filter(|purpose| !purpose.is_empty()) {
         None | Some("assertionMethod") => Ok("assertionMethod"),
         Some("authentication") => {
-            if detail.option("challenge").is_none_or(str::is_empty) {
+            if text(options, "challenge").is_none_or(str::is_empty) {
                 return Err(FormatError::refused_at(
                     "options.challenge",
                     "Challenge is required for 'authentication' proof purpose",

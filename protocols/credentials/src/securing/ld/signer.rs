@@ -2,8 +2,8 @@
 
 use chancery_did::{DidDocument, KeyType, PublicKey, SecretKey};
 
-use crate::format::{Facts, FormatError};
-use crate::suites::Suite;
+use super::suites::Suite;
+use crate::need::{Facts, FormatError};
 
 /// A method of the issuer's for a suite, with the key that signs.
 pub(super) struct Signer {

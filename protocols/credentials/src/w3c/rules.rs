@@ -4,19 +4,19 @@ use serde_json::{Map, Value};
 
 use crate::Invalid;
 
-pub(super) const MISSING: &str = "Missing data for required field.";
-pub(super) const NULL: &str = "Field may not be null.";
-pub(super) const UNKNOWN: &str = "Unknown field.";
+pub(crate) const MISSING: &str = "Missing data for required field.";
+pub(crate) const NULL: &str = "Field may not be null.";
+pub(crate) const UNKNOWN: &str = "Unknown field.";
 
 /// `\w+:(\/?\/?)[^\s]+`, matched at the beginning only.
-pub(super) fn is_uri(text: &str) -> bool {
+pub(crate) fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     !scheme.is_empty()
         && scheme.chars().all(|c| c.is_alphanumeric() || c == '_')
         && rest.chars().next().is_some_and(|c| !c.is_whitespace())
 }
 
-pub(super) fn uri(text: &str) -> Result<(), String> {
+pub(crate) fn uri(text: &str) -> Result<(), String> {
     if is_uri(text) { Ok(()) } else { Err(format!("Value {text} is not URI")) }
 }
 
@@ -55,7 +55,7 @@ impl Scan<'_> {
 }
 
 /// The dates of a credential: RFC 3339, also without time or zone.
-pub(super) fn rfc3339(text: &str) -> Result<(), String> {
+pub(crate) fn rfc3339(text: &str) -> Result<(), String> {
     let mut scan = Scan(text.as_bytes());
     let ok = scan.date()
         && (!scan.one_of(b"Tt ")
@@ -104,7 +104,7 @@ pub(crate) fn moment(text: &str) -> Option<i64> {
 }
 
 /// `created` of a proof: ISO 8601 with minutes at least.
-pub(super) fn iso8601(text: &str) -> Result<(), String> {
+pub(crate) fn iso8601(text: &str) -> Result<(), String> {
     let mut scan = Scan(text.as_bytes());
     let mut ok = scan.date() && scan.one_of(b"T ") && scan.digits(2) && scan.one_of(b":") && scan.digits(2);
     if ok && scan.one_of(b":") && scan.digits(2) {
@@ -120,18 +120,18 @@ pub(super) fn iso8601(text: &str) -> Result<(), String> {
 }
 
 /// No rule.
-pub(super) fn any(_: &str) -> Result<(), String> {
+pub(crate) fn any(_: &str) -> Result<(), String> {
     Ok(())
 }
 
 /// An object's members as its schema sees them; collects what is wrong.
-pub(super) struct Members<'v> {
-    pub(super) map: &'v Map<String, Value>,
-    pub(super) wrong: Vec<Invalid>,
+pub(crate) struct Members<'v> {
+    pub(crate) map: &'v Map<String, Value>,
+    pub(crate) wrong: Vec<Invalid>,
 }
 
 impl<'v> Members<'v> {
-    pub(super) fn of(value: &'v Value) -> Result<Self, Vec<Invalid>> {
+    pub(crate) fn of(value: &'v Value) -> Result<Self, Vec<Invalid>> {
         match value {
             Value::Object(map) => Ok(Self { map, wrong: Vec::new() }),
             _ => Err(vec![Invalid::at("_schema", "Invalid input type.")]),
@@ -139,7 +139,7 @@ impl<'v> Members<'v> {
     }
 
     /// The member when it is there and not null; notes what is missing.
-    pub(super) fn member(&mut self, name: &str, required: bool) -> Option<&'v Value> {
+    pub(crate) fn member(&mut self, name: &str, required: bool) -> Option<&'v Value> {
         match self.map.get(name) {
             None => {
                 if required {
@@ -156,7 +156,7 @@ impl<'v> Members<'v> {
     }
 
     /// A string member.
-    pub(super) fn text(&mut self, name: &str, required: bool, rule: fn(&str) -> Result<(), String>) {
+    pub(crate) fn text(&mut self, name: &str, required: bool, rule: fn(&str) -> Result<(), String>) {
         let Some(value) = self.member(name, required) else { return };
         let result = value.as_str().map_or_else(|| Err("Not a valid string.".to_owned()), rule);
         if let Err(message) = result {
@@ -165,13 +165,13 @@ impl<'v> Members<'v> {
     }
 
     /// A member with a schema of its own.
-    pub(super) fn nested(&mut self, name: &str, required: bool, rule: fn(&Value) -> Vec<Invalid>) {
+    pub(crate) fn nested(&mut self, name: &str, required: bool, rule: fn(&Value) -> Vec<Invalid>) {
         let Some(value) = self.member(name, required) else { return };
         self.wrong.extend(rule(value).into_iter().map(|invalid| invalid.within(name)));
     }
 
     /// A list; the rule sees each entry and its text, the last one the whole list when all entries are fine.
-    pub(super) fn list(
+    pub(crate) fn list(
         &mut self,
         name: &str,
         required: bool,
@@ -198,20 +198,44 @@ impl<'v> Members<'v> {
     }
 
     /// Notes the members that are none of these.
-    pub(super) fn nothing_but(&mut self, known: &[&str]) {
+    pub(crate) fn nothing_but(&mut self, known: &[&str]) {
         for name in self.map.keys().filter(|name| !known.contains(&name.as_str())) {
             self.wrong.push(Invalid::at(name.as_str(), UNKNOWN));
         }
     }
 
-    pub(super) fn finish(self) -> Vec<Invalid> {
+    pub(crate) fn finish(self) -> Vec<Invalid> {
         self.wrong
     }
+}
+
+/// `YYYY-MM-DDTHH:MM:SS` of microseconds since 1970, UTC.
+pub(crate) fn seconds(micros: i64) -> String {
+    let seconds = micros.div_euclid(1_000_000);
+    let (days, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Days to civil date by eras of 400 years beginning in March.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn civil_dates() {
+        assert_eq!(seconds(0), "1970-01-01T00:00:00");
+        assert_eq!(seconds(951_782_399_999_999), "2000-02-28T23:59:59");
+        assert_eq!(seconds(951_868_800_000_000), "2000-03-01T00:00:00");
+        assert_eq!(seconds(1_795_217_678_355_000), "2026-11-20T23:34:38");
+    }
 
     #[test]
     fn dates() {

@@ -1,96 +1,36 @@
 //! Verification of a credential's Linked Data proofs.
 
 use chancery_did::{KeyType, PublicKey, VerificationMethod};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::format::{Facts, FormatError, Needs};
-use crate::ld_proof::{issuer_of, moment, validate_credential};
-use crate::suites::{Suite, verify_data_with};
+use super::suites::{Suite, verify_data_with};
+use crate::need::{Facts, FormatError, Need};
+use crate::securing::{Question, Verification};
+use crate::w3c::{issuer_of, moment, validate_credential};
 
 /// Proofs of one credential that are looked at: each takes canonicalization, and a DID to resolve.
 const MAX_PROOFS: usize = 16;
 
-/// What came out for one proof.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProofOutcome {
-    /// The proof as received.
-    pub proof: Value,
-    /// Why it does not verify; `None`: it does.
-    pub error: Option<String>,
-    /// The verification method that it verified with.
-    pub method: Option<String>,
-}
-
-/// What came out for a credential. Only proofs for `assertionMethod` of known suites are looked at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Verification {
-    /// One of each proof that was looked at.
-    pub results: Vec<ProofOutcome>,
-    /// Why nothing could be verified.
-    pub errors: Vec<String>,
-    /// What the caller has to say besides: [`warnings`], for one.
-    pub warnings: Vec<String>,
-}
-
-impl Verification {
-    /// Any one valid proof suffices.
-    pub fn verified(&self) -> bool {
-        self.results.iter().any(|result| result.error.is_none())
-    }
-
-    /// Why it isn't verified, in one sentence.
-    pub fn reason(&self) -> String {
-        self.errors.join("; ")
-    }
-
-    /// The answer of `POST /vc/credentials/verify` for this document.
-    pub fn to_json(&self, document: &Value) -> Value {
-        let issuer = issuer_of(document).unwrap_or_default();
-        let results = self.results.iter().map(|result| {
-            let mut proof = Map::new();
-            if let Some(context) = document.get("@context") {
-                proof.insert("@context".into(), context.clone());
-            }
-            proof.extend(result.proof.as_object().cloned().unwrap_or_default());
-            let mut out = Map::new();
-            out.insert("verified".into(), result.error.is_none().into());
-            out.insert("proof".into(), proof.into());
-            match (&result.error, &result.method) {
-                (Some(error), _) => drop(out.insert("error".into(), error.clone().into())),
-                (None, method) => {
-                    let controller =
-                        json!({"@context": "https://w3id.org/security/v2", "id": issuer, "assertionMethod": [method]});
-                    out.insert("purpose_result".into(), json!({"valid": true, "controller": controller}));
-                }
-            }
-            Value::Object(out)
-        });
-        let mut out = Map::new();
-        out.insert("verified".into(), self.verified().into());
-        out.insert("document".into(), document.clone());
-        let results: Vec<Value> = results.collect();
-        if !results.is_empty() {
-            out.insert("results".into(), results.into());
-        }
-        if !self.verified() {
-            out.insert("errors".into(), self.errors.clone().into());
-        }
-        if !self.warnings.is_empty() {
-            out.insert("warnings".into(), self.warnings.clone().into());
-        }
-        Value::Object(out)
-    }
-}
-
 /// Verifies a credential: its structure, and each proof: the method belongs to the issuer and is authorised for
-/// `assertionMethod` in the issuer's DID document, the signature is the method's. `Err`: what is needed first.
-pub fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Needs> {
+/// `assertionMethod` in the issuer's DID document, the signature is the method's. Only proofs for `assertionMethod` of known
+/// suites are looked at. `Err`: what is needed first.
+pub(super) fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Vec<Need>> {
     let mut out = Verification::default();
-    if let Err(invalid) = validate_credential(credential) {
-        let list: Vec<String> = invalid.iter().map(ToString::to_string).collect();
-        out.errors.push(format!("Unable to verify credential with invalid structure: {}", list.join(", ")));
-        return Ok(out);
+    match proofs_of(credential) {
+        Ok((document, proofs)) => verify_proofs(facts, &document, proofs, &mut out)?,
+        Err((question, error)) => out.add(question, Err(error)),
     }
+    dates_and_words(credential, facts.now, &mut out);
+    Ok(out)
+}
+
+/// The credential without its proofs, and these.
+fn proofs_of(credential: &Value) -> Result<(Value, Vec<Value>), (Question, String)> {
+    validate_credential(credential).map_err(|invalid| {
+        let list: Vec<String> = invalid.iter().map(ToString::to_string).collect();
+        let text = format!("Unable to verify credential with invalid structure: {}", list.join(", "));
+        (Question::Structure, text)
+    })?;
     let mut document = credential.clone();
     let proofs = match document.as_object_mut().and_then(|members| members.shift_remove("proof")) {
         Some(Value::Array(list)) => list,
@@ -98,13 +38,21 @@ pub fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Nee
         None => Vec::new(),
     };
     if proofs.len() > MAX_PROOFS {
-        out.errors.push(format!(
-            "Unable to verify credential with {} proofs: at most {MAX_PROOFS} are looked at",
-            proofs.len()
-        ));
-        return Ok(out);
+        let count = proofs.len();
+        let text =
+            format!("Unable to verify credential with {count} proofs: at most {MAX_PROOFS} are looked at");
+        return Err((Question::Proofs, text));
     }
-    let issuer = issuer_of(&document).unwrap_or_default();
+    Ok((document, proofs))
+}
+
+fn verify_proofs(
+    facts: &Facts<'_>,
+    document: &Value,
+    proofs: Vec<Value>,
+    out: &mut Verification,
+) -> Result<(), Vec<Need>> {
+    let issuer = issuer_of(document).unwrap_or_default();
     let mut hashed = None;
     for proof in proofs {
         let Some(members) = proof.as_object() else { continue };
@@ -113,56 +61,46 @@ pub fn verify(facts: &Facts<'_>, credential: &Value) -> Result<Verification, Nee
         if text("proofPurpose") != "assertionMethod" {
             continue;
         }
-        let outcome = verify_proof(facts, suite, &document, &issuer, members, &mut hashed);
-        let (error, method) = match outcome {
-            Ok(method) => (None, Some(method)),
+        let (method, outcome) = match verify_proof(facts, suite, document, &issuer, members, &mut hashed) {
+            Ok(method) => (Some(method), Ok(())),
             Err(FormatError::Needs(needs)) => return Err(needs),
-            Err(error) => (Some(error.to_string()), None),
+            Err(error) => (None, Err(error.to_string())),
         };
-        out.results.push(ProofOutcome { proof, error, method });
+        out.add(Question::Proof { proof, method }, outcome);
     }
-    if out.results.is_empty() {
+    if out.checks.is_empty() {
         let suites: Vec<&str> = Suite::ALL.iter().map(|s| s.name()).collect();
-        out.errors.push(format!(
+        let text = format!(
             "Could not verify any proofs; no proofs matched the required suites ({}) and purpose (assertionMethod)",
             suites.join(", ")
-        ));
-    } else if !out.verified() {
-        out.errors.extend(out.results.iter().filter_map(|r| r.error.clone()));
+        );
+        out.add(Question::Proofs, Err(text));
     }
-    Ok(out)
+    Ok(())
 }
 
 /// What a valid signature doesn't say of a credential: that it is valid now (microseconds since 1970), and that its words mean
-/// what they say. Whether that matters is for the reader to decide.
-pub fn warnings(credential: &Value, now: i64) -> Vec<String> {
-    let mut out = Vec::new();
+/// what they say.
+fn dates_and_words(credential: &Value, now: i64, out: &mut Verification) {
     let date = |name: &str| {
         let text = credential.get(name)?.as_str()?;
-        Some((text.to_owned(), moment(text)?))
+        Some((text, moment(text)?))
     };
     for name in ["expirationDate", "validUntil"] {
-        if let Some((text, moment)) = date(name)
-            && moment <= now
-        {
-            out.push(format!("the credential has expired: {name} is {text}"));
+        if let Some((text, moment)) = date(name) {
+            let error = || Err(format!("the credential has expired: {name} is {text}"));
+            out.add(Question::Date(name), if moment <= now { error() } else { Ok(()) });
         }
     }
     for name in ["issuanceDate", "validFrom"] {
-        if let Some((text, moment)) = date(name)
-            && moment > now
-        {
-            out.push(format!("the credential is not valid yet: {name} is {text}"));
+        if let Some((text, moment)) = date(name) {
+            let error = || Err(format!("the credential is not valid yet: {name} is {text}"));
+            out.add(Question::Date(name), if moment > now { error() } else { Ok(()) });
         }
     }
-    if has_inline_context(credential) {
-        out.push(
-            "the credential defines words by itself, in an inline context: they may mean anything, whatever they are \
-             called"
-                .to_owned(),
-        );
-    }
-    out
+    let text = "the credential defines words by itself, in an inline context: they may mean anything, whatever they are \
+                called";
+    out.add(Question::Words, if has_inline_context(credential) { Err(text.to_owned()) } else { Ok(()) });
 }
 
 /// Whether a context is written in the document, at the top or in any node.
