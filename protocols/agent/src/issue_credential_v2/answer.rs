@@ -72,7 +72,7 @@ pub(super) async fn offer(
         remember_replaced(unit, record, theirs);
     }
     let kept = contents.kept(unit, record).await?;
-    Ok(Input::Offer { counter: counter.map(members), offer: members(offer), kept })
+    Ok(Input::Offer { counter: counter.map(members), offer: members(offer) }.keeping(kept))
 }
 
 /// Answers the stored offer with a request.
@@ -95,7 +95,7 @@ pub(super) async fn request(
     let words = Words::default();
     let request = messages::build(Kind::Request, &unit.new_id(), Some(&thread), words, &contents.list);
     let kept = contents.kept(unit, record).await?;
-    Ok(Input::Request { request: members(request), flags, kept })
+    Ok(Input::Request { request: members(request), flags }.keeping(kept))
 }
 
 /// Answers the stored request with the credential.
@@ -114,7 +114,7 @@ pub(super) async fn issue(
     let thread = Thread::new(&*record.thread_id);
     let credential = messages::build(Kind::Issue, &unit.new_id(), Some(&thread), words, &contents.list);
     let kept = contents.kept(unit, record).await?;
-    Ok(Input::Issue { credential: members(credential), kept })
+    Ok(Input::Issue { credential: members(credential) }.keeping(kept))
 }
 
 /// Verifies the received credential, to be stored; the details of what is stored.
@@ -128,5 +128,5 @@ pub(super) async fn store(
     let issued = body(record, Kind::Issue)?;
     let stored = stored(unit, reach, record, &issued, credential_id).await?;
     let (kept, details) = stored.kept(unit, record).await?;
-    Ok((Input::Store { kept }, details))
+    Ok((Input::Store.keeping(kept), details))
 }

@@ -92,7 +92,7 @@ async fn begin(
     contents: Contents,
 ) -> Result<Value, Failure> {
     let kept = contents.kept(unit, &record).await?;
-    Ok(advance::<Handler>(unit, record, Input::Begin { begins, kept }).await?.view())
+    Ok(advance::<Handler>(unit, record, Input::Begin(begins).keeping(kept)).await?.view())
 }
 
 async fn to_whom(unit: &mut Unit<'_>, command: &Beginning) -> Result<Option<String>, AgentError> {

@@ -46,21 +46,16 @@ pub const OWN_REPORT: &str = "created problem report: ";
 /// What happens to an exchange.
 #[derive(Clone, Debug)]
 pub enum Input {
+    /// One of the following five, and what keeps what its formats want to know later.
+    Keeping(Vec<Effect>, Box<Self>),
     /// We begin.
-    Begin {
-        /// How.
-        begins: Begin,
-        /// What keeps what the formats want to know later; in all inputs.
-        kept: Vec<Effect>,
-    },
+    Begin(Begin),
     /// The issuer answers a proposal.
     Offer {
         /// Replaces the stored proposal.
         counter: Option<Stored>,
         /// The offer.
         offer: Stored,
-        /// As above.
-        kept: Vec<Effect>,
     },
     /// The holder answers an offer.
     Request {
@@ -68,21 +63,14 @@ pub enum Input {
         request: Stored,
         /// What `auto_remove` and `auto_remove_on_failure` become; `None`: they stay.
         flags: Option<(bool, Option<bool>)>,
-        /// As above.
-        kept: Vec<Effect>,
     },
     /// The issuer answers a request.
     Issue {
         /// The credential message.
         credential: Stored,
-        /// As above.
-        kept: Vec<Effect>,
     },
     /// The holder has verified the credential.
-    Store {
-        /// What keeps it, and as above.
-        kept: Vec<Effect>,
-    },
+    Store,
     /// What may happen to every exchange.
     Trouble(Trouble),
     /// A proposal arrived.
@@ -95,6 +83,13 @@ pub enum Input {
     CredentialReceived(Stored),
     /// An acknowledgement arrived.
     AckReceived,
+}
+
+impl Input {
+    /// With what is kept, before the record.
+    pub fn keeping(self, kept: Vec<Effect>) -> Self {
+        if kept.is_empty() { self } else { Self::Keeping(kept, Box::new(self)) }
+    }
 }
 
 impl From<Trouble> for Input {
@@ -235,34 +230,39 @@ pub fn answered(record: &Exchange, kind: Kind) -> bool {
 /// Applies an input to a record ([`State::Start`]: a new one).
 pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
     let effects = match input {
-        Input::Begin { begins, kept } => {
-            may(&record, Kind::Proposal)?;
-            keeping(kept, begin(&mut record, begins)?)
+        Input::Keeping(mut kept, input) => {
+            let step = step(record, *input)?;
+            kept.extend(step.effects);
+            return Ok(Step { record: step.record, effects: kept });
         }
-        Input::Offer { counter, offer, kept } => {
+        Input::Begin(begins) => {
+            may(&record, Kind::Proposal)?;
+            begin(&mut record, begins)?
+        }
+        Input::Offer { counter, offer } => {
             may(&record, Kind::Offer)?;
             record.cred_proposal = counter.or(record.cred_proposal.take());
             record.cred_offer = Some(offer);
-            keeping(kept, send(&mut record, Kind::Offer, State::OfferSent))
+            send(&mut record, Kind::Offer, State::OfferSent)
         }
-        Input::Request { request, flags, kept } => {
+        Input::Request { request, flags } => {
             may(&record, Kind::Request)?;
             record.cred_request = Some(request);
             if let Some((auto_remove, on_failure)) = flags {
                 record.auto_remove = Some(auto_remove);
                 record.auto_remove_on_failure = on_failure;
             }
-            keeping(kept, send(&mut record, Kind::Request, State::RequestSent))
+            send(&mut record, Kind::Request, State::RequestSent)
         }
-        Input::Issue { credential, kept } => {
+        Input::Issue { credential } => {
             may(&record, Kind::Issue)?;
             record.cred_issue = Some(credential);
-            keeping(kept, send(&mut record, Kind::Issue, State::CredentialIssued))
+            send(&mut record, Kind::Issue, State::CredentialIssued)
         }
-        Input::Store { mut kept } => {
+        Input::Store => {
             may_store(&record)?;
-            kept.push(Effect::Send(Word::Ack));
-            removing(keeping(kept, go(&mut record, State::Done)), record.auto_remove)
+            record.state = State::Done;
+            removing(vec![Effect::Send(Word::Ack), Effect::Save, Effect::Notify], record.auto_remove)
         }
         Input::Trouble(_) if record.state == State::Start => return Err(unexpected(&record)),
         Input::Trouble(trouble) => troubled(&mut record, trouble),
@@ -432,12 +432,6 @@ fn report_received(record: &mut Exchange, error: String) -> Effects {
             removing(go(record, State::Abandoned), record.auto_remove_on_failure)
         }
     }
-}
-
-/// What is kept comes before the record.
-fn keeping(mut kept: Effects, effects: Effects) -> Effects {
-    kept.extend(effects);
-    kept
 }
 
 fn removing(mut effects: Vec<Effect>, remove: Option<bool>) -> Vec<Effect> {

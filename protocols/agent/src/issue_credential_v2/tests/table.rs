@@ -72,7 +72,6 @@ fn outcome(record: Exchange, input: Input) -> String {
 }
 
 fn input(name: &str) -> Input {
-    let kept = Vec::new();
     match name {
         "proposal" => Input::ProposalReceived(message("p")),
         "offer" => Input::OfferReceived(message("o")),
@@ -83,19 +82,19 @@ fn input(name: &str) -> Input {
         "GivenUp" => Input::Trouble(Trouble::GivenUp("e".into())),
         "Failed" => Input::Trouble(Trouble::Failed("e".into())),
         "Refused" => Input::Trouble(Trouble::Refused("e".into())),
-        "Offer" => Input::Offer { counter: None, offer: message("o"), kept },
-        "Request" => Input::Request { request: message("r"), flags: None, kept },
-        "Issue" => Input::Issue { credential: message("c"), kept },
-        "Store" => Input::Store { kept },
-        "Propose" => Input::Begin { begins: Begin::Proposal(message("p")), kept },
+        "Offer" => Input::Offer { counter: None, offer: message("o") },
+        "Request" => Input::Request { request: message("r"), flags: None },
+        "Issue" => Input::Issue { credential: message("c") },
+        "Store" => Input::Store,
+        "Propose" => Input::Begin(Begin::Proposal(message("p"))),
         "FreeOffer" | "Prepare" => {
             let send = name == "FreeOffer";
             let begins = Begin::Offer { proposal: message("p"), offer: message("o"), send };
-            Input::Begin { begins, kept }
+            Input::Begin(begins)
         }
         "FreeRequest" => {
             let begins = Begin::Request { proposal: message("p"), request: message("r") };
-            Input::Begin { begins, kept }
+            Input::Begin(begins)
         }
         other => panic!("no input {other}"),
     }
@@ -160,6 +159,17 @@ fn every_command_is_refused_in_every_state_but_its_own() {
             }
         }
     }
+}
+
+#[test]
+fn what_formats_keep_comes_before_the_record_and_only_with_a_step_that_fits() {
+    let kept = || vec![Effect::Announce("detail", json!({}))];
+    let requested = record(Role::Issuer, State::RequestReceived);
+    let issued = step(requested.clone(), input("Issue").keeping(kept())).unwrap();
+    let order = [&kept()[..], &step(requested, input("Issue")).unwrap().effects].concat();
+    assert_eq!((issued.record.state, issued.effects), (State::CredentialIssued, order));
+    let offered = record(Role::Issuer, State::OfferSent);
+    assert!(step(offered, input("Issue").keeping(kept())).is_err());
 }
 
 #[test]
@@ -278,7 +288,7 @@ fn records_are_removed_when_they_say_so() {
         assert_eq!(removed(step(issuer, Input::AckReceived).unwrap()), expected);
         let mut holder = record(Role::Holder, State::CredentialReceived);
         holder.auto_remove = flag;
-        assert_eq!(removed(step(holder, Input::Store { kept: Vec::new() }).unwrap()), expected);
+        assert_eq!(removed(step(holder, Input::Store).unwrap()), expected);
         let mut failing = record(Role::Holder, State::RequestSent);
         failing.auto_remove = Some(true);
         failing.auto_remove_on_failure = flag;
@@ -288,7 +298,7 @@ fn records_are_removed_when_they_say_so() {
 
 #[test]
 fn a_step_changes_what_it_should() {
-    let request = Input::Request { request: message("r"), flags: Some((true, None)), kept: Vec::new() };
+    let request = Input::Request { request: message("r"), flags: Some((true, None)) };
     let mut holder = record(Role::Holder, State::OfferReceived);
     (holder.auto_remove, holder.auto_remove_on_failure) = (Some(false), Some(false));
     let after = step(holder, request).unwrap().record;
@@ -297,7 +307,7 @@ fn a_step_changes_what_it_should() {
 
     let mut issuer = record(Role::Issuer, State::ProposalReceived);
     issuer.cred_proposal = Some(message("p"));
-    let counter = Input::Offer { counter: Some(message("c")), offer: message("o"), kept: Vec::new() };
+    let counter = Input::Offer { counter: Some(message("c")), offer: message("o") };
     let after = step(issuer.clone(), counter).unwrap().record;
     assert_eq!((after.cred_proposal, after.cred_offer), (Some(message("c")), Some(message("o"))));
     let plain = step(issuer, input("Offer")).unwrap().record;
