@@ -108,7 +108,7 @@ impl Courier for Worker {
         match outcome {
             Ok(Worked::Done) => Outcome::Delivered,
             Ok(Worked::Again(at)) => Outcome::Later(until(at, self.clock.now())),
-            Err(error) if error.passing => Outcome::Failed(error.message),
+            Err(error) if error.passes() => Outcome::Failed(error.message),
             Err(error) => Outcome::Hopeless(error.message),
         }
     }

@@ -168,7 +168,7 @@ impl Carrier {
         };
         let envelope = match agent.pack(&job.tenant, outbound).await {
             Ok(envelope) => envelope,
-            Err(error) if error.kind == chancery_agent::unit::Kind::Unavailable => {
+            Err(error) if !error.ends() => {
                 return Outcome::Failed(error.message);
             }
             Err(error) => return Outcome::Hopeless(format!("can't be packed: {error}")),

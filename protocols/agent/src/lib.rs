@@ -9,6 +9,7 @@ pub mod did_exchange;
 pub mod did_web;
 pub mod edge;
 pub mod engine;
+pub mod exchange;
 mod facets;
 pub mod introduction;
 pub mod issue_credential_v2;

@@ -148,7 +148,7 @@ pub async fn send_message(agent: &Agent, tenant: &Tenant, command: SendMessage) 
             let thread = message.id().unwrap_or_default().to_owned();
             send_in_exchange(&mut unit, Some(id), &thread, message).await?;
         } else {
-            tracing::info!(connection_id = %id, state = %connection.state, "not ready: the message is not sent");
+            tracing::info!(connection_id = %id, state = connection.state.word(), "not ready: the message is not sent");
         }
         Ok::<_, AgentError>(json!({}))
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::engine::Agent;
-use crate::peers::{self, Connection, INVITEE, INVITER, Seed, declare, own};
+use crate::peers::{self, Connection, INVITEE, INVITER, Seed, State, declare, own};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
 use crate::unit::{AgentError, Record, Unit};
@@ -91,16 +91,6 @@ pub struct CreateStatic {
     pub alias: Option<String>,
 }
 
-/// The stored word for a state in either RFC's words.
-fn stored_state(word: &str) -> &str {
-    match word {
-        "completed" => "active",
-        "start" => "init",
-        "abandoned" => "error",
-        other => other,
-    }
-}
-
 /// The stored word for a role in either RFC's words.
 fn stored_role(word: &str) -> &str {
     match word {
@@ -122,7 +112,7 @@ pub async fn list(agent: &Agent, tenant: &Tenant, command: ListConnections) -> R
         ("their_did", given(&command.their_did)),
         ("their_public_did", given(&command.their_public_did)),
         ("invitation_msg_id", given(&command.invitation_msg_id)),
-        ("state", given(&command.state).map(stored_state)),
+        ("state", given(&command.state).map(|word| State::of(word).word())),
         ("their_role", given(&command.their_role).map(stored_role)),
     ];
     let mut query = Query::all(Connection::CATEGORY);
@@ -246,7 +236,7 @@ async fn static_connection(unit: &mut Unit<'_>, command: &CreateStatic) -> Resul
     })?;
     declare(unit, nym, &received, &document, &key).await?;
 
-    let mut connection = Connection::new(unit, "active", INVITER, false);
+    let mut connection = Connection::new(unit, State::Completed, INVITER, false);
     connection.invitation_mode = "static".to_owned();
     connection.my_did = Some(own.did.clone());
     connection.their_did = Some(nym.to_owned());

@@ -9,12 +9,13 @@ use chancery_credentials::{Facts, FormatError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::facts::{Failure, Reach, gather, gather_apart, is_heavy};
+use super::facts::{gather, gather_apart, is_heavy};
 use crate::engine::Agent;
+use crate::exchange::{Failure, Reach};
 use crate::ports::Tenant;
 use crate::ports::store::{Query, Row, RowKey};
 use crate::transact;
-use crate::unit::{AgentError, Kind};
+use crate::unit::AgentError;
 
 /// Askar category of stored W3C credentials.
 const CATEGORY: &str = "vc_cred";
@@ -174,7 +175,7 @@ pub async fn verify(agent: &Agent, tenant: &Tenant, command: VerifyVc) -> Result
             }
             Ok(verification.to_json(&document))
         }
-        Err(Failure::Error(error)) if error.kind != Kind::Unavailable => {
+        Err(Failure::Error(error)) if error.ends() => {
             Ok(json!({"verified": false, "document": *document, "errors": [error.message]}))
         }
         Err(Failure::Error(error)) => Err(error),

@@ -8,6 +8,7 @@ use chancery_jsonld::Processor;
 use futures_util::future::join_all;
 use serde_json::Value;
 
+use crate::exchange::{Failure, Reach};
 use crate::ports::fetch::{FetchError, Purpose};
 use crate::ports::store::{Guard, RowKey, Space};
 use crate::unit::{AgentError, Kind, Unit};
@@ -20,30 +21,6 @@ const MOST_CONTEXTS: usize = 16;
 const LIGHT: usize = 16 * 1024;
 /// Bytes of a context.
 const MOST_BYTES: usize = 1024 * 1024;
-
-/// Whether the network may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Only what is at hand: within the handling of a message.
-    Local,
-    /// Also servers elsewhere.
-    Network,
-}
-
-/// Why a format's work was not done.
-#[derive(Debug)]
-pub enum Failure {
-    /// It needs the network, which may not be asked here: go on later.
-    Deferred,
-    /// It can't be done.
-    Error(AgentError),
-}
-
-impl From<AgentError> for Failure {
-    fn from(error: AgentError) -> Self {
-        Self::Error(error)
-    }
-}
 
 /// What was brought for one document.
 #[derive(Default)]
@@ -214,7 +191,7 @@ async fn bring(
                 }
                 let document = match unit.resolve(&did).await {
                     Ok(resolved) => Ok(resolved.document),
-                    Err(error) if error.kind == Kind::Unavailable => return Err(Failure::Error(error)),
+                    Err(error) if !error.ends() => return Err(Failure::Error(error)),
                     Err(error) => Err(error.into_reason()),
                 };
                 brought.gathered.document(did, document);

@@ -4,6 +4,7 @@ mod commands;
 mod contexts;
 mod facts;
 
+pub use crate::exchange::{Failure, Reach};
 pub use commands::{Id, ListW3c, VerifyVc, delete_w3c, get_w3c, list_w3c, verify};
 pub use contexts::{ForgetContext, ListContexts, contexts, forget_context};
-pub use facts::{Failure, Reach, refusal, with_facts};
+pub use facts::{refusal, with_facts};

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::messages::protocol_name;
-use super::state::{Input, Role, State, step};
+use super::state::{Input, Role, step};
 use super::{requester, responder};
 use crate::answer;
 use crate::engine::{Agent, HandlerError, Received};
 use crate::peers::own;
-use crate::peers::{Connection, INVITER, record_expansion, services, short_form};
+use crate::peers::{Connection, INVITER, State, record_expansion, services, short_form};
 use crate::ports::Tenant;
 use crate::unit::{AgentError, Kind, Unit};
 
@@ -147,13 +147,13 @@ pub async fn reject(agent: &Agent, tenant: &Tenant, command: Reject) -> Result<V
     answer!(agent, tenant, |unit| async {
         let mut connection = unit.require::<Connection>(&command.conn_id).await?;
         let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
-        let next = step(role, State::of(&connection.state), Input::Reject).map_err(|_| {
+        let next = step(role, connection.state, Input::Reject).map_err(|_| {
             let state = connection.rfc23_state();
             AgentError::bad_request("wrong-state", format!("Cannot reject connection in state: {state}."))
         })?;
         connection.error_msg =
             Some(command.reason.clone().unwrap_or_else(|| "Connection abandoned".to_owned()));
-        connection.advance(&mut unit, next.next.unwrap_or(State::Abandoned).word())?;
+        connection.advance(&mut unit, next.record)?;
         Ok::<_, AgentError>(connection.view())
     }
     .await)
@@ -196,7 +196,7 @@ pub async fn create_request(
             return Err(AgentError::bad_request("did-without-service", text));
         }
         let auto = command.auto_accept.unwrap_or_else(|| unit.settings().auto_accept_requests);
-        let mut connection = Connection::new(&unit, State::Invitation.word(), INVITER, auto);
+        let mut connection = Connection::new(&unit, State::Invitation, INVITER, auto);
         // The record keeps the short form of a did:peer:4; what it stands for is remembered beside it.
         record_expansion(&mut unit, &did);
         connection.their_public_did = Some(short_form(&did).to_owned());
@@ -246,7 +246,7 @@ pub async fn receive_request(
             connection.alias = command.alias.clone();
             connection.store(&mut unit)?;
         }
-        if command.auto_accept == Some(true) && connection.state == State::Request.word() {
+        if command.auto_accept == Some(true) && connection.state == State::Request {
             let options = responder::Options {
                 my_endpoint: command.my_endpoint.clone(),
                 ..responder::Options::default()

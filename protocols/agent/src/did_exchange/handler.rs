@@ -7,16 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::messages::{PROTOCOL, Request, Response};
-use super::state::State;
 use super::{report, requester, responder};
 use crate::engine::{
     About, Accompanies, Agent, HandlerError, Handshake, Protocol, Received, Registration, Routes, Spoken,
     errand,
 };
-use crate::peers::Connection;
+use crate::peers::{Connection, State};
 use crate::ports::Timestamp;
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Errand, Heading, Kind, Outbound, Unit};
+use crate::unit::{AgentError, Errand, Heading, Outbound, Unit};
 
 /// The handler.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +91,7 @@ impl Accompanies for Handler {
         let Some(connection) = &received.connection else { return Ok(()) };
         let kind = received.message.message_type();
         let handshake = kind.protocol() == PROTOCOL && kind.name() != "complete";
-        if connection.state != "response" || !connection.they_were_invited() || handshake {
+        if connection.state != State::Response || !connection.they_were_invited() || handshake {
             return Ok(());
         }
         let id = connection.connection_id.clone();
@@ -116,7 +115,7 @@ impl Routes for Handler {
         if connection.updated_at <= since.to_text() {
             return Ok(false);
         }
-        let (they_asked, state) = (connection.they_were_invited(), State::of(&connection.state));
+        let (they_asked, state) = (connection.they_were_invited(), connection.state);
         let Heading { message_type, id: request_id } = sent.message.heading();
         let name = message_type.as_deref().and_then(|kind| kind.rsplit('/').next());
         Ok(match name {
@@ -213,7 +212,7 @@ async fn take(agent: &Agent, unit: &mut Unit<'_>, kept: &Kept) -> Result<(), Age
     };
     match outcome {
         Ok(()) => Ok(()),
-        Err(HandlerError::Failed(error)) if error.kind == Kind::Unavailable => Err(error),
+        Err(HandlerError::Failed(error)) if !error.ends() => Err(error),
         Err(error) => {
             unit.start_over();
             tracing::info!(tenant = %unit.tenant(), reason = %Quoted(&error.to_string()), "a handshake message had no effect");

@@ -2,8 +2,8 @@
 
 use chancery_did::SecretKey;
 use chancery_didcomm::message::{Attachment, Message, MessageError, MessageType, Thread, Version};
-use serde_json::json;
 
+use crate::exchange::report;
 use crate::unit::AgentError;
 
 /// Name in the message types.
@@ -96,10 +96,7 @@ pub fn thread(thid: &str, pthid: Option<&str>) -> Thread {
 
 /// A `problem_report`.
 pub fn problem_report(minor: u32, id: &str, thid: &str, code: &str, text: &str) -> Message {
-    Message::build(kind(minor, "problem_report"), id)
-        .thread(&Thread::new(thid))
-        .field("description", json!({"en": text, "code": code}))
-        .finish()
+    report(kind(minor, "problem_report"), id, thid, text, code)
 }
 
 /// A document or DID as a signed attachment.

@@ -6,7 +6,7 @@ use chancery_didcomm::message::ReturnRoute;
 use serde_json::Value;
 
 use super::messages::{CODES, Request, problem_report};
-use super::state::{Input, Role, State, step};
+use super::state::{Input, Role, step};
 use crate::engine::{HandlerError, Received};
 use crate::peers::{self, Connection, counts, target_of};
 use crate::ports::store::Query;
@@ -80,13 +80,13 @@ pub async fn receive(unit: &mut Unit<'_>, received: &Received) -> Result<(), Han
         return Err(HandlerError::dropped("not-a-party", text));
     };
     let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
-    let next = step(role, State::of(&connection.state), Input::ReportReceived)
+    let next = step(role, connection.state, Input::ReportReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
-    if let Some(state) = next.next {
+    if next.moved() {
         let text = description["en"].as_str().unwrap_or_default();
         connection.error_msg =
             Some(if text.is_empty() { code.to_owned() } else { format!("{code}: {text}") });
-        connection.advance(unit, state.word())?;
+        connection.advance(unit, next.record)?;
     }
     Ok(())
 }

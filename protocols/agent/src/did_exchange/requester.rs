@@ -6,11 +6,11 @@ use chancery_didcomm::message::{Attachment, Message};
 use serde_json::Value;
 
 use super::messages::{self, Response, kind, minor_of, thread};
-use super::state::{Input, Role, State, Step, step};
+use super::state::{Input, Role, step};
 use crate::engine::{Agent, HandlerError, Happening, Received};
 use crate::peers::own::{self, OwnDid, Purpose};
 use crate::peers::{
-    self, Claim, Connection, Distrust, INVITER, learn, send_with_connection, services, target_of,
+    self, Claim, Connection, Distrust, INVITER, State, learn, send_with_connection, services, target_of,
 };
 use crate::ports::store::Query;
 use crate::unit::{AgentError, Scope, Target, Unit};
@@ -43,7 +43,7 @@ pub async fn send_request(
     options: &Options,
 ) -> Result<(), AgentError> {
     let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
-    step(role, State::of(&connection.state), Input::AcceptInvitation)
+    let next = step(role, connection.state, Input::AcceptInvitation)
         .map_err(|_| AgentError::bad_request("wrong-state", "Connection not in state invitation."))?;
     let (target, pthid) = invited(unit, connection).await?;
     let minor = minor_of(connection.connection_protocol.as_deref());
@@ -80,7 +80,7 @@ pub async fn send_request(
     if connection.invitation_key.is_none() {
         connection.invitation_key = target.recipient_keys.first().cloned();
     }
-    connection.advance(unit, State::Request.word())?;
+    connection.advance(unit, next.record)?;
     let target = Target { sender_key: Some(own.verkey), ..target };
     unit.send(&request, target, Some(&connection.connection_id), Scope::Connection);
     Ok(())
@@ -205,7 +205,7 @@ pub async fn receive_response(
     let Some(mut connection) = asked else {
         return Err(HandlerError::dropped("unknown-thread", "a response to no request of ours"));
     };
-    let next = step(Role::Requester, State::of(&connection.state), Input::ResponseReceived)
+    let next = step(Role::Requester, connection.state, Input::ResponseReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
     let my_did = connection.my_did.clone().unwrap_or_default();
     let asked_with = peers::verkey(unit, &my_did).await?;
@@ -227,7 +227,7 @@ pub async fn receive_response(
         Distrust::Refused(text) => HandlerError::dropped("response-not-verified", text),
         Distrust::Failed(error) => error.into(),
     })?;
-    if next.next.is_none() {
+    if !next.moved() {
         if connection.their_did.as_deref() == Some(peers::short_form(&response.did)) {
             send_complete(unit, &connection, thid).await?;
         }
@@ -238,15 +238,13 @@ pub async fn receive_response(
     if !peers::has_service(unit, &response.did).await? {
         connection.error_msg =
             Some(format!("the inviter's DID {} has no service to answer to", response.did));
-        connection.advance(unit, State::Abandoned.word())?;
+        connection.advance(unit, State::Abandoned)?;
         return Ok(());
     }
-    connection.advance(unit, State::Response.word())?;
+    connection.advance(unit, next.record)?;
     send_complete(unit, &connection, thid).await?;
-    if let Ok(Step { next: Some(state), .. }) =
-        step(Role::Requester, State::of(&connection.state), Input::CompleteSent)
-    {
-        connection.advance(unit, state.word())?;
+    if let Ok(next) = step(Role::Requester, connection.state, Input::CompleteSent) {
+        connection.advance(unit, next.record)?;
     }
     agent.happened(unit, Happening::Connected(&connection)).await?;
     if let Some(verkey) = asked_with {

@@ -7,15 +7,16 @@ use chancery_didcomm::message::{Attachment, Message};
 use super::messages::{self, Request, kind, minor_of, protocol_name, thread};
 use super::report;
 use super::requester::{is_local_nym, new_did, secret_of, signed_document};
-use super::state::{Input, Role, Send, State, step};
+use super::state::{Input, Role, Send, step};
 use crate::engine::{Agent, HandlerError, Happening, Received};
+use crate::exchange::Effect;
 use crate::peers::own::{self, OwnDid};
 use crate::peers::{
-    self, Claim, Connection, Distrust, INVITEE, attach_request, counts, learn, metadata, set_metadata,
+    self, Claim, Connection, Distrust, INVITEE, State, attach_request, counts, learn, metadata, set_metadata,
     short_form, waiting,
 };
 use crate::ports::store::{Guard, Query, Space};
-use crate::unit::{AgentError, Kind, Scope, Unit};
+use crate::unit::{AgentError, Scope, Unit};
 
 /// How long the first handling of a request to a multi-use invitation is remembered; later the record itself tells.
 const SEEN_SECONDS: i64 = 86_400;
@@ -77,13 +78,13 @@ pub async fn receive_request(
         }
     }
     let (mut connection, invited) = begin(unit, received, asked).await?;
-    let next = step(Role::Responder, State::of(&connection.state), Input::RequestReceived)
+    let next = step(Role::Responder, connection.state, Input::RequestReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
     connection.their_did = Some(request.did.clone());
     connection.their_label = Some(request.label.clone());
     connection.request_id = Some(thid);
     connection.connection_protocol = Some(protocol_name(minor).to_owned());
-    connection.advance(unit, next.next.unwrap_or(State::Request).word())?;
+    connection.advance(unit, next.record)?;
     attach_request(unit, &connection.connection_id, &Message::clone(&received.message).into_json()).await?;
     if let Some(invi_msg_id) = invited {
         let answered = Happening::InvitationAnswered { invi_msg_id: &invi_msg_id, connection: &connection };
@@ -94,12 +95,12 @@ pub async fn receive_request(
     }
     match respond(unit, &mut connection, &Options::default()).await {
         Ok(()) => Ok(()),
-        Err(error) if error.kind == Kind::Unavailable => Err(error.into()),
+        Err(error) if !error.ends() => Err(error.into()),
         Err(error) => {
             // Nobody called who could hear of it: the record says so, and whoever asked is told.
             report::refuse(unit, received, minor, &request, &error.message);
             connection.error_msg = Some(error.message);
-            connection.advance(unit, State::Abandoned.word())?;
+            connection.advance(unit, State::Abandoned)?;
             Ok(())
         }
     }
@@ -117,7 +118,7 @@ async fn repeat(
     connection: Connection,
     request: &Request,
 ) -> Result<(), HandlerError> {
-    let next = step(Role::Responder, State::of(&connection.state), Input::RequestReceived)
+    let next = step(Role::Responder, connection.state, Input::RequestReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
     let same_party = connection.their_did.as_deref() == Some(&request.did)
         && match &received.sender {
@@ -125,7 +126,7 @@ async fn repeat(
             // The controller brought it.
             None => true,
         };
-    if next.send == Some(Send::Response)
+    if next.effects.contains(&Effect::Send(Send::Response))
         && same_party
         && let Some(my_did) = &connection.my_did
         && let Some(own) = own::own_did(unit, my_did).await?
@@ -192,7 +193,7 @@ async fn begin(
     let invited = match asked {
         Asked::PublicDid(public) => {
             let auto = unit.settings().auto_accept_requests;
-            let mut connection = Connection::new(unit, State::Start.word(), INVITEE, auto);
+            let mut connection = Connection::new(unit, State::Start, INVITEE, auto);
             connection.invitation_key = Some(public.verkey);
             first_time(unit, received).await?;
             unit.insert(&connection)?;
@@ -207,7 +208,7 @@ async fn begin(
         return Ok((invited, id));
     }
     first_time(unit, received).await?;
-    let mut connection = Connection::new(unit, State::Start.word(), INVITEE, invited.auto_accepts());
+    let mut connection = Connection::new(unit, State::Start, INVITEE, invited.auto_accepts());
     connection.invitation_key = invited.invitation_key.clone();
     connection.invitation_msg_id = invited.invitation_msg_id.clone();
     unit.insert(&connection)?;
@@ -242,14 +243,14 @@ pub async fn respond(
     options: &Options,
 ) -> Result<(), AgentError> {
     let role = if connection.they_were_invited() { Role::Responder } else { Role::Requester };
-    let next = step(role, State::of(&connection.state), Input::AcceptRequest)
+    let next = step(role, connection.state, Input::AcceptRequest)
         .map_err(|_| AgentError::bad_request("wrong-state", "Connection not in state request."))?;
     // Before anything is made for the response.
     secret_of(unit, connection.invitation_key.as_deref().unwrap_or_default()).await?;
     let own = choose_did(unit, connection, options).await?;
     connection.my_did = Some(own.did.clone());
     send_response(unit, connection, &own, options.my_endpoint.as_deref()).await?;
-    connection.advance(unit, next.next.unwrap_or(State::Response).word())?;
+    connection.advance(unit, next.record)?;
     unit.ready(&own.verkey);
     Ok(())
 }
@@ -314,11 +315,11 @@ async fn send_response(
 /// An authenticated message arrived over the connection: the requester has our response.
 pub async fn completed(unit: &mut Unit<'_>, id: &str) -> Result<Option<Connection>, HandlerError> {
     let Some(mut connection) = unit.load::<Connection>(id).await? else { return Ok(None) };
-    let next = step(Role::Responder, State::of(&connection.state), Input::MessageReceived)
+    let next = step(Role::Responder, connection.state, Input::MessageReceived)
         .map_err(|e| HandlerError::dropped("wrong-state", e.to_string()))?;
-    if let Some(state) = next.next {
+    if next.moved() {
         connection.shorten_dids();
-        connection.advance(unit, state.word())?;
+        connection.advance(unit, next.record)?;
     }
     Ok(Some(connection))
 }

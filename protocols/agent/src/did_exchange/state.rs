@@ -1,4 +1,16 @@
-//! The handshake as a pure function. States are named by RFC 23; the record stores RFC 160's words.
+//! The handshake as a pure function.
+//!
+//! | state (stored word) | requester: we were invited | responder: we invited |
+//! |---|---|---|
+//! | start (`init`) | | request -> request |
+//! | invitation | accept -> request; reject -> abandoned | request -> request |
+//! | request | response -> response, then at once completed; report -> abandoned | accept -> response; reject, report -> abandoned |
+//! | response | | complete or any message -> completed; request again -> response again |
+//! | completed (`active`) | response again -> complete again | |
+//! | abandoned (`error`) | | |
+
+use crate::exchange::{self, Effect};
+use crate::peers::State;
 
 /// Our part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,49 +19,6 @@ pub enum Role {
     Requester,
     /// We invited.
     Responder,
-}
-
-/// Where the handshake stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Made for a request to a multi-use invitation.
-    Start,
-    /// Invitation sent or received.
-    Invitation,
-    /// Request sent or received.
-    Request,
-    /// Response sent or received.
-    Response,
-    /// Complete.
-    Completed,
-    /// Rejected or failed.
-    Abandoned,
-}
-
-impl State {
-    /// From the word in the record; unknown words count as abandoned.
-    pub fn of(word: &str) -> Self {
-        match word {
-            "init" | "start" => Self::Start,
-            "invitation" => Self::Invitation,
-            "request" => Self::Request,
-            "response" => Self::Response,
-            "active" | "completed" => Self::Completed,
-            _ => Self::Abandoned,
-        }
-    }
-
-    /// The word in the record.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Start => "init",
-            Self::Invitation => "invitation",
-            Self::Request => "request",
-            Self::Response => "response",
-            Self::Completed => "active",
-            Self::Abandoned => "error",
-        }
-    }
 }
 
 /// What happens.
@@ -84,14 +53,8 @@ pub enum Send {
     Complete,
 }
 
-/// What follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The new state; `None`: it stays, nothing is saved, nobody is told.
-    pub next: Option<State>,
-    /// The message to send.
-    pub send: Option<Send>,
-}
+/// What follows. Where the state stays, nothing is saved and nobody is told.
+pub type Step = exchange::Step<State, Send>;
 
 /// The input does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,10 +72,12 @@ pub struct Refusal {
 pub fn step(role: Role, state: State, input: Input) -> Result<Step, Refusal> {
     use Input as I;
     use State as S;
-    let go = |next| Ok(Step { next: Some(next), send: None });
-    let send = |next, message| Ok(Step { next: Some(next), send: Some(message) });
-    let again = |message| Ok(Step { next: None, send: Some(message) });
-    let nothing = Ok(Step { next: None, send: None });
+    let go = |next| Ok(Step { record: next, effects: vec![Effect::Save, Effect::Notify] });
+    let send = |next, message| {
+        Ok(Step { record: next, effects: vec![Effect::Send(message), Effect::Save, Effect::Notify] })
+    };
+    let again = |message| Ok(Step { record: state, effects: vec![Effect::Send(message)] });
+    let nothing = Ok(Step { record: state, effects: Vec::new() });
     match (role, state, input) {
         (Role::Requester, S::Invitation, I::AcceptInvitation) => send(S::Request, Send::Request),
         (Role::Requester, S::Request, I::ResponseReceived) => send(S::Response, Send::Complete),

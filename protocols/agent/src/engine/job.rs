@@ -301,7 +301,7 @@ where
         let run = Run::<J> { agent, item, work, job: read(work)? };
         let outcome = run.drive().await;
         if let Err(error) = &outcome
-            && error.passing
+            && error.passes()
         {
             run.failed(error).await;
         }
@@ -363,7 +363,7 @@ impl Agent {
             None => Ok(work.job.clone()),
         };
         let job = match told {
-            Err(error) if !error.passing => {
+            Err(error) if !error.passes() => {
                 unit.start_over();
                 tracing::warn!(tenant = %unit.tenant(), error = %Quoted(&error), "nobody could be told that work was given up");
                 work.job.clone()

@@ -18,7 +18,7 @@ use crate::ports::Tenant;
 use crate::ports::store::{Guard, Item, Op, Owner, Queue, Seq};
 use crate::quoted::Quoted;
 use crate::transact;
-use crate::unit::{AgentError, Kind, Outbound, Scope, Unit};
+use crate::unit::{AgentError, Outbound, Scope, Unit};
 
 /// What became of a message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -296,7 +296,7 @@ impl Agent {
         let outcome = self.accompany_and_dispatch(unit, &mut received).await;
         match outcome {
             Ok(()) => Ok(None),
-            Err(HandlerError::Failed(error)) if error.kind == Kind::Unavailable => Err(error),
+            Err(HandlerError::Failed(error)) if !error.ends() => Err(error),
             Err(HandlerError::Failed(error)) => {
                 unit.start_over();
                 Ok(Some(Rejection::NotAccepted(error.code, error.message)))

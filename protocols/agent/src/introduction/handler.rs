@@ -12,7 +12,7 @@ use crate::peers::{Connection, send_in_exchange};
 use crate::ports::Tenant;
 use crate::ports::store::Query;
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Job, Kind, Next, Record, Unit};
+use crate::unit::{AgentError, Job, Next, Record, Unit};
 
 /// The handler.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ impl Job for Forwarded {
         _intent: &(),
     ) -> Result<Result<(), AgentError>, AgentError> {
         match take(agent, tenant, &self.invitation).await {
-            Err(error) if error.kind == Kind::Unavailable => Err(error),
+            Err(error) if !error.ends() => Err(error),
             outcome => Ok(outcome),
         }
     }
@@ -256,7 +256,7 @@ async fn report(unit: &mut Unit<'_>, forwarded: &Forwarded, why: &str) -> Result
     let told = send_in_exchange(unit, Some(&forwarded.connection_id), &forwarded.thread_id, report).await;
     match told {
         // The introducer is gone meanwhile: nobody to tell.
-        Err(error) if error.kind != Kind::Unavailable => {
+        Err(error) if error.ends() => {
             tracing::info!(error = %Quoted(&error), "the introducer can't be told");
             Ok(())
         }

@@ -269,7 +269,8 @@ fn an_invitation_of_our_own_that_is_forwarded_is_known_by_a_few_of_its_connectio
     let mut unit = carol.agent.unit(&carol.tenant);
     for _ in 0..50 {
         let invitee = crate::peers::INVITEE;
-        let mut connection = crate::peers::Connection::new(&unit, "completed", invitee, true);
+        let mut connection =
+            crate::peers::Connection::new(&unit, crate::peers::State::Completed, invitee, true);
         connection.invitation_msg_id = Some("own".into());
         unit.insert(&connection).unwrap();
     }

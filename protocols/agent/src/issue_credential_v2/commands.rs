@@ -1,254 +1,81 @@
 //! What the controller asks for: the body, path and query of each REST operation.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// `filter`: content by format name (`ld_proof`, `anoncreds`, `indy`, `vc_di`), in the controller's order.
 pub type Filter = Map<String, Value>;
 
-/// `GET /issue-credential-2.0/records`.
+/// How an exchange begins: `POST /issue-credential-2.0/{create, create-offer, send, send-offer, send-proposal, send-request}`.
+/// Each reads what belongs to it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct List {
-    /// Only records of this connection.
+pub struct Beginning {
+    /// To whom; for an invitation to nobody yet.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub connection_id: Option<String>,
-    /// Only records of this thread.
-    pub thread_id: Option<String>,
-    /// `issuer` or `holder`.
-    pub role: Option<String>,
-    /// Only records in this state.
-    pub state: Option<String>,
-    /// Most records to return; ACA-Py's default is 100.
-    pub limit: Option<usize>,
-    /// Records to skip.
-    pub offset: Option<usize>,
-    /// Newest first.
-    pub descending: bool,
-}
-
-/// A path with nothing but the record's id: `GET` and `DELETE /issue-credential-2.0/records/{cred_ex_id}`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Id {
-    /// The record.
-    pub cred_ex_id: String,
-}
-
-/// `POST /issue-credential-2.0/create`: an issuer's record for out-of-band, which issues automatically.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Create {
-    /// What to issue.
+    /// What is wanted, offered or issued.
     pub filter: Filter,
     /// `{"@type"?, "attributes": [{"name", "mime-type"?, "value"}]}`.
-    #[serde(default)]
     pub credential_preview: Option<Value>,
-    /// For humans.
-    #[serde(default)]
+    /// For humans; of `create` and `send` it reaches the stored proposal only.
     pub comment: Option<String>,
-    /// Remove the record when done; default: the agent's setting.
-    #[serde(default)]
-    pub auto_remove: Option<bool>,
-    /// Remove the record when the exchange fails.
-    #[serde(default)]
-    pub auto_remove_on_failure: Option<bool>,
-    /// Identifies the credential that this one replaces (ignored, as ACA-Py does for `create`).
-    #[serde(default)]
-    pub replacement_id: Option<String>,
-    /// Stored with the record.
-    #[serde(default)]
-    pub trace: Option<bool>,
-}
-
-/// `POST /issue-credential-2.0/create-offer`: a free offer for out-of-band.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct CreateOffer {
-    /// What to offer.
-    pub filter: Filter,
-    /// As in [`Create`].
-    #[serde(default)]
-    pub credential_preview: Option<Value>,
-    /// For humans.
-    #[serde(default)]
-    pub comment: Option<String>,
-    /// Issue as soon as the request arrives; default: the agent's setting.
-    #[serde(default)]
+    /// `create-offer`, `send-offer`: issue as soon as the request arrives; default: the agent's setting.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub auto_issue: Option<bool>,
     /// Remove the record when done; default: the agent's setting.
-    #[serde(default)]
     pub auto_remove: Option<bool>,
-    /// Accepted and ignored, as ACA-Py does.
-    #[serde(default)]
+    /// `create`, `send-request`: remove the record when the exchange fails. Others ignore it, as ACA-Py does.
     pub auto_remove_on_failure: Option<bool>,
-    /// Identifies the credential that this one replaces.
-    #[serde(default)]
+    /// Identifies the credential that this one replaces (`create` ignores it, as ACA-Py does).
+    #[serde(deserialize_with = "where_it_belongs")]
     pub replacement_id: Option<String>,
-    /// Stored with the record.
-    #[serde(default)]
-    pub trace: Option<bool>,
-}
-
-/// `POST /issue-credential-2.0/send`: offers, and issues automatically.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Send {
-    /// To whom.
-    pub connection_id: String,
-    /// What to issue.
-    pub filter: Filter,
-    /// As in [`Create`].
-    #[serde(default)]
-    pub credential_preview: Option<Value>,
-    /// For humans; reaches the stored proposal only.
-    #[serde(default)]
-    pub comment: Option<String>,
-    /// Remove the record when done; default: the agent's setting.
-    #[serde(default)]
-    pub auto_remove: Option<bool>,
-    /// Accepted and ignored, as ACA-Py does.
-    #[serde(default)]
-    pub auto_remove_on_failure: Option<bool>,
-    /// Identifies the credential that this one replaces.
-    #[serde(default)]
-    pub replacement_id: Option<String>,
-    /// Stored; not used when signing (`options.verificationMethod` counts).
-    #[serde(default)]
+    /// `send`: stored; not used when signing (`options.verificationMethod` counts).
+    #[serde(deserialize_with = "where_it_belongs")]
     pub verification_method: Option<String>,
-    /// Stored with the record.
-    #[serde(default)]
-    pub trace: Option<bool>,
-}
-
-/// `POST /issue-credential-2.0/send-offer`: a free offer.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct SendOffer {
-    /// To whom.
-    pub connection_id: String,
-    /// What to offer.
-    pub filter: Filter,
-    /// As in [`Create`].
-    #[serde(default)]
-    pub credential_preview: Option<Value>,
-    /// For humans.
-    #[serde(default)]
-    pub comment: Option<String>,
-    /// Issue as soon as the request arrives; default: the agent's setting.
-    #[serde(default)]
-    pub auto_issue: Option<bool>,
-    /// Remove the record when done; default: the agent's setting.
-    #[serde(default)]
-    pub auto_remove: Option<bool>,
-    /// Accepted and ignored, as ACA-Py does.
-    #[serde(default)]
-    pub auto_remove_on_failure: Option<bool>,
-    /// Identifies the credential that this one replaces.
-    #[serde(default)]
-    pub replacement_id: Option<String>,
-    /// Stored with the record.
-    #[serde(default)]
-    pub trace: Option<bool>,
-}
-
-/// `POST /issue-credential-2.0/send-proposal`: the holder begins.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct SendProposal {
-    /// To whom.
-    pub connection_id: String,
-    /// What is wanted.
-    pub filter: Filter,
-    /// As in [`Create`].
-    #[serde(default)]
-    pub credential_preview: Option<Value>,
-    /// For humans.
-    #[serde(default)]
-    pub comment: Option<String>,
-    /// Remove the record when done; default: the agent's setting.
-    #[serde(default)]
-    pub auto_remove: Option<bool>,
-    /// Accepted and ignored, as ACA-Py does.
-    #[serde(default)]
-    pub auto_remove_on_failure: Option<bool>,
-    /// Stored with the record.
-    #[serde(default)]
-    pub trace: Option<bool>,
-}
-
-/// `POST /issue-credential-2.0/send-request`: a request without an offer (`ld_proof` only).
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct SendRequest {
-    /// To whom.
-    pub connection_id: String,
-    /// What is requested.
-    pub filter: Filter,
-    /// For humans.
-    #[serde(default)]
-    pub comment: Option<String>,
-    /// A did:key that becomes the subject's id when it has none.
-    #[serde(default)]
+    /// `send-request`: a did:key that becomes the subject's id when it has none.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub holder_did: Option<String>,
-    /// Remove the record when done; default: the agent's setting.
-    #[serde(default)]
-    pub auto_remove: Option<bool>,
-    /// Remove the record when the exchange fails.
-    #[serde(default)]
-    pub auto_remove_on_failure: Option<bool>,
     /// Stored with the record.
-    #[serde(default)]
     pub trace: Option<bool>,
 }
 
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/send-offer`: answers a proposal, with a counter-offer if
-/// `filter` and `counter_preview` are given.
-#[derive(Clone, Debug, Deserialize)]
-pub struct BoundOffer {
+/// A member that some operations know and others ignore, whatever it is.
+fn where_it_belongs<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+/// What is done with a record: `/issue-credential-2.0/records/{cred_ex_id}` and what is below it. Each operation reads what
+/// belongs to it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OnRecord {
     /// The record.
     pub cred_ex_id: String,
-    /// What is offered instead.
-    #[serde(default)]
+    /// `send-offer`: what is offered instead of what was proposed; with `counter_preview`.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub filter: Option<Filter>,
-    /// Preview of what is offered instead.
-    #[serde(default)]
+    /// `send-offer`: preview of what is offered instead.
     pub counter_preview: Option<Value>,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/send-request`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct BoundRequest {
-    /// The record.
-    pub cred_ex_id: String,
-    /// A did:key that becomes the subject's id when it has none.
-    #[serde(default)]
+    /// `send-request`: a did:key that becomes the subject's id when it has none.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub holder_did: Option<String>,
-    /// Overwrites the record's; default: the agent's setting.
-    #[serde(default)]
+    /// `send-request`: overwrites the record's; default: the agent's setting.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub auto_remove: Option<bool>,
-    /// Overwrites the record's; default: the agent's setting.
-    #[serde(default)]
+    /// `send-request`: overwrites the record's; default: the agent's setting.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub auto_remove_on_failure: Option<bool>,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/issue`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Issue {
-    /// The record.
-    pub cred_ex_id: String,
-    /// For humans.
-    #[serde(default)]
+    /// `issue`: for humans.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub comment: Option<String>,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/store`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Store {
-    /// The record.
-    pub cred_ex_id: String,
-    /// Id of the stored credential; default: random.
-    #[serde(default)]
+    /// `store`: id of the stored credential; default: random.
+    #[serde(deserialize_with = "where_it_belongs")]
     pub credential_id: Option<String>,
-}
-
-/// `POST /issue-credential-2.0/records/{cred_ex_id}/problem-report`: abandons the exchange.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ProblemReport {
-    /// The record.
-    pub cred_ex_id: String,
-    /// Told to the other side.
-    pub description: String,
+    /// `problem-report`: told to the other side.
+    #[serde(deserialize_with = "where_it_belongs")]
+    pub description: Option<String>,
 }

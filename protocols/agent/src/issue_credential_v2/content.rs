@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::detail::Detail;
 use super::messages::{Body, Kind};
 use super::record::{Exchange, Role};
+use super::state::Effect;
 use crate::credential::{Failure, Reach, refusal, with_facts};
 use crate::ports::store::{NewRow, Query, RowKey, Tag};
 use crate::unit::{AgentError, Unit};
@@ -59,31 +60,35 @@ impl Contents {
         contents
     }
 
-    /// Writes what is to be kept, for the exchange that the message belongs to.
-    pub(super) async fn keep(self, unit: &mut Unit<'_>, record: &Exchange) -> Result<(), AgentError> {
+    /// What keeps what is to be kept, for the exchange that the message belongs to.
+    pub(super) async fn kept(
+        self,
+        unit: &mut Unit<'_>,
+        record: &Exchange,
+    ) -> Result<Vec<Effect>, AgentError> {
+        let mut effects = Vec::new();
         for Aside { family, keep, rows } in self.aside {
-            write_rows(unit, rows).await?;
+            effects
+                .extend(rows.into_iter().map(|row| keep_row(row.category, row.name, &row.value, row.tags)));
             if let Some(keep) = keep {
-                note(unit, record, family, keep, None).await?;
+                note(unit, record, family, keep, None, &mut effects).await?;
             }
         }
-        Ok(())
+        Ok(effects)
     }
 }
 
-async fn write_rows(unit: &mut Unit<'_>, rows: Vec<Row>) -> Result<(), AgentError> {
-    for row in rows {
-        let new = NewRow {
-            key: RowKey::new(row.category, &*row.name),
-            value: chancery_didcomm::to_python_json(&row.value).into_bytes(),
-            tags: row.tags.into_iter().map(|(name, value)| Tag::new(name, value)).collect(),
-        };
-        match unit.guarded_row(&new.key).await? {
-            Some(_) => unit.save_row(new)?,
-            None => unit.insert_row(new),
-        }
-    }
-    Ok(())
+fn keep_row(
+    category: &'static str,
+    name: String,
+    value: &Value,
+    tags: Vec<(&'static str, String)>,
+) -> Effect {
+    Effect::Keep(NewRow {
+        key: RowKey::new(category, name),
+        value: chancery_didcomm::to_python_json(value).into_bytes(),
+        tags: tags.into_iter().map(|(name, value)| Tag::new(name, value)).collect(),
+    })
 }
 
 /// The family's details of an exchange, oldest first.
@@ -97,13 +102,14 @@ async fn details_of(
     rows.iter().map(|row| Detail::from_row(family, row)).collect()
 }
 
-/// Writes what is known of an exchange in one family; the controller is told.
+/// Notes what is known of an exchange in one family; the controller is told.
 async fn note(
     unit: &mut Unit<'_>,
     record: &Exchange,
     family: &'static Family,
     keep: Map<String, Value>,
     stored: Option<String>,
+    effects: &mut Vec<Effect>,
 ) -> Result<Detail, AgentError> {
     let keeps = unit.context().formats().get(family).is_some_and(ExchangeFormat::keeps);
     let earlier =
@@ -113,13 +119,8 @@ async fn note(
     detail.members.updated_at = if fresh { detail.members.created_at.clone() } else { unit.now().to_text() };
     detail.members.cred_id_stored = stored.or(detail.members.cred_id_stored);
     detail.members.kept.extend(keep);
-    let row = detail.to_row(unit.settings().unencrypted_tags)?;
-    if fresh {
-        unit.insert_row(row);
-    } else {
-        unit.save_row(row)?;
-    }
-    unit.notify(family.topic, &record.cred_ex_id, &detail.view());
+    effects.push(Effect::Keep(detail.to_row(unit.settings().unencrypted_tags)?));
+    effects.push(Effect::Announce(family.topic, detail.view()));
     Ok(detail)
 }
 
@@ -347,23 +348,21 @@ pub(super) async fn stored(
 }
 
 impl Credentials {
-    /// Writes each credential and the detail that points to it.
-    pub(super) async fn keep(
+    /// What keeps each credential and the detail that points to it; the details.
+    pub(super) async fn kept(
         self,
         unit: &mut Unit<'_>,
         record: &Exchange,
-    ) -> Result<Vec<Detail>, AgentError> {
-        let mut details = Vec::new();
+    ) -> Result<(Vec<Effect>, Vec<Detail>), AgentError> {
+        let (mut effects, mut details) = (Vec::new(), Vec::new());
         for (family, id, Made { content, keep, rows }) in self.0 {
-            unit.insert_row(NewRow {
-                key: RowKey::new(content.category, &*id),
-                value: chancery_didcomm::to_python_json(&content.value).into_bytes(),
-                tags: content.tags.into_iter().map(|(name, value)| Tag::new(name, value)).collect(),
-            });
-            write_rows(unit, rows).await?;
-            details.push(note(unit, record, family, keep.unwrap_or_default(), Some(id)).await?);
+            effects.push(keep_row(content.category, id.clone(), &content.value, content.tags));
+            effects
+                .extend(rows.into_iter().map(|row| keep_row(row.category, row.name, &row.value, row.tags)));
+            let keep = keep.unwrap_or_default();
+            details.push(note(unit, record, family, keep, Some(id), &mut effects).await?);
         }
-        Ok(details)
+        Ok((effects, details))
     }
 }
 

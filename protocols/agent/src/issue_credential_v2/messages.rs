@@ -34,34 +34,28 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Its name, its member of the record, what stands before `~attach`, and which step of a format its attachments are.
+    fn words(self) -> (&'static str, &'static str, &'static str, Step) {
+        match self {
+            Self::Proposal => ("propose-credential", "cred_proposal", "filters", Step::Propose),
+            Self::Offer => ("offer-credential", "cred_offer", "offers", Step::Offer),
+            Self::Request => ("request-credential", "cred_request", "requests", Step::Request),
+            Self::Issue => ("issue-credential", "cred_issue", "credentials", Step::Issue),
+        }
+    }
+
     /// Name in the message type.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Proposal => "propose-credential",
-            Self::Offer => "offer-credential",
-            Self::Request => "request-credential",
-            Self::Issue => "issue-credential",
-        }
+        self.words().0
     }
 
     /// The member of the record that holds it.
     pub fn record_member(self) -> &'static str {
-        match self {
-            Self::Proposal => "cred_proposal",
-            Self::Offer => "cred_offer",
-            Self::Request => "cred_request",
-            Self::Issue => "cred_issue",
-        }
+        self.words().1
     }
 
-    /// What stands before `~attach`.
     fn attached(self) -> &'static str {
-        match self {
-            Self::Proposal => "filters",
-            Self::Offer => "offers",
-            Self::Request => "requests",
-            Self::Issue => "credentials",
-        }
+        self.words().2
     }
 
     /// The one whose attachments are this step of a format.
@@ -76,12 +70,7 @@ impl Kind {
 
     /// Which step of a format its attachments are.
     pub fn step(self) -> Step {
-        match self {
-            Self::Proposal => Step::Propose,
-            Self::Offer => Step::Offer,
-            Self::Request => Step::Request,
-            Self::Issue => Step::Issue,
-        }
+        self.words().3
     }
 }
 
@@ -313,23 +302,11 @@ pub fn ack(id: &str, thread_id: &str) -> Message {
         .finish()
 }
 
-/// A problem report. The code is always `issuance-abandoned`, except for a request of an unknown thread.
-pub fn report(id: &str, thread_id: &str, text: &str, code: &str) -> Message {
-    Message::build(MessageType::new(PROTOCOL, VERSION, "problem-report"), id)
-        .thread(&Thread::new(thread_id))
-        .field("description", json!({"en": text, "code": code}))
-        .finish()
-}
+/// What the other side is told when an exchange fails.
+pub const ABANDONED: &str = "issuance-abandoned";
 
-/// Reads a problem report: `<code>: <en>`. The text of the error says what is wrong.
-pub fn read_report(message: &Message) -> Result<String, String> {
-    let description =
-        message.get("description").and_then(Value::as_object).ok_or("description is missing")?;
-    let code = description.get("code").and_then(Value::as_str).filter(|code| !code.is_empty());
-    let code = code.ok_or("description.code is missing or empty")?;
-    let text = match description.get("en") {
-        None => code,
-        Some(text) => text.as_str().ok_or("description.en is no text")?,
-    };
-    Ok(format!("{code}: {text}"))
+/// A problem report. What we say has always the code `issuance-abandoned`.
+pub fn report(id: &str, thread_id: &str, text: &str, code: &str) -> Message {
+    let kind = MessageType::new(PROTOCOL, VERSION, "problem-report");
+    crate::exchange::report(kind, id, thread_id, text, code)
 }

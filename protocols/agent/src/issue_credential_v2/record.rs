@@ -94,7 +94,7 @@ pub enum Role {
 
 impl Role {
     /// The word on the API.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Issuer => "issuer",
             Self::Holder => "holder",
@@ -125,66 +125,52 @@ impl Initiator {
 
 /// A credential exchange.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Exchange {
     /// Record id, not part of the stored value.
     #[serde(skip)]
     pub cred_ex_id: String,
     /// Thread of the exchange.
-    #[serde(default)]
     pub thread_id: String,
     /// When it was made.
-    #[serde(default)]
     pub created_at: String,
     /// When it last changed.
-    #[serde(default)]
     pub updated_at: String,
     /// The connection; none when connectionless.
-    #[serde(default)]
     pub connection_id: Option<String>,
     /// Taken by `send`; not used when signing.
-    #[serde(default)]
     pub verification_method: Option<String>,
     /// Id of the invitation that the offer came with. Declared by ACA-Py, which never sets it.
-    #[serde(default)]
     pub parent_thread_id: Option<String>,
     /// Who began.
-    #[serde(default)]
     pub initiator: Initiator,
     /// Our part.
-    #[serde(default)]
     pub role: Role,
     /// Where it stands.
-    #[serde(default)]
     pub state: State,
     /// Answer a proposal with an offer.
-    #[serde(default)]
     pub auto_offer: Option<bool>,
     /// Issue as soon as the request arrives.
-    #[serde(default)]
     pub auto_issue: Option<bool>,
     /// Remove the record when done.
-    #[serde(default)]
     pub auto_remove: Option<bool>,
     /// Remove the record when a problem report arrives.
-    #[serde(default)]
     pub auto_remove_on_failure: Option<bool>,
     /// What went wrong.
-    #[serde(default)]
     pub error_msg: Option<String>,
     /// Stored only.
-    #[serde(default)]
     pub trace: Option<bool>,
     /// The proposal, at an issuer that began: its own, never sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cred_proposal: Option<Map<String, Value>>,
     /// The offer as sent or received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cred_offer: Option<Map<String, Value>>,
     /// The request as sent or received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cred_request: Option<Map<String, Value>>,
     /// The credential message as sent or received.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cred_issue: Option<Map<String, Value>>,
     /// Members of ACA-Py's record that we don't know, kept.
     #[serde(flatten)]
@@ -215,6 +201,20 @@ impl Record for Exchange {
     }
 }
 
+fn text(value: &str) -> Option<Value> {
+    Some(value.into())
+}
+
+fn optional(value: &Option<String>) -> Option<Value> {
+    value.as_deref().and_then(text)
+}
+
+/// The members that there are.
+fn present(members: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Value {
+    let there = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(there.collect())
+}
+
 impl Exchange {
     /// One of the stored messages.
     pub fn message(&self, kind: Kind) -> Option<&Map<String, Value>> {
@@ -233,34 +233,30 @@ impl Exchange {
 
     /// The record as the admin API shows it (R): ACA-Py's members and order, without nulls.
     pub fn view(&self) -> Value {
-        let mut view = Map::new();
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                view.insert(name.to_owned(), value);
-            }
-        };
-        let text = |value: &Option<String>| value.clone().map(Value::from);
-        put("state", Some(self.state.as_str().into()));
-        put("created_at", Some(self.created_at.clone().into()));
-        put("updated_at", Some(self.updated_at.clone().into()));
-        put("trace", self.trace.map(Value::from));
-        put("cred_ex_id", Some(self.cred_ex_id.clone().into()));
-        put("connection_id", text(&self.connection_id));
-        put("thread_id", Some(self.thread_id.clone().into()));
-        put("parent_thread_id", text(&self.parent_thread_id));
-        put("initiator", Some(self.initiator.as_str().into()));
-        put("role", Some(self.role.as_str().into()));
-        put("cred_preview", self.cred_proposal.as_ref().and_then(|p| p.get("credential_preview").cloned()));
-        for kind in Kind::ALL {
-            put(kind.record_member(), self.message(kind).cloned().map(Value::Object));
-        }
-        put("by_format", self.by_format());
-        put("auto_offer", self.auto_offer.map(Value::from));
-        put("auto_issue", self.auto_issue.map(Value::from));
-        put("auto_remove", self.auto_remove.map(Value::from));
-        put("auto_remove_on_failure", self.auto_remove_on_failure.map(Value::from));
-        put("error_msg", text(&self.error_msg));
-        Value::Object(view)
+        let before = [
+            ("state", Some(self.state.as_str().into())),
+            ("created_at", text(&self.created_at)),
+            ("updated_at", text(&self.updated_at)),
+            ("trace", self.trace.map(Value::from)),
+            ("cred_ex_id", text(&self.cred_ex_id)),
+            ("connection_id", optional(&self.connection_id)),
+            ("thread_id", text(&self.thread_id)),
+            ("parent_thread_id", optional(&self.parent_thread_id)),
+            ("initiator", Some(self.initiator.as_str().into())),
+            ("role", Some(self.role.as_str().into())),
+            ("cred_preview", self.cred_proposal.as_ref().and_then(|p| p.get("credential_preview").cloned())),
+        ];
+        let messages =
+            Kind::ALL.map(|kind| (kind.record_member(), self.message(kind).cloned().map(Value::Object)));
+        let after = [
+            ("by_format", self.by_format()),
+            ("auto_offer", self.auto_offer.map(Value::from)),
+            ("auto_issue", self.auto_issue.map(Value::from)),
+            ("auto_remove", self.auto_remove.map(Value::from)),
+            ("auto_remove_on_failure", self.auto_remove_on_failure.map(Value::from)),
+            ("error_msg", optional(&self.error_msg)),
+        ];
+        present(before.into_iter().chain(messages).chain(after))
     }
 
     /// Decoded attachments by message and format; `None` when any format of any message is unknown.
@@ -283,28 +279,22 @@ impl Exchange {
         if whole {
             return self.view();
         }
-        let mut view = Map::new();
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                view.insert(name.to_owned(), value);
-            }
-        };
-        let text = |value: &Option<String>| value.clone().map(Value::from);
-        put("connection_id", text(&self.connection_id));
-        put("cred_ex_id", Some(self.cred_ex_id.clone().into()));
-        put("role", Some(self.role.as_str().into()));
-        put("initiator", Some(self.initiator.as_str().into()));
-        put("auto_offer", self.auto_offer.map(Value::from));
-        put("auto_issue", self.auto_issue.map(Value::from));
-        put("auto_remove", self.auto_remove.map(Value::from));
-        put("error_msg", text(&self.error_msg));
-        put("thread_id", Some(self.thread_id.clone().into()));
-        put("parent_thread_id", text(&self.parent_thread_id));
-        put("state", Some(self.state.as_str().into()));
-        put("trace", self.trace.map(Value::from));
-        put("created_at", Some(self.created_at.clone().into()));
-        put("updated_at", Some(self.updated_at.clone().into()));
-        Value::Object(view)
+        present([
+            ("connection_id", optional(&self.connection_id)),
+            ("cred_ex_id", text(&self.cred_ex_id)),
+            ("role", Some(self.role.as_str().into())),
+            ("initiator", Some(self.initiator.as_str().into())),
+            ("auto_offer", self.auto_offer.map(Value::from)),
+            ("auto_issue", self.auto_issue.map(Value::from)),
+            ("auto_remove", self.auto_remove.map(Value::from)),
+            ("error_msg", optional(&self.error_msg)),
+            ("thread_id", text(&self.thread_id)),
+            ("parent_thread_id", optional(&self.parent_thread_id)),
+            ("state", Some(self.state.as_str().into())),
+            ("trace", self.trace.map(Value::from)),
+            ("created_at", text(&self.created_at)),
+            ("updated_at", text(&self.updated_at)),
+        ])
     }
 
     /// The record with its details (D): of each family the first.

@@ -1,9 +1,41 @@
 //! The state machine: what follows from what. Pure.
+//!
+//! | issuer: from | by | to | sends |
+//! |---|---|---|---|
+//! | – | proposal received | `proposal-received` | |
+//! | `proposal-received` | auto_offer, `records/{id}/send-offer` | `offer-sent` | offer |
+//! | – | `send`, `send-offer`; `create`, `create-offer` (for an invitation, not sent) | `offer-sent` | offer |
+//! | `proposal-received` | other proposal received | `abandoned` | problem report |
+//! | `offer-sent` | another proposal received | `proposal-received` | |
+//! | –, `offer-sent` | request received | `request-received` | |
+//! | `request-received` | auto_issue, `records/{id}/issue` | `credential-issued` | credential |
+//! | `credential-issued`, `done` | request received again | same | the same credential |
+//! | `credential-issued` | ack received | `done`, removed if auto_remove | |
+//! | `abandoned` by their report after the credential | ack received | `done`, removed if auto_remove | |
+//!
+//! | holder: from | by | to | sends |
+//! |---|---|---|---|
+//! | – | `send-proposal` | `proposal-sent` | proposal |
+//! | –, `proposal-sent` | offer received | `offer-received` | |
+//! | `offer-received` | other offer received | `abandoned` | problem report |
+//! | `offer-received` | policy, `records/{id}/send-request` | `request-sent` | request |
+//! | – | `send-request` | `request-sent` | request |
+//! | `request-sent` | offer received again | same | the same request |
+//! | `request-sent` | credential received | `credential-received` | |
+//! | `credential-received` | policy, `records/{id}/store` | `done`, removed if auto_remove | ack |
+//! | `done`, or removed when done | credential received again | same | ack |
+//!
+//! Both: a problem report received before `done`, our own at any time, and an automatic answer that fails lead to
+//! `abandoned`; we report the last two. A message that fails its checks changes `error_msg` alone. Whatever changes a record
+//! is an event. A proposal or offer that says the same as the stored one under a new id is a repeat. Other repeats and
+//! messages of removed exchanges have no effect.
 
 use serde_json::{Map, Value};
 
-use super::messages::{Kind, same_content};
+use super::messages::{ABANDONED, Kind, same_content};
 use super::record::{Exchange, Role, State};
+use crate::exchange::{self, Trouble};
+use crate::unit::Settings;
 
 /// A message with attachments as stored.
 pub type Stored = Map<String, Value>;
@@ -14,19 +46,10 @@ pub const OWN_REPORT: &str = "created problem report: ";
 /// What happens to an exchange.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// We begin: the first state and the messages made for it.
-    Begin {
-        /// The state that this begins in.
-        state: State,
-        /// Our proposal, or the implicit one.
-        proposal: Option<Stored>,
-        /// Our offer.
-        offer: Option<Stored>,
-        /// Our request.
-        request: Option<Stored>,
-        /// Whether the first message is sent, or waits for an invitation.
-        send: bool,
-    },
+    /// One of the following five, and what keeps what its formats want to know later.
+    Keeping(Vec<Effect>, Box<Self>),
+    /// We begin.
+    Begin(Begin),
     /// The issuer answers a proposal.
     Offer {
         /// Replaces the stored proposal.
@@ -46,23 +69,10 @@ pub enum Input {
         /// The credential message.
         credential: Stored,
     },
-    /// The holder has stored the credential.
+    /// The holder has verified the credential.
     Store,
-    /// We give up and say so.
-    Report {
-        /// `error_msg`.
-        error: String,
-    },
-    /// An automatic answer failed: there is no command that could be told, so both sides end the exchange.
-    Fail {
-        /// `error_msg`.
-        error: String,
-    },
-    /// A message did not pass its checks and is not taken; a right one may follow.
-    Refused {
-        /// `error_msg`.
-        error: String,
-    },
+    /// What may happen to every exchange.
+    Trouble(Trouble),
     /// A proposal arrived.
     ProposalReceived(Stored),
     /// An offer arrived.
@@ -73,44 +83,58 @@ pub enum Input {
     CredentialReceived(Stored),
     /// An acknowledgement arrived.
     AckReceived,
-    /// A problem report arrived.
-    ReportReceived {
-        /// `<code>: <en>`.
-        error: String,
-    },
+}
+
+impl Input {
+    /// With what is kept, before the record.
+    pub fn keeping(self, kept: Vec<Effect>) -> Self {
+        if kept.is_empty() { self } else { Self::Keeping(kept, Box::new(self)) }
+    }
+}
+
+impl From<Trouble> for Input {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+/// What is said to the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The stored message.
+    Stored(Kind),
+    /// An acknowledgement.
+    Ack,
+    /// A problem report with this text.
+    Report(String),
 }
 
 /// What a step does besides changing the record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Send the stored message.
-    Send(Kind),
-    /// Send an acknowledgement.
-    SendAck,
-    /// Send a problem report with the record's `error_msg` told or not.
-    SendReport,
-    /// Write the record.
-    Save,
-    /// Tell the controller the new state.
-    Notify,
-    /// Tell the controller `deleted`; remove the record and its details; remember the thread.
-    Remove,
-}
-
+pub type Effect = exchange::Effect<Word>;
 /// The outcome of an input.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// The record as it is now.
-    pub record: Exchange,
-    /// In the order they happen.
-    pub effects: Vec<Effect>,
-}
+pub type Step = exchange::Step<Exchange, Word>;
 
-impl Step {
-    /// Whether the exchange moved on.
-    pub fn moved(&self) -> bool {
-        self.effects.contains(&Effect::Notify)
-    }
+/// How an exchange begins with us.
+#[derive(Clone, Debug)]
+pub enum Begin {
+    /// The holder proposes.
+    Proposal(Stored),
+    /// The issuer offers, unasked.
+    Offer {
+        /// The implicit one, never sent.
+        proposal: Stored,
+        /// The offer.
+        offer: Stored,
+        /// Whether the offer is sent, or waits for an invitation.
+        send: bool,
+    },
+    /// The holder requests, without an offer.
+    Request {
+        /// The implicit one, never sent.
+        proposal: Stored,
+        /// The request.
+        request: Stored,
+    },
 }
 
 /// Why an input is not taken. Nothing changes.
@@ -135,9 +159,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// ACA-Py's text for the controller.
-    pub fn text(&self, cred_ex_id: &str) -> String {
-        match self {
+    /// With ACA-Py's text for the controller.
+    pub fn of(&self, cred_ex_id: &str) -> exchange::Refusal {
+        exchange::Refusal(match self {
             Self::WrongState { state, must } => {
                 let record = if *must == State::ProposalReceived { " record" } else { "" };
                 format!(
@@ -159,7 +183,7 @@ impl Refusal {
                     state.as_str()
                 )
             }
-        }
+        })
     }
 }
 
@@ -206,10 +230,14 @@ pub fn answered(record: &Exchange, kind: Kind) -> bool {
 /// Applies an input to a record ([`State::Start`]: a new one).
 pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
     let effects = match input {
-        Input::Begin { state, proposal, offer, request, send } => {
+        Input::Keeping(mut kept, input) => {
+            let step = step(record, *input)?;
+            kept.extend(step.effects);
+            return Ok(Step { record: step.record, effects: kept });
+        }
+        Input::Begin(begins) => {
             may(&record, Kind::Proposal)?;
-            (record.cred_proposal, record.cred_offer, record.cred_request) = (proposal, offer, request);
-            begin(&mut record, state, send)
+            begin(&mut record, begins)?
         }
         Input::Offer { counter, offer } => {
             may(&record, Kind::Offer)?;
@@ -234,19 +262,16 @@ pub fn step(mut record: Exchange, input: Input) -> Result<Step, Refusal> {
         Input::Store => {
             may_store(&record)?;
             record.state = State::Done;
-            removing(vec![Effect::SendAck, Effect::Save, Effect::Notify], record.auto_remove)
+            removing(vec![Effect::Send(Word::Ack), Effect::Save, Effect::Notify], record.auto_remove)
         }
-        Input::Report { error } => report(&mut record, error)?,
-        Input::Fail { error } => fail(&mut record, error)?,
-        Input::Refused { error } => refused(&mut record, error)?,
+        Input::Trouble(_) if record.state == State::Start => return Err(unexpected(&record)),
+        Input::Trouble(trouble) => troubled(&mut record, trouble),
         Input::ProposalReceived(proposal) => proposal_received(&mut record, proposal)?,
         Input::OfferReceived(offer) => offer_received(&mut record, offer)?,
         Input::RequestReceived(request) => request_received(&mut record, request)?,
         Input::CredentialReceived(credential) => credential_received(&mut record, credential)?,
         Input::AckReceived => ack_received(&mut record)?,
-        Input::ReportReceived { error } => report_received(&mut record, error)?,
     };
-    debug_assert!(effects.is_empty() || effects.iter().any(|e| *e != Effect::Remove));
     Ok(Step { record, effects })
 }
 
@@ -265,42 +290,31 @@ fn go(record: &mut Exchange, state: State) -> Effects {
 /// The record moves on with a message of ours.
 fn send(record: &mut Exchange, kind: Kind, state: State) -> Effects {
     record.state = state;
-    vec![Effect::Send(kind), Effect::Save, Effect::Notify]
+    vec![Effect::Send(Word::Stored(kind)), Effect::Save, Effect::Notify]
 }
 
-fn begin(record: &mut Exchange, first: State, sent: bool) -> Effects {
-    match first {
-        _ if !sent => go(record, first),
-        State::ProposalSent => send(record, Kind::Proposal, first),
-        State::RequestSent => send(record, Kind::Request, first),
-        _ => send(record, Kind::Offer, first),
+fn begin(record: &mut Exchange, begins: Begin) -> Result<Effects, Refusal> {
+    let begins_with = match begins {
+        Begin::Offer { .. } => Role::Issuer,
+        Begin::Proposal(_) | Begin::Request { .. } => Role::Holder,
+    };
+    if record.role != begins_with {
+        return Err(unexpected(record));
     }
-}
-
-/// We give up and say so; also once more where that is over already.
-fn report(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
-    match record.state {
-        State::Start => Err(unexpected(record)),
-        State::Abandoned => {
-            record.error_msg = Some(error);
-            Ok(vec![Effect::SendReport, Effect::Save, Effect::Notify])
+    Ok(match begins {
+        Begin::Proposal(proposal) => {
+            record.cred_proposal = Some(proposal);
+            send(record, Kind::Proposal, State::ProposalSent)
         }
-        _ => Ok(abandon(record, error)),
-    }
-}
-
-fn fail(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
-    match record.state {
-        State::Start => Err(unexpected(record)),
-        _ => Ok(abandon(record, error)),
-    }
-}
-
-fn refused(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
-    match record.state {
-        State::Start => Err(unexpected(record)),
-        _ => Ok(blame(record, error)),
-    }
+        Begin::Offer { proposal, offer, send: sent } => {
+            (record.cred_proposal, record.cred_offer) = (Some(proposal), Some(offer));
+            if sent { send(record, Kind::Offer, State::OfferSent) } else { go(record, State::OfferSent) }
+        }
+        Begin::Request { proposal, request } => {
+            (record.cred_proposal, record.cred_request) = (Some(proposal), Some(request));
+            send(record, Kind::Request, State::RequestSent)
+        }
+    })
 }
 
 /// `error_msg` alone changes: an event like any other change, and none where it says so already.
@@ -313,9 +327,23 @@ fn blame(record: &mut Exchange, error: String) -> Effects {
 }
 
 fn abandon(record: &mut Exchange, error: String) -> Effects {
+    told(record, error, ABANDONED.to_owned())
+}
+
+/// We give up and say so; also once more where that is over already.
+fn told(record: &mut Exchange, error: String, text: String) -> Effects {
     record.error_msg = Some(error);
     record.state = State::Abandoned;
-    vec![Effect::SendReport, Effect::Save, Effect::Notify]
+    vec![Effect::Tell(Word::Report(text)), Effect::Save, Effect::Notify]
+}
+
+fn troubled(record: &mut Exchange, trouble: Trouble) -> Effects {
+    match trouble {
+        Trouble::GivenUp(text) => told(record, format!("{OWN_REPORT}{text}"), text),
+        Trouble::Failed(error) => abandon(record, error),
+        Trouble::Refused(error) => blame(record, error),
+        Trouble::Reported(error) => report_received(record, error),
+    }
 }
 
 /// Issuer.
@@ -325,7 +353,7 @@ fn proposal_received(record: &mut Exchange, proposal: Stored) -> Result<Effects,
     match (record.role, record.state) {
         // Somebody is looking at the stored one, and what is looked at may not change under the eyes.
         (Role::Issuer, State::ProposalReceived) => Ok(reviewed(record, Kind::Proposal, &proposal)),
-        (Role::Issuer, State::OfferSent) if repeat => Ok(vec![Effect::Send(Kind::Offer)]),
+        (Role::Issuer, State::OfferSent) if repeat => Ok(vec![Effect::Send(Word::Stored(Kind::Offer))]),
         (Role::Issuer, State::Start | State::OfferSent) => {
             record.cred_proposal = Some(proposal);
             Ok(go(record, State::ProposalReceived))
@@ -340,7 +368,7 @@ fn offer_received(record: &mut Exchange, offer: Stored) -> Result<Effects, Refus
     let repeat = same(&record.cred_offer, &offer) || says_the_same(record, Kind::Offer, &offer);
     match (record.role, record.state) {
         (Role::Holder, State::OfferReceived) => Ok(reviewed(record, Kind::Offer, &offer)),
-        (Role::Holder, State::RequestSent) if repeat => Ok(vec![Effect::Send(Kind::Request)]),
+        (Role::Holder, State::RequestSent) if repeat => Ok(vec![Effect::Send(Word::Stored(Kind::Request))]),
         (Role::Holder, State::Start | State::ProposalSent) => {
             record.cred_offer = Some(offer);
             Ok(go(record, State::OfferReceived))
@@ -358,7 +386,9 @@ fn request_received(record: &mut Exchange, request: Stored) -> Result<Effects, R
             Ok(go(record, State::RequestReceived))
         }
         (Role::Issuer, State::RequestReceived | State::CredentialRevoked) => Ok(Vec::new()),
-        (Role::Issuer, State::CredentialIssued | State::Done) => Ok(vec![Effect::Send(Kind::Issue)]),
+        (Role::Issuer, State::CredentialIssued | State::Done) => {
+            Ok(vec![Effect::Send(Word::Stored(Kind::Issue))])
+        }
         _ => Err(unexpected(record)),
     }
 }
@@ -371,7 +401,7 @@ fn credential_received(record: &mut Exchange, credential: Stored) -> Result<Effe
             Ok(go(record, State::CredentialReceived))
         }
         (Role::Holder, State::CredentialReceived) => Ok(Vec::new()),
-        (Role::Holder, State::Done) => Ok(vec![Effect::SendAck]),
+        (Role::Holder, State::Done) => Ok(vec![Effect::Send(Word::Ack)]),
         _ => Err(unexpected(record)),
     }
 }
@@ -391,16 +421,15 @@ fn ack_received(record: &mut Exchange) -> Result<Effects, Refusal> {
 }
 
 /// Either.
-fn report_received(record: &mut Exchange, error: String) -> Result<Effects, Refusal> {
+fn report_received(record: &mut Exchange, error: String) -> Effects {
     match record.state {
-        State::Start => Err(unexpected(record)),
-        State::Done | State::CredentialRevoked => Ok(Vec::new()),
+        State::Done | State::CredentialRevoked => Vec::new(),
         // What we said ourselves stays: an acknowledgement may undo their report, not ours.
-        State::Abandoned if ended_by_us(record) => Ok(Vec::new()),
-        State::Abandoned => Ok(blame(record, error)),
+        State::Abandoned if ended_by_us(record) => Vec::new(),
+        State::Abandoned => blame(record, error),
         _ => {
             record.error_msg = Some(error);
-            Ok(removing(go(record, State::Abandoned), record.auto_remove_on_failure))
+            removing(go(record, State::Abandoned), record.auto_remove_on_failure)
         }
     }
 }
@@ -449,22 +478,13 @@ pub enum Automatic {
     Store,
 }
 
-/// Agent-wide policy of a holder.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HolderPolicy {
-    /// `--auto-respond-credential-offer`
-    pub request: bool,
-    /// `--auto-store-credential`
-    pub store: bool,
-}
-
-/// What follows by itself.
-pub fn automatic(record: &Exchange, holder: HolderPolicy) -> Option<Automatic> {
+/// What follows by itself: of an issuer as the record says, of a holder as the settings say.
+pub fn automatic(record: &Exchange, settings: &Settings) -> Option<Automatic> {
     match record.state {
         State::ProposalReceived if record.auto_offer == Some(true) => Some(Automatic::Offer),
-        State::OfferReceived if holder.request => Some(Automatic::Request),
+        State::OfferReceived if settings.auto_respond_credential_offer => Some(Automatic::Request),
         State::RequestReceived if record.auto_issue == Some(true) => Some(Automatic::Issue),
-        State::CredentialReceived if holder.store => Some(Automatic::Store),
+        State::CredentialReceived if settings.auto_store_credential => Some(Automatic::Store),
         _ => None,
     }
 }

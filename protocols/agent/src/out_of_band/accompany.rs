@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::state::Input;
 use crate::engine::{About, Agent, HandlerError, Received};
-use crate::peers::{Connection, OobRecord, oob_of_invitation, oob_with, waiting};
+use crate::peers::{Connection, OobRecord, State, oob_of_invitation, oob_with, waiting};
 use crate::unit::{AgentError, Unit};
 
 /// Looks at an authenticated message. If it belongs to an exchange that an invitation began: over a connection, the
@@ -68,7 +68,7 @@ async fn over_connection(
             return Ok(());
         }
         if let Some(stale) = unit.load::<Connection>(&other).await?
-            && stale.state == "invitation"
+            && stale.state == State::Invitation
             && !stale.is_multi_use()
         {
             if stale.is_for_somebody(unit).await? {

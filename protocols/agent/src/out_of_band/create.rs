@@ -240,7 +240,7 @@ async fn waiting_connection(
     key: &str,
 ) -> Result<Connection, AgentError> {
     let auto = command.auto_accept.unwrap_or_else(|| unit.settings().auto_accept_requests);
-    let mut connection = Connection::new(unit, "invitation", INVITEE, auto);
+    let mut connection = Connection::new(unit, peers::State::Invitation, INVITEE, auto);
     connection.invitation_key = Some(key.to_owned());
     connection.invitation_msg_id = Some(id.to_owned());
     connection.alias = command.alias.clone();

@@ -1,10 +1,4 @@
 //! Out-of-band 1.0 and 1.1 (Aries RFC 0434), both roles.
-//!
-//! | record | sender | receiver |
-//! |---|---|---|
-//! | `initial` | | told of, then at once `done` and `deleted`: a connection was made |
-//! | `await-response` | invitation made; a request, a reuse or the first message of the exchange -> `done`, `deleted` (multi-use: `done` is told, the record stays) | handshake-reuse sent; accepted -> `reuse-accepted`, `deleted`; refused or 15 s -> `reuse-not-accepted`, then a connection: `done`, `deleted` |
-//! | `prepare-response` | | an exchange without connection; stays |
 
 mod accompany;
 mod commands;

@@ -123,7 +123,7 @@ async fn answer_to_reuse(agent: &Agent, events: &mut dyn Subscription, oob_id: &
 /// Waits for a connection to become ready; whether it is, its record tells.
 async fn ready(agent: &Agent, events: &mut dyn Subscription, connection_id: &str) {
     next_event(agent, events, CONNECTION_WAIT, |topic, payload| {
-        let ready = matches!(payload["state"].as_str(), Some("response" | "active" | "completed"));
+        let ready = payload["state"].as_str().is_some_and(|word| peers::State::of(word).is_ready());
         (topic == TOPIC && payload["connection_id"] == connection_id && ready).then_some(())
     })
     .await;
@@ -192,7 +192,7 @@ impl Invited {
             })?;
         let target = self.service.target(unit).await?;
         let auto = self.command.auto_accept.unwrap_or_else(|| unit.settings().auto_accept_invites);
-        let mut connection = Connection::new(unit, "invitation", INVITER, auto);
+        let mut connection = Connection::new(unit, peers::State::Invitation, INVITER, auto);
         connection.invitation_msg_id = Some(record.invi_msg_id.clone());
         connection.their_label = self.text("label");
         connection.alias = self.command.alias.clone();

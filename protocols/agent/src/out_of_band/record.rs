@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::state::{self, Input, Refusal, Role, State, Step};
+use crate::exchange::Effect;
 use crate::peers::{Connection, OobRecord, oob_of_invitation};
 use crate::ports::store::Query;
 use crate::unit::{AgentError, Record as _, Unit};
@@ -48,14 +49,15 @@ impl OobRecord {
     /// Errors: the input does not fit.
     pub(super) fn advance(&mut self, unit: &mut Unit<'_>, input: Input) -> Result<(), AgentError> {
         let step = self.next(input).map_err(|e| AgentError::internal("oob-state", e.to_string()))?;
-        for state in step.told {
-            self.state = state.word().to_owned();
+        for effect in step.effects {
+            let told = if let Effect::Pass(state) = effect { state } else { step.record.word() };
+            self.state = told.to_owned();
             self.notify(unit);
+            if effect == Effect::Remove {
+                unit.remove(self.key());
+            }
         }
-        match step.kept {
-            Some(state) => self.state = state.word().to_owned(),
-            None => unit.remove(self.key()),
-        }
+        self.state = step.record.word().to_owned();
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::invitation::{self, PROTOCOL};
 use super::state::Input;
 use crate::engine::{HandlerError, Received};
 use crate::peers::own;
-use crate::peers::{Connection, OobRecord, oob_of_invitation, send_with_connection, short_form};
+use crate::peers::{Connection, OobRecord, State, oob_of_invitation, send_with_connection, short_form};
 use crate::ports::store::{Guard, Space};
 use crate::quoted::Quoted;
 use crate::unit::{AgentError, Unit};
@@ -114,7 +114,7 @@ async fn accept(
     let id = &known.connection_id;
     let waits = record.connection_id.clone().filter(|waits| waits != id && !record.multi_use);
     let waits = match waits {
-        Some(waits) => unit.load::<Connection>(&waits).await?.filter(|c| c.state == "invitation"),
+        Some(waits) => unit.load::<Connection>(&waits).await?.filter(|c| c.state == State::Invitation),
         None => None,
     };
     // What is attached is taken by its own message.

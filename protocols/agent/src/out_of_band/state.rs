@@ -15,6 +15,10 @@
 //! | receiver | `prepare-response` | a message without a connection | | `prepare-response` |
 //! | both | all but `deleted` | the controller removes the invitation | `deleted` | removed |
 
+use std::convert::Infallible;
+
+use crate::exchange;
+
 /// Our part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -109,14 +113,9 @@ pub enum Input {
     Removed,
 }
 
-/// What follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The states that the controller is told of, in order.
-    pub told: &'static [State],
-    /// As what the record is kept; `None`: it is removed.
-    pub kept: Option<State>,
-}
+/// What follows. A record that is kept is saved by the caller, who has changed other parts of it.
+pub type Step = exchange::Step<State, Infallible>;
+type Effect = exchange::Effect<Infallible>;
 
 /// The input does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -134,29 +133,29 @@ pub struct Refusal {
 pub fn step(role: Role, state: State, input: Input, multi_use: bool) -> Result<Step, Refusal> {
     use Input as I;
     use State as S;
-    const ENDED: &[State] = &[S::Done, S::Deleted];
-    let go = |told, kept| Ok(Step { told, kept });
+    let go = |next| Ok(Step { record: next, effects: vec![Effect::Notify] });
+    let stay = |effects| Ok(Step { record: state, effects });
+    let end = |through: &[State]| {
+        let through = through.iter().map(|state| Effect::Pass(state.word()));
+        Ok(Step { record: S::Deleted, effects: through.chain([Effect::Remove]).collect() })
+    };
     match (role, state, input) {
-        (Role::Sender, S::Initial, I::Invited) => go(&[S::AwaitResponse], Some(S::AwaitResponse)),
+        (Role::Sender, S::Initial, I::Invited) => go(S::AwaitResponse),
         (Role::Sender, S::AwaitResponse, I::Connected | I::ReuseAsked) if multi_use => {
-            go(&[S::Done], Some(S::AwaitResponse))
+            stay(vec![Effect::Pass(S::Done.word())])
         }
-        (Role::Sender, S::AwaitResponse, I::Connected | I::ReuseAsked) => go(ENDED, None),
-        (Role::Sender, S::AwaitResponse, I::Message) => go(&[], Some(S::AwaitResponse)),
+        (Role::Sender, S::AwaitResponse, I::Connected | I::ReuseAsked) => end(&[S::Done]),
+        (Role::Sender, S::AwaitResponse, I::Message) => stay(Vec::new()),
 
-        (Role::Receiver, S::Initial, I::Connected) => go(&[S::Initial, S::Done, S::Deleted], None),
-        (Role::Receiver, S::ReuseNotAccepted, I::Connected) => go(ENDED, None),
-        (Role::Receiver, S::Initial, I::ReuseSent) => go(&[S::AwaitResponse], Some(S::AwaitResponse)),
-        (Role::Receiver, S::AwaitResponse, I::ReuseAccepted) => go(&[S::ReuseAccepted, S::Deleted], None),
-        (Role::Receiver, S::AwaitResponse, I::ReuseRefused) => {
-            go(&[S::ReuseNotAccepted], Some(S::ReuseNotAccepted))
-        }
-        (Role::Receiver, S::Initial, I::AnsweredInline) => {
-            go(&[S::PrepareResponse], Some(S::PrepareResponse))
-        }
-        (Role::Receiver, S::PrepareResponse, I::Message) => go(&[], Some(S::PrepareResponse)),
+        (Role::Receiver, S::Initial, I::Connected) => end(&[S::Initial, S::Done]),
+        (Role::Receiver, S::ReuseNotAccepted, I::Connected) => end(&[S::Done]),
+        (Role::Receiver, S::Initial, I::ReuseSent) => go(S::AwaitResponse),
+        (Role::Receiver, S::AwaitResponse, I::ReuseAccepted) => end(&[S::ReuseAccepted]),
+        (Role::Receiver, S::AwaitResponse, I::ReuseRefused) => go(S::ReuseNotAccepted),
+        (Role::Receiver, S::Initial, I::AnsweredInline) => go(S::PrepareResponse),
+        (Role::Receiver, S::PrepareResponse, I::Message) => stay(Vec::new()),
         (_, S::Deleted, _) => Err(Refusal { role, state, input }),
-        (_, _, I::Removed) => go(&[S::Deleted], None),
+        (_, _, I::Removed) => end(&[]),
         _ => Err(Refusal { role, state, input }),
     }
 }
@@ -233,9 +232,15 @@ mod tests {
                             assert_eq!(refusal, Refusal { role, state, input });
                             "-".to_owned()
                         }
-                        Ok(Step { told, kept }) => {
-                            let told: String = told.iter().copied().map(letter).collect();
-                            format!("{told}/{}", kept.map_or('!', letter))
+                        Ok(step) => {
+                            let told = step.effects.iter().map(|effect| match effect {
+                                Effect::Pass(word) => letter(State::of(word)),
+                                _ => letter(step.record),
+                            });
+                            let removed = step.effects.contains(&Effect::Remove);
+                            assert_eq!(removed, step.record == S::Deleted);
+                            let kept = if removed { '!' } else { letter(step.record) };
+                            format!("{}/{kept}", told.collect::<String>())
                         }
                     };
                     assert_eq!(&got, expected, "{role:?} (multi-use: {multi}) in {state:?} with {input:?}");

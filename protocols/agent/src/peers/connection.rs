@@ -1,7 +1,7 @@
 //! The connection record (ACA-Py's `ConnRecord`).
 
 use chancery_did::methods::peer::four;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::{rotated, rows, their_did, waiting};
@@ -11,6 +11,67 @@ use crate::unit::{AgentError, Record, Unit};
 /// The webhook topic of connection records.
 pub const TOPIC: &str = "connections";
 
+/// Where a connection stands, by the names of RFC 23; stored and shown in the words of RFC 160.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Made for a request to a multi-use invitation.
+    Start,
+    /// Invitation sent or received.
+    Invitation,
+    /// Request sent or received.
+    Request,
+    /// Response sent or received.
+    Response,
+    /// Complete.
+    Completed,
+    /// Rejected or failed; also what calls itself by a word that nobody knows.
+    #[default]
+    Abandoned,
+}
+
+impl State {
+    /// From a word of either RFC; unknown words count as abandoned.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "init" | "start" => Self::Start,
+            "invitation" | "invitation-sent" | "invitation-received" => Self::Invitation,
+            "request" | "request-sent" | "request-received" => Self::Request,
+            "response" | "response-sent" | "response-received" => Self::Response,
+            "active" | "completed" => Self::Completed,
+            _ => Self::Abandoned,
+        }
+    }
+
+    /// The word in the record.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "init",
+            Self::Invitation => "invitation",
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Completed => "active",
+            Self::Abandoned => "error",
+        }
+    }
+
+    /// Messages other than those of the handshake may be sent and are accepted.
+    pub fn is_ready(self) -> bool {
+        matches!(self, Self::Response | Self::Completed)
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl<'de> Deserialize<'de> for State {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::of(&std::borrow::Cow::<str>::deserialize(deserializer)?))
+    }
+}
+
 /// A pairwise connection, stored as ACA-Py stores it (category `connection`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -18,8 +79,8 @@ pub struct Connection {
     /// Record id, not part of the stored value.
     #[serde(skip)]
     pub connection_id: String,
-    /// RFC 160 word: `init`, `invitation`, `request`, `response`, `active`, `error` (`completed`, `abandoned` are read).
-    pub state: String,
+    /// Where it stands.
+    pub state: State,
     /// DID of the other side; short form for did:peer:4.
     pub their_did: Option<String>,
     /// `inviter` or `invitee`.
@@ -57,7 +118,7 @@ pub struct Connection {
     pub other: Map<String, Value>,
 }
 
-/// The words of [`Connection::state`].
+/// The words that rows of connections may hold, ours and those that others have written.
 pub const STATES: [&str; 8] =
     ["init", "invitation", "request", "response", "active", "completed", "error", "abandoned"];
 /// `their_role` of a connection to whom invited us.
@@ -67,11 +128,11 @@ pub const INVITEE: &str = "invitee";
 
 impl Connection {
     /// A new record of this moment in state `state`.
-    pub fn new(unit: &Unit<'_>, state: &str, their_role: &str, auto_accept: bool) -> Self {
+    pub fn new(unit: &Unit<'_>, state: State, their_role: &str, auto_accept: bool) -> Self {
         let now = unit.now().to_text();
         Self {
             connection_id: unit.new_id(),
-            state: state.to_owned(),
+            state,
             their_role: Some(their_role.to_owned()),
             created_at: now.clone(),
             updated_at: now,
@@ -83,12 +144,12 @@ impl Connection {
 
     /// Messages other than those of the handshake may be sent and are accepted.
     pub fn is_ready(&self) -> bool {
-        matches!(self.state.as_str(), "response" | "active" | "completed")
+        self.state.is_ready()
     }
 
     /// The handshake is over.
     pub fn is_active(&self) -> bool {
-        matches!(self.state.as_str(), "active" | "completed")
+        self.state == State::Completed
     }
 
     /// We invited them: they are the requester of the DID Exchange.
@@ -113,16 +174,16 @@ impl Connection {
 
     /// RFC 23's word for the state, which depends on the role.
     pub fn rfc23_state(&self) -> &'static str {
-        match (self.state.as_str(), self.they_were_invited()) {
-            ("init" | "start", _) => "start",
-            ("invitation", false) => "invitation-received",
-            ("invitation", true) => "invitation-sent",
-            ("request", false) => "request-sent",
-            ("request", true) => "request-received",
-            ("response", false) => "response-received",
-            ("response", true) => "response-sent",
-            ("active" | "completed", _) => "completed",
-            _ => "abandoned",
+        match (self.state, self.they_were_invited()) {
+            (State::Start, _) => "start",
+            (State::Invitation, false) => "invitation-received",
+            (State::Invitation, true) => "invitation-sent",
+            (State::Request, false) => "request-sent",
+            (State::Request, true) => "request-received",
+            (State::Response, false) => "response-received",
+            (State::Response, true) => "response-sent",
+            (State::Completed, _) => "completed",
+            (State::Abandoned, _) => "abandoned",
         }
     }
 
@@ -134,7 +195,7 @@ impl Connection {
                 view.insert(name.to_owned(), Value::from(value));
             }
         };
-        put("state", Some(&self.state));
+        put("state", Some(self.state.word()));
         put("created_at", Some(&self.created_at));
         put("updated_at", Some(&self.updated_at));
         put("connection_id", Some(&self.connection_id));
@@ -162,8 +223,8 @@ impl Connection {
     }
 
     /// Goes over to `state`, saves and tells the controller. The record was loaded or inserted in this unit.
-    pub fn advance(&mut self, unit: &mut Unit<'_>, state: &str) -> Result<(), AgentError> {
-        self.state = state.to_owned();
+    pub fn advance(&mut self, unit: &mut Unit<'_>, state: State) -> Result<(), AgentError> {
+        self.state = state;
         self.store(unit)?;
         self.notify(unit);
         Ok(())
@@ -223,7 +284,7 @@ impl Record for Connection {
     }
 
     fn tags(&self, _plaintext: bool) -> Vec<Tag> {
-        let mut tags = vec![Tag::new("state", &*self.state)];
+        let mut tags = vec![Tag::new("state", self.state.word())];
         let optional = [
             ("their_role", &self.their_role),
             ("my_did", &self.my_did),

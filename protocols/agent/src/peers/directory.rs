@@ -5,7 +5,7 @@ use chancery_didcomm::message::Message;
 
 use super::connection::short_form;
 use super::route::{Route, route};
-use super::{Connection, Threads, asked, own};
+use super::{Connection, State, Threads, asked, own};
 use crate::ports::store::Query;
 use crate::unit::caches::Found;
 use crate::unit::{AgentError, Unit};
@@ -52,7 +52,7 @@ pub async fn connection(
 pub async fn awaiting(unit: &mut Unit<'_>, recipient: &PublicKey) -> Result<Option<Connection>, AgentError> {
     for row in unit.find_rows(&Query::tagged("did", "verkey", recipient.as_base58()), false).await? {
         for id in asked::with(unit, &row.key.name).await? {
-            let asked = unit.peek::<Connection>(&id).await?.is_some_and(|c| c.state == "request");
+            let asked = unit.peek::<Connection>(&id).await?.is_some_and(|c| c.state == State::Request);
             if asked && let Some(connection) = unit.load(&id).await? {
                 return Ok(Some(connection));
             }

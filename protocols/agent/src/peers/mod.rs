@@ -20,7 +20,7 @@ mod tests;
 mod their_did;
 pub(crate) mod waiting;
 
-pub use connection::{Connection, INVITEE, INVITER, STATES, TOPIC, short_form};
+pub use connection::{Connection, INVITEE, INVITER, STATES, State, TOPIC, short_form};
 pub use directory::{awaiting, connection, invited, verkey};
 pub(crate) use keys::{counts, is_awaited};
 pub use known::{count_known_keys, note_waiting_invitations};

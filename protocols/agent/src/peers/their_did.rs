@@ -21,7 +21,7 @@ use super::published::is_published;
 use super::rows::name_of;
 use crate::ports::store::{CommitError, NewRow, Query, Row, RowKey, Space, Tag};
 use crate::quoted::Quoted;
-use crate::unit::{AgentError, Kind, Record, Unit};
+use crate::unit::{AgentError, Record, Unit};
 
 /// What a handshake message says of its sender's DID.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +49,7 @@ pub enum Distrust {
 
 impl From<AgentError> for Distrust {
     fn from(error: AgentError) -> Self {
-        match error.kind {
-            Kind::Unavailable => Self::Failed(error),
-            _ => Self::Refused(error.into_reason()),
-        }
+        if error.ends() { Self::Refused(error.into_reason()) } else { Self::Failed(error) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which connection waits for requests to an invitation of ours. The out-of-band record names it; for an invitation without one
 //! it is one of the invitation's few connections, and noted before there can be many.
 
-use super::{Connection, oob_of_invitation};
+use super::{Connection, State, oob_of_invitation};
 use crate::ports::store::{Query, Space};
 use crate::unit::{AgentError, Record, Unit};
 
@@ -39,7 +39,7 @@ pub(super) async fn forget(unit: &mut Unit<'_>, connection: &Connection) -> Resu
 pub(crate) async fn with(unit: &mut Unit<'_>, invi_msg_id: &str) -> Result<Option<Connection>, AgentError> {
     let waits = |connection: &Connection| {
         connection.invitation_msg_id.as_deref() == Some(invi_msg_id)
-            && connection.state == "invitation"
+            && connection.state == State::Invitation
             && connection.they_were_invited()
     };
     for record in oob_of_invitation(unit, invi_msg_id).await? {

@@ -61,7 +61,7 @@ pub struct Row {
 }
 
 /// A row to be written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRow {
     /// Category and name.
     pub key: RowKey,

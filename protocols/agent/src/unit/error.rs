@@ -39,6 +39,17 @@ pub enum Kind {
     Internal,
 }
 
+/// How long a failure lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasts {
+    /// Too much at once, the store away: what it happens in goes on with another try. So it is with every [`Kind::Unavailable`].
+    Briefly,
+    /// Something elsewhere is away, and nobody knows for how long.
+    AWhile,
+    /// Another try does no better.
+    ForGood,
+}
+
 /// A failure with what to do about it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
@@ -55,14 +66,14 @@ pub struct AgentError {
     pub hint: Option<String>,
     /// Whose fault it is.
     pub fault: Fault,
-    /// It may go away by itself: what waits is tried again. So is every [`Kind::Unavailable`].
-    pub passing: bool,
+    /// How long it lasts; whoever makes the error knows.
+    pub lasts: Lasts,
 }
 
 impl AgentError {
     fn new(kind: Kind, code: &'static str, fault: Fault, message: impl Into<String>) -> Self {
-        let passing = kind == Kind::Unavailable;
-        Self { kind, code, message: message.into(), field: None, hint: None, fault, passing }
+        let lasts = if kind == Kind::Unavailable { Lasts::Briefly } else { Lasts::ForGood };
+        Self { kind, code, message: message.into(), field: None, hint: None, fault, lasts }
     }
 
     /// 400.
@@ -125,11 +136,21 @@ impl AgentError {
         self.message
     }
 
-    /// It may go away by itself.
+    /// It may be over some day.
     #[must_use]
     pub fn passing(mut self) -> Self {
-        self.passing = true;
+        self.lasts = Lasts::AWhile;
         self
+    }
+
+    /// Whether it ends what it happens in: an exchange, a handshake. There somebody waits.
+    pub fn ends(&self) -> bool {
+        self.lasts != Lasts::Briefly
+    }
+
+    /// Whether what waits for ever, a job, has reason to.
+    pub fn passes(&self) -> bool {
+        self.lasts != Lasts::ForGood
     }
 
     /// Names the offending member.

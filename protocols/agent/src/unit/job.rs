@@ -29,7 +29,7 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
     }
     /// The step. May run again after a crash.
     ///
-    /// Errors: one that is [`AgentError::passing`] is worth another try, others aren't.
+    /// Errors: one that is [`AgentError::passes`] is worth another try, others aren't.
     async fn run(&self, world: &Self::World, unit: &mut Unit<'_>) -> Result<(), AgentError>;
 }
 
@@ -58,7 +58,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     }
     /// What to do next. Calls nobody: what it says becomes durable first.
     ///
-    /// Errors: one that is [`AgentError::passing`] is worth another try, others end the job. So it is with all steps.
+    /// Errors: one that is [`AgentError::passes`] is worth another try, others end the job. So it is with all steps.
     async fn plan(&self, world: &Self::World, unit: &mut Unit<'_>) -> Result<Next<Self::Intent>, AgentError>;
     /// Changes the world outside. May run again with the same intent, and then looks first what it did before.
     async fn call(

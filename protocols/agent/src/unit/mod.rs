@@ -19,7 +19,7 @@ mod work;
 
 pub(crate) use commit::Lease;
 pub use context::{Context, Parts};
-pub use error::{AgentError, Fault, Kind};
+pub use error::{AgentError, Fault, Kind, Lasts};
 pub use fetch::Fetched;
 pub use job::{Errand, Job, JobRecord, JobState, Never, Next};
 pub use message::{Heading, Outbound, Plaintext, Scope, Target, Work};

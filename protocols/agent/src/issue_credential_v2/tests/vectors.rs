@@ -3,7 +3,8 @@
 use chancery_didcomm::message::{Message, Thread};
 use serde_json::{Map, Value};
 
-use crate::issue_credential_v2::messages::{Body, Kind, Words, ack, build, preview, read_report, report};
+use crate::exchange::read_report;
+use crate::issue_credential_v2::messages::{Body, Kind, Words, ack, build, preview, report};
 use crate::issue_credential_v2::record::Exchange;
 use crate::issue_credential_v2::tests::world::formats;
 

@@ -205,7 +205,7 @@ fn connect(party: &Party, my_did: &str, their_did: &str, their_role: &str) -> St
     let claim =
         Claim { did: their_did, document: None, rotation: None, sender: Some(&sender), invited_by: None };
     now(learn(&mut unit, &claim)).unwrap();
-    let mut connection = Connection::new(&unit, "active", their_role, true);
+    let mut connection = Connection::new(&unit, crate::peers::State::Completed, their_role, true);
     connection.my_did = Some(my_did.to_owned());
     connection.their_did = Some(their_did.to_owned());
     connection.shorten_dids();

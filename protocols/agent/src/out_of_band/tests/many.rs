@@ -51,7 +51,7 @@ fn a_connection_that_goes_on_waiting_without_its_invitations_record_is_found_amo
     assert!(issuer.store.dump("oob_record").is_empty());
     let mut unit = issuer.agent.unit(&issuer.tenant);
     for _ in 0..100 {
-        let mut connection = Connection::new(&unit, "completed", INVITEE, true);
+        let mut connection = Connection::new(&unit, crate::peers::State::Completed, INVITEE, true);
         connection.invitation_msg_id = made["invi_msg_id"].as_str().map(str::to_owned);
         unit.insert(&connection).unwrap();
     }

@@ -8,14 +8,14 @@ use super::protocols;
 use crate::peers::keys::{self, MOST_UNUSED_LISTINGS};
 use crate::peers::route::MOST_CANDIDATES;
 use crate::peers::{
-    Connection, INVITEE, INVITER, OobRecord, asked, note_waiting_invitations, their_did, waiting,
+    Connection, INVITEE, INVITER, OobRecord, State, asked, note_waiting_invitations, their_did, waiting,
 };
 use crate::ports::Store as _;
 use crate::ports::store::{NewRow, RowKey, Space, Tag};
 use crate::testing::{Party, World, now};
 
 /// Connections of ours with `my_did`, in this state.
-fn connections(party: &Party, count: usize, my_did: &str, state: &str) -> Vec<String> {
+fn connections(party: &Party, count: usize, my_did: &str, state: State) -> Vec<String> {
     let mut unit = party.agent.unit(&party.tenant);
     let ids = (0..count).map(|_| {
         let mut connection = Connection::new(&unit, state, INVITER, true);
@@ -45,20 +45,20 @@ fn a_request_with_a_did_of_many_connections_is_awaited_and_what_was_answered_is_
     let world = World::new(&["agent"], protocols);
     let agent = world.party("agent");
     let (did, key) = own_did(agent);
-    connections(agent, 3, &did, "completed");
+    connections(agent, 3, &did, State::Completed);
     assert!(!awaits(agent, &key));
-    let few = connections(agent, 1, &did, "request");
+    let few = connections(agent, 1, &did, State::Request);
     assert!(awaits(agent, &key));
-    connections(agent, 100, &did, "completed");
+    connections(agent, 100, &did, State::Completed);
     assert!(!awaits(agent, &key), "{few:?} is one of many, asked for before requests were noted");
-    let asked_for = connections(agent, 1, &did, "request").remove(0);
+    let asked_for = connections(agent, 1, &did, State::Request).remove(0);
     let mut unit = agent.agent.unit(&agent.tenant);
     now(asked::note(&mut unit, &did, &asked_for)).unwrap();
     now(unit.commit()).unwrap();
     assert!(awaits(agent, &key));
     let mut unit = agent.agent.unit(&agent.tenant);
     let mut answered: Connection = now(unit.require(&asked_for)).unwrap();
-    answered.advance(&mut unit, "completed").unwrap();
+    answered.advance(&mut unit, State::Completed).unwrap();
     now(unit.commit()).unwrap();
     assert!(!awaits(agent, &key));
 }
@@ -88,7 +88,7 @@ fn strangers_list_a_key_for_so_many_dids_and_its_holder_is_found_all_the_same() 
 fn between(party: &Party, dids: impl Iterator<Item = (String, String, Option<String>)>) {
     let mut unit = party.agent.unit(&party.tenant);
     for (their_did, my_did, alias) in dids {
-        let mut connection = Connection::new(&unit, "completed", INVITER, true);
+        let mut connection = Connection::new(&unit, State::Completed, INVITER, true);
         (connection.their_did, connection.my_did) = (Some(their_did), Some(my_did));
         connection.alias = alias;
         unit.insert(&connection).unwrap();
@@ -148,7 +148,7 @@ fn invitation(party: &Party, id: &str, count: usize, waits: bool) {
     let mut unit = party.agent.unit(&party.tenant);
     for n in 0..count {
         let waits = waits && n == count / 2;
-        let state = if waits { "invitation" } else { "completed" };
+        let state = if waits { State::Invitation } else { State::Completed };
         let mut connection = Connection::new(&unit, state, INVITEE, true);
         connection.invitation_msg_id = Some(id.to_owned());
         connection.invitation_mode = if waits { "multi" } else { "once" }.to_owned();

@@ -4,7 +4,7 @@ mod trust;
 
 use serde_json::{Value, json};
 
-use super::Connection;
+use super::{Connection, State};
 use crate::connection::{
     ConnectionId, CreateStatic, ListConnections, MetadataGet, MetadataSet, create_static, endpoints, get,
     list, metadata_get, metadata_set, remove,
@@ -77,9 +77,30 @@ fn view_has_the_members_of_aca_py_in_order() {
         for (state, word) in
             ["init", "invitation", "request", "response", "active", "error"].iter().zip(words)
         {
-            connection.state = (*state).to_owned();
+            connection.state = State::of(state);
             assert_eq!(connection.rfc23_state(), word);
         }
+    }
+}
+
+#[test]
+fn the_words_of_a_connections_state_are_those_of_both_rfcs_and_an_unknown_one_counts_as_abandoned() {
+    for word in ["init", "invitation", "request", "response", "active", "error"] {
+        assert_eq!(State::of(word).word(), word);
+        let stored: Connection = serde_json::from_value(json!({"state": word})).unwrap();
+        assert_eq!(serde_json::to_value(&stored).unwrap()["state"], word);
+    }
+    for (word, state) in [
+        ("start", State::Start),
+        ("invitation-sent", State::Invitation),
+        ("request-received", State::Request),
+        ("response-sent", State::Response),
+        ("completed", State::Completed),
+        ("abandoned", State::Abandoned),
+        ("nonsense", State::Abandoned),
+    ] {
+        let stored: Connection = serde_json::from_value(json!({"state": word})).unwrap();
+        assert_eq!(stored.state, state, "{word}");
     }
 }
 
@@ -175,7 +196,7 @@ fn a_ready_connection_is_preferred() {
     let mut unit = holder.agent.unit(&holder.tenant);
     let mut twin = now(unit.peek::<Connection>(&theirs)).unwrap().unwrap();
     twin.connection_id = "11111111-1111-4111-8111-111111111111".into();
-    twin.state = "error".into();
+    twin.state = State::Abandoned;
     unit.insert(&twin).unwrap();
     now(unit.commit()).unwrap();
     now(send_ping(&issuer.agent, &issuer.tenant, SendPing { conn_id: ours, comment: None })).unwrap();

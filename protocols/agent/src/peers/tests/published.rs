@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::protocols;
 use crate::engine::Agent;
-use crate::peers::{Claim, Connection, INVITER, learn};
+use crate::peers::{Claim, Connection, INVITER, State, learn};
 use crate::ports::Store as _;
 use crate::ports::store::Queue;
 use crate::testing::{Party, World, now};
@@ -36,7 +36,7 @@ fn document(endpoint: &str) -> Vec<u8> {
 /// A connection with the peer, as a handshake leaves it.
 fn connect(party: &Party, learnt: bool) -> Connection {
     let mut unit = party.agent.unit(&party.tenant);
-    let mut connection = Connection::new(&unit, "completed", INVITER, true);
+    let mut connection = Connection::new(&unit, State::Completed, INVITER, true);
     let own = crate::peers::own::new_nym(&mut unit).unwrap();
     connection.my_did = Some(own.did.clone());
     connection.their_did = Some(DID.to_owned());

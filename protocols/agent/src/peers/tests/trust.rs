@@ -6,7 +6,7 @@ use chancery_didcomm::Message;
 use chancery_didcomm::message::Attachment;
 use serde_json::{Value, json};
 
-use super::super::{Claim, Connection, Distrust, INVITEE, learn};
+use super::super::{Claim, Connection, Distrust, INVITEE, State, learn};
 use super::protocols;
 use crate::peers::own;
 use crate::ports::store::{NewRow, Query, RowKey, Space, Tag};
@@ -200,7 +200,7 @@ fn with_shared_did(world: &World) -> (&Party, SecretKey, String) {
     (agent, secret, own.did)
 }
 
-fn connection(party: &Party, my_did: &str, their_did: &str, state: &str) -> String {
+fn connection(party: &Party, my_did: &str, their_did: &str, state: State) -> String {
     let mut unit = party.agent.unit(&party.tenant);
     let mut connection = Connection::new(&unit, state, INVITEE, true);
     connection.my_did = Some(my_did.to_owned());
@@ -242,7 +242,7 @@ fn a_listed_key_takes_nothing_from_whoever_uses_it() {
     let mut false_document = document(&nym(&liar), &[&liar, &honest]);
     false_document["service"][0]["recipientKeys"] = json!([honest.public().base58(), liar.public().base58()]);
     request(agent, &nym(&liar), &false_document, &liar, &liar).unwrap();
-    let of_liar = connection(agent, &my_did, &nym(&liar), "active");
+    let of_liar = connection(agent, &my_did, &nym(&liar), State::Completed);
     let mut unit = agent.agent.unit(&agent.tenant);
     let mut own = now(unit.load::<own::OwnDid>(&my_did)).unwrap().unwrap();
     own.metadata.insert("posted".into(), json!(true));
@@ -250,7 +250,7 @@ fn a_listed_key_takes_nothing_from_whoever_uses_it() {
     now(unit.commit()).unwrap();
     assert_eq!(route(agent, &honest, ours.as_public(), &message(None)), None, "a stranger, as yet");
     request(agent, &nym(&honest), &document(&nym(&honest), &[&honest]), &honest, &honest).unwrap();
-    let of_honest = connection(agent, &my_did, &nym(&honest), "active");
+    let of_honest = connection(agent, &my_did, &nym(&honest), State::Completed);
     for _ in 0..2 {
         assert_eq!(route(agent, &honest, ours.as_public(), &message(None)).as_ref(), Some(&of_honest));
         assert_eq!(route(agent, &liar, ours.as_public(), &message(None)).as_ref(), Some(&of_liar));
@@ -269,7 +269,7 @@ fn a_further_key_joins_when_it_is_used_where_only_its_holder_can_be() {
     let ours = own.public_key().unwrap();
     let (one, two) = (key(1), key(2));
     request(agent, &nym(&one), &document(&nym(&one), &[&one, &two]), &one, &one).unwrap();
-    let id = connection(agent, &own.did, &nym(&one), "active");
+    let id = connection(agent, &own.did, &nym(&one), State::Completed);
     assert_eq!(recipients(agent, &id), [one.public().base58()]);
     let request_to_connect =
         Message::from_json(json!({"@type": "https://didcomm.org/didexchange/1.1/request", "@id": "r"}))
@@ -287,11 +287,11 @@ fn of_two_connections_the_thread_decides_then_the_newest_that_is_ready() {
     let (agent, ours, my_did) = with_shared_did(&world);
     let one = key(1);
     request(agent, &nym(&one), &document(&nym(&one), &[&one]), &one, &one).unwrap();
-    let first = connection(agent, &my_did, &nym(&one), "active");
+    let first = connection(agent, &my_did, &nym(&one), State::Completed);
     assert_eq!(route(agent, &one, ours.as_public(), &message(None)).as_ref(), Some(&first));
     request(agent, &nym(&one), &document(&nym(&one), &[&one]), &one, &one).unwrap();
-    let second = connection(agent, &my_did, &nym(&one), "active");
-    let _third = connection(agent, &my_did, &nym(&one), "request");
+    let second = connection(agent, &my_did, &nym(&one), State::Completed);
+    let _third = connection(agent, &my_did, &nym(&one), State::Request);
     let mut unit = agent.agent.unit(&agent.tenant);
     let mut asked = now(unit.load::<Connection>(&first)).unwrap().unwrap();
     asked.request_id = Some("thread-of-first".into());
@@ -313,7 +313,7 @@ fn a_replaced_key_counts_for_what_began_before_and_for_a_while() {
         let (old, new) = (key(1), key(2));
         let did = nym(&old);
         request(agent, &did, &document(&did, &[&old]), &old, &old).unwrap();
-        let id = connection(agent, &my_did, &did, "active");
+        let id = connection(agent, &my_did, &did, State::Completed);
         let mut unit = agent.agent.unit(&agent.tenant);
         let mut asked = now(unit.load::<Connection>(&id)).unwrap().unwrap();
         asked.request_id = Some("before".into());
@@ -337,7 +337,7 @@ fn our_old_key_is_good_until_the_new_one_was_used() {
     let (agent, old, my_did) = with_shared_did(&world);
     let one = key(1);
     request(agent, &nym(&one), &document(&nym(&one), &[&one]), &one, &one).unwrap();
-    let id = connection(agent, &my_did, &nym(&one), "active");
+    let id = connection(agent, &my_did, &nym(&one), State::Completed);
     let rotate = || {
         let command = serde_json::from_value(json!({"did": my_did})).unwrap();
         now(crate::wallet::rotate_keypair(&agent.agent, &agent.tenant, command)).unwrap();
@@ -368,8 +368,8 @@ fn a_deleted_connection_takes_its_keys_along_unless_another_names_them() {
         } else {
             request(agent, &did, &document(&did, &[&one]), &one, &one).unwrap();
         }
-        let first = connection(agent, &my_did, &did, "active");
-        let second = connection(agent, &my_did, if did == long { &short } else { &did }, "active");
+        let first = connection(agent, &my_did, &did, State::Completed);
+        let second = connection(agent, &my_did, if did == long { &short } else { &did }, State::Completed);
         let delete = |id: &str| {
             let command = super::named(id);
             now(super::remove(&agent.agent, &agent.tenant, command)).unwrap();
@@ -401,8 +401,8 @@ fn keys_of_an_older_wallet_count_unless_two_claim_them() {
         });
     }
     now(unit.commit()).unwrap();
-    let of_one = connection(agent, &my_did, &nym(&one), "active");
-    let of_two = connection(agent, &my_did, &nym(&two), "request");
+    let of_one = connection(agent, &my_did, &nym(&one), State::Completed);
+    let of_two = connection(agent, &my_did, &nym(&two), State::Request);
     assert_eq!(route(agent, &one, ours.as_public(), &message(None)), None, "two connections share our key");
     now(super::super::count_known_keys(&agent.agent, &agent.tenant)).unwrap();
     assert_eq!(route(agent, &one, ours.as_public(), &message(None)).as_ref(), Some(&of_one));
