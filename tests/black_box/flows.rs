@@ -47,6 +47,7 @@ async fn by_hand(proof_type: &str, key_type: &str) {
     assert_eq!(stored["cred_ex_record"]["state"], "done");
     assert_eq!(stored["ld_proof"]["cred_id_stored"], "my-credential");
     pair.issuer.controller.state(TOPIC, "done").await;
+    pair.holder.controller.state(TOPIC, "done").await;
 
     assert_eq!(
         pair.issuer.controller.states(TOPIC, |_| true),
