@@ -1,11 +1,12 @@
 //! One task that knows what waits, for whom, and what may go now.
 
+mod figures;
 mod job;
 mod lane;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chancery_agent::ports::Entropy;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Backoff;
+pub use figures::{Down, Failure, Figures, Standing};
 use job::Carried;
 pub use job::{Courier, Job, Outcome, Settled};
 use lane::{Lane, eligible};
@@ -23,31 +25,6 @@ use lane::{Lane, eligible};
 const TRIES: usize = 1024;
 /// Bytes of content being delivered at once; one try is under way whatever its size.
 const UNDER_WAY: usize = 64 << 20;
-
-/// Figures for status and metrics.
-#[derive(Debug, Default)]
-pub struct Figures {
-    /// Jobs not yet settled.
-    pub waiting: AtomicU64,
-    /// Tries under way.
-    pub in_flight: AtomicU64,
-    /// Delivered since start.
-    pub delivered: AtomicU64,
-    /// Failed tries since start.
-    pub failed: AtomicU64,
-    /// Given up since start.
-    pub dead: AtomicU64,
-}
-
-impl Figures {
-    /// A job is no longer waiting.
-    fn leaves(&self, how: Option<&AtomicU64>) {
-        if let Some(counter) = how {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// A lane of an endpoint.
 type LaneKey = (Arc<str>, Arc<str>);
@@ -73,39 +50,6 @@ enum Event<T> {
     Ping(tokio::sync::oneshot::Sender<()>),
     Hurry(i64),
     Look(Vec<i64>, tokio::sync::oneshot::Sender<HashMap<i64, Standing>>),
-}
-
-/// Why and when a try failed.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub at: Instant,
-}
-
-/// How a job stands.
-#[derive(Clone, Debug, Default)]
-pub struct Standing {
-    /// A try is under way.
-    pub in_flight: bool,
-    /// Its last failure in this run.
-    pub failure: Option<Failure>,
-    /// Before this it isn't tried; its endpoint's pause included.
-    pub not_before: Option<Instant>,
-    /// Its endpoint, when that is down.
-    pub endpoint: Option<Down>,
-}
-
-/// An endpoint that doesn't work.
-#[derive(Clone, Debug)]
-pub struct Down {
-    /// In a row.
-    pub failures: u32,
-    /// The first of them.
-    pub since: Instant,
-    /// The last of them.
-    pub last: Failure,
 }
 
 /// A handle to the task. Cheap to clone.

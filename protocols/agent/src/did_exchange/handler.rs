@@ -6,13 +6,13 @@ use chancery_didcomm::message::{Message, ReturnRoute};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::messages::{PROTOCOL, Request, Response};
+use super::messages::{PROTOCOL, Request, Response, VERSIONS};
 use super::{report, requester, responder};
 use crate::engine::{
     About, Accompanies, Agent, HandlerError, Handshake, Protocol, Received, Registration, Routes, Spoken,
     errand,
 };
-use crate::peers::{Connection, State};
+use crate::peers::{self, Connection, State};
 use crate::ports::Timestamp;
 use crate::quoted::Quoted;
 use crate::unit::{AgentError, Errand, Heading, Outbound, Unit};
@@ -28,7 +28,7 @@ pub fn registration() -> Registration {
         handshake: Some(Box::new(Handler)),
         routes: Some(Box::new(Handler)),
         accompanies: Some(Box::new(Handler)),
-        jobs: vec![errand::<Kept>()],
+        jobs: vec![errand::<Kept>(), errand::<LookUpAgain>()],
         ..Registration::default()
     }
 }
@@ -143,6 +143,14 @@ impl Routes for Handler {
 
 #[async_trait]
 impl Handshake for Handler {
+    fn versions(&self) -> &'static [&'static str] {
+        &VERSIONS
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["didexchange", "did-exchange", "didx", "didex", "rfc23", "rfc-23", "23", "new"]
+    }
+
     async fn accept(&self, unit: &mut Unit<'_>, connection_id: &str) -> Result<(), AgentError> {
         let mut connection = unit.require::<Connection>(connection_id).await?;
         requester::send_request(unit, &mut connection, &requester::Options::default()).await
@@ -170,6 +178,22 @@ impl Errand for Kept {
 
     async fn run(&self, agent: &Agent, unit: &mut Unit<'_>) -> Result<(), AgentError> {
         take(agent, unit, self).await
+    }
+}
+
+/// A row of an earlier version: a DID to be looked up again, which is a job of its own by now.
+#[derive(Serialize, Deserialize)]
+struct LookUpAgain {
+    look_up: String,
+}
+
+#[async_trait]
+impl Errand for LookUpAgain {
+    const NAME: &'static str = "did_exchange";
+    type World = Agent;
+
+    async fn run(&self, _agent: &Agent, unit: &mut Unit<'_>) -> Result<(), AgentError> {
+        peers::published::look_up_later(unit, &self.look_up).await
     }
 }
 

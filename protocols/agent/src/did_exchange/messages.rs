@@ -9,6 +9,9 @@ use crate::unit::AgentError;
 /// Name in the message types.
 pub const PROTOCOL: &str = "didexchange";
 
+/// As invitations and records name them, by their minor version.
+pub const VERSIONS: [&str; 2] = ["didexchange/1.0", "didexchange/1.1"];
+
 /// Codes of problem reports.
 pub const CODES: [&str; 6] = [
     "invitation_not_accepted",
@@ -26,12 +29,12 @@ pub fn kind(minor: u32, name: &str) -> MessageType {
 
 /// The minor version that a connection's handshake runs in: 0 or 1.
 pub fn minor_of(connection_protocol: Option<&str>) -> u32 {
-    u32::from(connection_protocol != Some("didexchange/1.0"))
+    u32::from(connection_protocol != Some(VERSIONS[0]))
 }
 
 /// `connection_protocol` of a record; versions above ours are handled by ours.
 pub fn protocol_name(minor: u32) -> &'static str {
-    if minor == 0 { "didexchange/1.0" } else { "didexchange/1.1" }
+    VERSIONS[usize::from(minor > 0)]
 }
 
 /// A `request`.

@@ -34,6 +34,10 @@ pub struct Registration {
 /// Makes a connection out of an invitation.
 #[async_trait]
 pub trait Handshake: Send + Sync {
+    /// How invitations name what it speaks, without `https://didcomm.org/`, oldest first.
+    fn versions(&self) -> &'static [&'static str];
+    /// How controllers may call the oldest, in lower case.
+    fn aliases(&self) -> &'static [&'static str];
     /// Sends the request of a connection in state `invitation`, within this unit.
     async fn accept(&self, unit: &mut Unit<'_>, connection_id: &str) -> Result<(), AgentError>;
 }
@@ -41,6 +45,8 @@ pub trait Handshake: Send + Sync {
 /// Invites, and takes invitations.
 #[async_trait]
 pub trait Inviter: Send + Sync {
+    /// Whether a message of this type is an invitation.
+    fn invites(&self, kind: &MessageType) -> bool;
     /// An invitation to connect with us, within this unit, for another protocol to hand on.
     async fn invite(&self, agent: &Agent, unit: &mut Unit<'_>) -> Result<Value, AgentError>;
     /// Takes an invitation that another protocol was handed. May wait for the other side and commits by itself: for queued
@@ -124,6 +130,16 @@ impl Agent {
     pub fn handshake(&self) -> Result<&dyn Handshake, AgentError> {
         let found = self.registrations().iter().find_map(|one| one.handshake.as_deref());
         found.ok_or_else(|| AgentError::not_supported("this agent speaks no handshake protocol"))
+    }
+
+    /// A version that some handshake speaks, by its name or an alias in lower case.
+    pub fn handshake_version(&self, name: &str) -> Option<&'static str> {
+        self.registrations().iter().filter_map(|one| one.handshake.as_deref()).find_map(|handshake| {
+            let version = handshake.versions().iter().find(|version| **version == name);
+            let oldest =
+                || handshake.aliases().contains(&name).then(|| handshake.versions().first()).flatten();
+            version.or_else(oldest).copied()
+        })
     }
 
     /// What invites.

@@ -293,8 +293,7 @@ where
     Agent: AsRef<J::World>,
 {
     fn is(&self, work: &Work) -> bool {
-        (work.protocol == J::NAME || J::FORMERLY.contains(&work.protocol.as_str()))
-            && J::deserialize(&work.detail).is_ok()
+        work.protocol == J::NAME && J::deserialize(&work.detail).is_ok()
     }
 
     async fn run(&self, agent: &Agent, item: &Item, work: &Work) -> Result<Worked, AgentError> {

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_did::PublicKey;
-use chancery_didcomm::message::{Message, MessageType, ReturnRoute, Thread, Version};
+use chancery_didcomm::message::{Message, ReturnRoute, Thread, Version};
 use chancery_didcomm::{self as didcomm, BodyError, Unpacked};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -378,11 +377,7 @@ impl Agent {
         let Some(target) = target else { return Ok(()) };
         let thid = received.message.thread_id().filter(|id| id.len() <= kept::MOST_ID);
         let thread = Thread { thid: thid.map(str::to_owned), ..Thread::default() };
-        let kind = MessageType::new("notification", Version::new(1, 0), "problem-report");
-        let report = Message::build(kind, unit.new_id())
-            .thread(&thread)
-            .field("description", json!({"en": text, "code": "message-parse-failure"}))
-            .finish();
+        let report = Message::problem_report(unit.new_id(), &thread, "message-parse-failure", text);
         let connection_id = received.connection_id().map(str::to_owned);
         unit.send(&report, target, connection_id.as_deref(), Scope::Thread);
         Ok(())

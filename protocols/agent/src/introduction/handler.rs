@@ -1,7 +1,7 @@
 //! The three messages, one for each role.
 
 use async_trait::async_trait;
-use chancery_didcomm::message::{Message, MessageType, Thread, Version};
+use chancery_didcomm::message::{Message, MessageType, Thread};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -67,8 +67,8 @@ impl Protocol for Handler {
         let connection = received.ready_connection()?;
         match received.message.message_type().name() {
             "invitation-request" => invitation_request(agent, unit, received, connection).await,
-            "invitation" => invitation(unit, &received.message, connection).await,
-            "forward-invitation" => forward_invitation(unit, received, connection).await,
+            "invitation" => invitation(agent, unit, &received.message, connection).await,
+            "forward-invitation" => forward_invitation(agent, unit, received, connection).await,
             other => Err(HandlerError::dropped("unknown-type", other)),
         }
     }
@@ -137,11 +137,12 @@ fn comment(message: &Message) -> Result<Option<&str>, HandlerError> {
 }
 
 /// The invitation that a message carries.
-fn carried(message: &Message) -> Result<&Value, HandlerError> {
+fn carried<'m>(agent: &Agent, message: &'m Message) -> Result<&'m Value, HandlerError> {
     let malformed = || HandlerError::Malformed("invitation is no out-of-band invitation".into());
     let invitation = message.get("invitation").filter(|value| value.is_object()).ok_or_else(malformed)?;
     let kind = invitation["@type"].as_str().and_then(|text| MessageType::parse(text).ok());
-    kind.filter(|kind| kind.is("out-of-band", 1, "invitation")).map(|_| invitation).ok_or_else(malformed)
+    let inviter = agent.inviter()?;
+    kind.filter(|kind| inviter.invites(kind)).map(|_| invitation).ok_or_else(malformed)
 }
 
 /// The thread of a message, for those that follow it.
@@ -194,11 +195,12 @@ async fn invitation_request(
 
 /// We are the introducer: the target has answered.
 async fn invitation(
+    agent: &Agent,
     unit: &mut Unit<'_>,
     message: &Message,
     connection: &Connection,
 ) -> Result<(), HandlerError> {
-    let carried = carried(message)?;
+    let carried = carried(agent, message)?;
     comment(message)?;
     let thread = message.thread_id().unwrap_or_default();
     let Some(introduction) = Introduction::awaiting(unit, &connection.connection_id, thread).await? else {
@@ -211,12 +213,13 @@ async fn invitation(
 
 /// We are the initiator: an invitation for us. It is taken after the commit, as that may wait for the one who invites.
 async fn forward_invitation(
+    agent: &Agent,
     unit: &mut Unit<'_>,
     received: &Received,
     connection: &Connection,
 ) -> Result<(), HandlerError> {
     let message = &received.message;
-    let invitation = carried(message)?.clone();
+    let invitation = carried(agent, message)?.clone();
     comment(message)?;
     received.take_once(unit).await?;
     let forwarded = Forwarded {
@@ -248,11 +251,8 @@ async fn take(agent: &Agent, tenant: &Tenant, invitation: &Value) -> Result<(), 
 
 /// Tells the introducer that its invitation came to nothing.
 async fn report(unit: &mut Unit<'_>, forwarded: &Forwarded, why: &str) -> Result<(), AgentError> {
-    let kind = MessageType::new("notification", Version::new(1, 0), "problem-report");
-    let report = Message::build(kind, unit.new_id())
-        .thread(&Thread::new(&forwarded.thread_id))
-        .field("description", json!({"en": why, "code": "forward-invitation-error"}))
-        .finish();
+    let thread = Thread::new(&forwarded.thread_id);
+    let report = Message::problem_report(unit.new_id(), &thread, "forward-invitation-error", why);
     let told = send_in_exchange(unit, Some(&forwarded.connection_id), &forwarded.thread_id, report).await;
     match told {
         // The introducer is gone meanwhile: nobody to tell.

@@ -25,7 +25,7 @@ pub async fn create(
     unit: &mut Unit<'_>,
     command: &CreateInvitation,
 ) -> Result<Value, AgentError> {
-    let protocols = handshake_protocols(command)?;
+    let protocols = handshake_protocols(agent, command)?;
     check(unit, command, &protocols)?;
     let id = unit.new_id();
     let attachments = attachments(agent, unit, command, &id).await?;
@@ -38,7 +38,7 @@ pub async fn create(
     if protocols.is_empty() {
         record.our_service = Some(json!(service_of(unit, &here.key)?));
     } else {
-        let connection = waiting_connection(unit, command, &protocols, &id, &here.key).await?;
+        let connection = waiting_connection(agent, unit, command, &protocols, &id, &here.key).await?;
         attach_invitation(unit, &connection.connection_id, &invitation).await?;
         record.connection_id = Some(connection.connection_id);
     }
@@ -55,14 +55,14 @@ pub async fn create(
     }))
 }
 
-fn handshake_protocols(command: &CreateInvitation) -> Result<Vec<&'static str>, AgentError> {
+fn handshake_protocols(agent: &Agent, command: &CreateInvitation) -> Result<Vec<&'static str>, AgentError> {
     let given = command.handshake_protocols.as_deref().unwrap_or_default();
     given
         .iter()
         .enumerate()
         .map(|(at, text)| {
             let invalid = || AgentError::unprocessable(format!("handshake_protocols.{at}"), "Invalid value.");
-            handshake_protocol(text).ok_or_else(invalid)
+            handshake_protocol(agent, text).ok_or_else(invalid)
         })
         .collect()
 }
@@ -233,6 +233,7 @@ fn message(
 }
 
 async fn waiting_connection(
+    agent: &Agent,
     unit: &mut Unit<'_>,
     command: &CreateInvitation,
     protocols: &[&str],
@@ -247,8 +248,8 @@ async fn waiting_connection(
     if command.multi_use {
         connection.invitation_mode = "multi".to_owned();
     }
-    if let [protocol @ ("didexchange/1.0" | "didexchange/1.1")] = protocols {
-        connection.connection_protocol = Some((*protocol).to_owned());
+    if let [protocol] = protocols {
+        connection.connection_protocol = agent.handshake_version(protocol).map(str::to_owned);
     }
     unit.insert(&connection)?;
     connection.notify(unit);

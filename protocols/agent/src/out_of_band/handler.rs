@@ -1,6 +1,7 @@
 //! The protocol as the engine sees it.
 
 use async_trait::async_trait;
+use chancery_didcomm::message::MessageType;
 use serde_json::Value;
 
 use super::invitation::PROTOCOL;
@@ -90,9 +91,17 @@ impl Watches for Handler {
 
 #[async_trait]
 impl Inviter for Handler {
+    fn invites(&self, kind: &MessageType) -> bool {
+        kind.is(PROTOCOL, 1, "invitation")
+    }
+
     async fn invite(&self, agent: &Agent, unit: &mut Unit<'_>) -> Result<Value, AgentError> {
         let command = CreateInvitation {
-            handshake_protocols: Some(vec!["didexchange/1.1".to_owned()]),
+            handshake_protocols: agent
+                .handshake()?
+                .versions()
+                .last()
+                .map(|newest| vec![(*newest).to_owned()]),
             use_did_method: Some("did:peer:4".to_owned()),
             ..CreateInvitation::default()
         };

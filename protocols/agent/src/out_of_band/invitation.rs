@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::peers::{inline_target, services, target_of};
 
-use crate::engine::kept;
+use crate::engine::{Agent, kept};
 use crate::unit::{AgentError, Target, Unit};
 
 /// Name in the message types.
@@ -30,22 +30,18 @@ const MEMBERS: [&str; 10] = [
     "goal",
 ];
 
+/// RFC 0160, which may stand in an invitation beside others; it isn't spoken.
+const CONNECTIONS: &str = "connections/1.0";
+
 /// A handshake protocol by name or alias, as `didexchange/1.1`. `None`: no such.
-pub fn handshake_protocol(text: &str) -> Option<&'static str> {
+pub fn handshake_protocol(agent: &Agent, text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let old = format!("{}/", OLD_DOC_URI.to_lowercase());
     let bare = lower.strip_prefix("https://didcomm.org/").or(lower.strip_prefix(&old)).unwrap_or(&lower);
     match bare {
-        "didexchange/1.0" => Some("didexchange/1.0"),
-        "didexchange/1.1" => Some("didexchange/1.1"),
-        "connections/1.0" => Some("connections/1.0"),
-        "didexchange" | "did-exchange" | "didx" | "didex" | "rfc23" | "rfc-23" | "23" | "new" => {
-            Some("didexchange/1.0")
-        }
-        "connection" | "connections" | "conn" | "conns" | "rfc160" | "rfc-160" | "160" | "old" => {
-            Some("connections/1.0")
-        }
-        _ => None,
+        CONNECTIONS | "connection" | "connections" | "conn" | "conns" | "rfc160" | "rfc-160" | "160"
+        | "old" => Some(CONNECTIONS),
+        _ => agent.handshake_version(bare),
     }
 }
 

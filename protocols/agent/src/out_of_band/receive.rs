@@ -182,8 +182,8 @@ impl Invited {
         let offered = self.invitation["handshake_protocols"].as_array().into_iter().flatten();
         let protocol = offered
             .filter_map(Value::as_str)
-            .filter_map(invitation::handshake_protocol)
-            .find(|p| p.starts_with("didexchange/"))
+            .filter_map(|text| invitation::handshake_protocol(agent, text))
+            .find_map(|protocol| agent.handshake_version(protocol))
             .ok_or_else(|| {
                 AgentError::bad_request(
                     "no-handshake",

@@ -90,14 +90,13 @@ pub(super) async fn last_seen(
 }
 
 /// Has the DID looked up after the commit.
-pub(super) async fn look_up_later(unit: &mut Unit<'_>, did: &str) -> Result<(), AgentError> {
+pub(crate) async fn look_up_later(unit: &mut Unit<'_>, did: &str) -> Result<(), AgentError> {
     unit.ask(&LookUp { look_up: did.to_owned() }).await.map(drop)
 }
 
 #[async_trait]
 impl Job for LookUp {
     const NAME: &'static str = "did_look_up";
-    const FORMERLY: &'static [&'static str] = &["did_exchange"];
     type World = Context;
     /// It only reads.
     type Intent = Never;

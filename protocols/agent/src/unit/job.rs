@@ -38,8 +38,6 @@ pub trait Errand: Serialize + DeserializeOwned + Send + Sync + 'static {
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// How its rows and records call it.
     const NAME: &'static str;
-    /// How rows of earlier versions call it.
-    const FORMERLY: &'static [&'static str] = &[];
     /// What its steps see beside the unit.
     type World: Sync + ?Sized;
     /// What a call is to do: everything that a second try would make anew (ids, times, keys, bytes) is fixed in it.

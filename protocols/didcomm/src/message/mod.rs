@@ -77,6 +77,13 @@ impl Message {
         MessageBuilder::new(kind, id.into())
     }
 
+    /// A problem report (Aries RFC 0035) that belongs to no protocol of its own: a code, and a sentence.
+    pub fn problem_report(id: impl Into<String>, thread: &Thread, code: &str, text: &str) -> Self {
+        let kind = MessageType::new("notification", Version::new(1, 0), "problem-report");
+        let description = serde_json::json!({"en": text, "code": code});
+        Self::build(kind, id).thread(thread).field("description", description).finish()
+    }
+
     /// `@type`.
     pub fn message_type(&self) -> &MessageType {
         &self.kind

@@ -48,7 +48,6 @@ struct Scripted {
 #[async_trait]
 impl Job for Scripted {
     const NAME: &'static str = "scripted";
-    const FORMERLY: &'static [&'static str] = &["once"];
     type World = Agent;
     type Intent = u32;
     type Outcome = u32;
@@ -397,30 +396,27 @@ fn two_outcomes_of_one_intent_are_noted_once() {
 
 #[test]
 fn rows_of_earlier_versions_go_on_and_get_a_record_on_the_way() {
-    for name in ["scripted", "once"] {
-        let scene =
-            Scene::new(&[Ok(Next::Call(1))], &[Err(Kind::Unavailable), Ok(2)], &[Ok(Next::Done(json!(3)))]);
-        let older = json!({"protocol": name, "detail": {"about": "x"}, "cause": "c"});
-        let put = || {
-            let (queue, lane, due) = (Queue::Work, format!("{name}|c"), scene.agent.clock().now());
-            let value = older.to_string().into_bytes();
-            let ops = vec![Op::Enqueue(NewItem { queue, lane, due, value, owner: None })];
-            now(scene.party().store.commit(&scene.party().tenant, Commit { guards: Vec::new(), ops }))
-                .unwrap();
-        };
-        put();
-        scene.work().unwrap_err();
-        assert_eq!(scene.record().unwrap()["state"], "calling");
-        // One more of the same has nothing to do.
-        put();
-        let more = scene.rows().remove(1);
-        assert_eq!(now(scene.agent.work(&more)).unwrap(), Worked::Done);
-        assert_eq!(scene.rows().len(), 1);
-        let id = scene.ask("x");
-        assert_eq!(scene.work().unwrap(), Worked::Done);
-        assert_eq!(scene.answer(&id), Some(json!(3)));
-        assert!(scene.rows().is_empty());
-    }
+    let scene =
+        Scene::new(&[Ok(Next::Call(1))], &[Err(Kind::Unavailable), Ok(2)], &[Ok(Next::Done(json!(3)))]);
+    let older = json!({"protocol": "scripted", "detail": {"about": "x"}, "cause": "c"});
+    let put = || {
+        let (queue, lane, due) = (Queue::Work, "scripted|c".to_owned(), scene.agent.clock().now());
+        let value = older.to_string().into_bytes();
+        let ops = vec![Op::Enqueue(NewItem { queue, lane, due, value, owner: None })];
+        now(scene.party().store.commit(&scene.party().tenant, Commit { guards: Vec::new(), ops })).unwrap();
+    };
+    put();
+    scene.work().unwrap_err();
+    assert_eq!(scene.record().unwrap()["state"], "calling");
+    // One more of the same has nothing to do.
+    put();
+    let more = scene.rows().remove(1);
+    assert_eq!(now(scene.agent.work(&more)).unwrap(), Worked::Done);
+    assert_eq!(scene.rows().len(), 1);
+    let id = scene.ask("x");
+    assert_eq!(scene.work().unwrap(), Worked::Done);
+    assert_eq!(scene.answer(&id), Some(json!(3)));
+    assert!(scene.rows().is_empty());
 }
 
 #[test]
