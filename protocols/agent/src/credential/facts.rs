@@ -52,6 +52,17 @@ pub async fn with_facts<T>(
     Ok(done)
 }
 
+/// [`with_facts`] for work that takes about a millisecond or longer: it is done on a thread for that.
+pub async fn with_facts_apart<T: Send + 'static>(
+    unit: &mut Unit<'_>,
+    reach: Reach,
+    work: impl Fn(&Facts<'_>) -> Result<T, FormatError> + Send + Sync + 'static,
+) -> Result<T, Failure> {
+    let (done, fetched) = gather_apart(unit, reach, work).await?;
+    pin(unit, fetched).await?;
+    Ok(done)
+}
+
 /// [`with_facts`] for what changes nothing; also gives the contexts that were fetched.
 pub(super) async fn gather<T>(
     unit: &mut Unit<'_>,
@@ -91,7 +102,7 @@ pub(super) async fn gather_apart<T: Send + 'static>(
 }
 
 /// Whether work on a document takes about a millisecond.
-pub(super) fn is_heavy(document: &Value) -> bool {
+pub(crate) fn is_heavy(document: &Value) -> bool {
     struct Room(usize);
 
     impl std::io::Write for Room {

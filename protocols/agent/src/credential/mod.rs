@@ -7,4 +7,5 @@ mod facts;
 pub use crate::exchange::{Failure, Reach};
 pub use commands::{Id, ListW3c, VerifyVc, delete_w3c, get_w3c, list_w3c, verify};
 pub use contexts::{ForgetContext, ListContexts, contexts, forget_context};
-pub use facts::{refusal, with_facts};
+pub(crate) use facts::is_heavy;
+pub use facts::{refusal, with_facts, with_facts_apart};

@@ -12,7 +12,7 @@ use super::detail::Detail;
 use super::messages::{Body, Kind};
 use super::record::{Exchange, Role};
 use super::state::Effect;
-use crate::credential::{Failure, Reach, refusal, with_facts};
+use crate::credential::{Failure, Reach, is_heavy, refusal, with_facts, with_facts_apart};
 use crate::ports::store::{NewRow, Query, RowKey, Tag};
 use crate::unit::{AgentError, Unit};
 
@@ -203,24 +203,54 @@ impl Said for Wanted<'_> {
     }
 }
 
+/// What was said, for a thread of its own.
+struct Copied {
+    contents: Vec<(Step, Value)>,
+    preview: Option<Value>,
+}
+
+impl Copied {
+    fn of(said: &dyn Said) -> Self {
+        let steps = [Step::Propose, Step::Offer, Step::Request, Step::Issue];
+        let contents = steps.into_iter().filter_map(|step| Some((step, said.content(step)?.clone())));
+        Self { contents: contents.collect(), preview: said.preview().cloned() }
+    }
+}
+
+impl Said for Copied {
+    fn content(&self, step: Step) -> Option<&Value> {
+        self.contents.iter().find(|(at, _)| *at == step).map(|(_, content)| content)
+    }
+
+    fn preview(&self) -> Option<&Value> {
+        self.preview.as_ref()
+    }
+}
+
+/// What a format is asked in a turn.
+type Ask<T> = fn(&dyn ExchangeFormat, &Turn<'_>) -> Result<Made<T>, FormatError>;
+
 /// What a turn goes on from besides the messages.
 struct Circumstances<'c> {
     reach: Reach,
     cred_ex_id: &'c str,
     holder_did: Option<&'c str>,
+    /// What it is mostly about.
+    newest: Option<&'c Value>,
 }
 
 /// One turn of one format.
-async fn turn<T>(
+async fn turn<T: Send + 'static>(
     unit: &mut Unit<'_>,
     format: &dyn ExchangeFormat,
     task: Task,
     said: &dyn Said,
     circumstances: &Circumstances<'_>,
-    ask: impl Fn(&dyn ExchangeFormat, &Turn<'_>) -> Result<Made<T>, FormatError> + Send + Sync,
+    ask: Ask<T>,
 ) -> Result<Made<T>, Failure> {
-    let Circumstances { reach, cred_ex_id, holder_did } = *circumstances;
-    if reach == Reach::Local && format.weight(task) == Weight::Heavy {
+    let Circumstances { reach, cred_ex_id, holder_did, newest } = *circumstances;
+    let heavy = format.weight(task) == Weight::Heavy || newest.is_some_and(is_heavy);
+    if reach == Reach::Local && heavy {
         return Err(Failure::Deferred);
     }
     let detail = if format.keeps() {
@@ -230,6 +260,21 @@ async fn turn<T>(
     };
     let kept = detail.as_ref().map(|detail| &detail.members.kept);
     let context = unit.context();
+    if heavy {
+        let (family, kept, holder_did) = (format.family(), kept.cloned(), holder_did.map(str::to_owned));
+        let (context, said) = (context.clone(), Copied::of(said));
+        let work = move |facts: &Facts<'_>| {
+            let entropy = |buffer: &mut [u8]| context.entropy().fill(buffer);
+            let none = || FormatError::refused("the format is gone");
+            let turn = Turn {
+                kept: kept.as_ref(),
+                holder_did: holder_did.as_deref(),
+                ..Turn::new(facts, &said, &entropy)
+            };
+            ask(context.formats().get(family).ok_or_else(none)?, &turn)
+        };
+        return with_facts_apart(unit, reach, work).await;
+    }
     let entropy = |buffer: &mut [u8]| context.entropy().fill(buffer);
     let work = |facts: &Facts<'_>| {
         let turn = Turn { kept, holder_did, ..Turn::new(facts, said, &entropy) };
@@ -239,21 +284,22 @@ async fn turn<T>(
 }
 
 /// One turn of each format of the newest message.
-async fn turns<T>(
+async fn turns<T: Send + 'static>(
     unit: &mut Unit<'_>,
     task: Task,
     newest: &Body,
     record: &Exchange,
     (reach, holder_did): (Reach, Option<&str>),
-    ask: impl Fn(&dyn ExchangeFormat, &Turn<'_>) -> Result<Made<T>, FormatError> + Send + Sync,
+    ask: Ask<T>,
 ) -> Result<Vec<(&'static Family, Made<T>)>, Failure> {
     let formats = unit.context().formats();
     let messages = Messages::new(record, newest);
-    let circumstances = Circumstances { reach, cred_ex_id: &record.cred_ex_id, holder_did };
     let mut made = Vec::new();
-    for (family, _) in newest.known() {
+    for (family, content) in newest.known() {
         let format = implementation(formats, family)?;
-        made.push((family, turn(unit, format, task, &messages.of(family), &circumstances, &ask).await?));
+        let newest = Some(content);
+        let circumstances = Circumstances { reach, cred_ex_id: &record.cred_ex_id, holder_did, newest };
+        made.push((family, turn(unit, format, task, &messages.of(family), &circumstances, ask).await?));
     }
     Ok(made)
 }
@@ -270,13 +316,17 @@ pub(super) async fn proposed(
     preview: Option<&Value>,
 ) -> Result<Contents, Failure> {
     let formats = unit.context().formats();
-    let circumstances =
-        Circumstances { reach: Reach::Network, cred_ex_id: &record.cred_ex_id, holder_did: None };
     let mut made = Vec::new();
     for (family, filter) in families(filter) {
         let format = implementation(formats, family)?;
+        let circumstances = Circumstances {
+            reach: Reach::Network,
+            cred_ex_id: &record.cred_ex_id,
+            holder_did: None,
+            newest: Some(filter),
+        };
         let wanted = Wanted { filter, preview };
-        let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.propose(turn);
+        let ask: Ask<_> = |format, turn| format.propose(turn);
         made.push((family, turn(unit, format, Task::Propose, &wanted, &circumstances, ask).await?));
     }
     Ok(Contents::of(made))
@@ -289,7 +339,7 @@ pub(super) async fn offered(
     record: &Exchange,
     proposal: &Body,
 ) -> Result<Contents, Failure> {
-    let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.offer(turn);
+    let ask: Ask<_> = |format, turn| format.offer(turn);
     let made = turns(unit, Task::Offer, proposal, record, (reach, None), ask).await?;
     Ok(Contents::of(not_empty(made, "Unable to create credential offer")?))
 }
@@ -302,7 +352,7 @@ pub(super) async fn requested(
     offer: &Body,
     holder_did: Option<&str>,
 ) -> Result<Contents, Failure> {
-    let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.request(turn);
+    let ask: Ask<_> = |format, turn| format.request(turn);
     let made = turns(unit, Task::Request, offer, record, (reach, holder_did), ask).await?;
     Ok(Contents::of(not_empty(made, "Unable to create credential request")?))
 }
@@ -314,7 +364,7 @@ pub(super) async fn issued(
     record: &Exchange,
     request: &Body,
 ) -> Result<Contents, Failure> {
-    let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.issue(turn);
+    let ask: Ask<_> = |format, turn| format.issue(turn);
     let made = turns(unit, Task::Issue, request, record, (reach, None), ask).await?;
     Ok(Contents::of(not_empty(made, "Unable to issue credential")?))
 }
@@ -330,7 +380,7 @@ pub(super) async fn stored(
     issued: &Body,
     mut credential_id: Option<String>,
 ) -> Result<Credentials, Failure> {
-    let ask = |format: &dyn ExchangeFormat, turn: &Turn<'_>| format.store(turn);
+    let ask: Ask<_> = |format, turn| format.store(turn);
     let mut credentials = Vec::new();
     for (family, made) in turns(unit, Task::Store, issued, record, (reach, None), ask).await? {
         let id = credential_id.take().unwrap_or_else(|| unit.new_id().replace('-', ""));
