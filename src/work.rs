@@ -13,7 +13,7 @@ use chancery_agent::ports::{Clock, Store, Tenant, Timestamp};
 use chancery_agent::quoted::Quoted;
 use chancery_agent::unit::Work;
 
-use crate::delivery::{Burial, Courier, Dispatcher, Job, Lost, Outcome, PAGE, Settled, bury_unread};
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Lost, Outcome, PAGE, Settled, Since, bury_unread};
 use crate::telemetry::metrics::Steps;
 
 /// The longest that is waited for at once; what is due later is asked again then.
@@ -44,7 +44,7 @@ impl Worker {
 
     /// The slip of a row. At most so many of one party are under way at once; what has a lane waits for all before it there, the
     /// rest for nothing. A job that is recorded never grows too old.
-    pub fn job(item: &Item) -> Job {
+    pub fn job(item: &Item, now: Timestamp) -> Job {
         let work = serde_json::from_slice::<Work>(&item.value).ok();
         let lane = work.as_ref().and_then(|work| work.lane.clone());
         let recorded = work.as_ref().is_some_and(|work| work.job.is_some());
@@ -54,7 +54,7 @@ impl Worker {
             endpoint: work.map_or_else(|| item.lane.clone(), |work| work.party()).into(),
             lane: lane.unwrap_or_else(|| item.seq.to_string()).into(),
             thread: None,
-            since: if recorded { Timestamp(i64::MAX) } else { item.created },
+            since: if recorded { Since::ageless(item.created) } else { Since::new(item.created, now) },
             attempts: item.attempts,
             left_over: false,
             not_before: None,
@@ -114,8 +114,7 @@ impl Courier for Worker {
     }
 
     fn gives_up(&self, job: &Job, _attempts: u32, _endpoint_down: bool) -> bool {
-        let age = self.clock.now().0.saturating_sub(job.since.0);
-        age >= i64::try_from(self.most_age.as_micros()).unwrap_or(i64::MAX)
+        job.since.age() >= self.most_age
     }
 
     fn settled(&self, job: &Job, item: &Item, settled: Settled) {
@@ -198,7 +197,7 @@ pub async fn resume(
         dispatcher.add(
             items
                 .iter()
-                .map(|item| (Job { not_before: waits_until(item, now), ..Worker::job(item) }, None))
+                .map(|item| (Job { not_before: waits_until(item, now), ..Worker::job(item, now) }, None))
                 .collect(),
         );
     }
@@ -251,7 +250,7 @@ mod tests {
             (json!({"protocol": "p", "detail": 1, "lane": "l", "job": "j"}), "l", "l"),
             (json!("no work"), "row", "7"),
         ] {
-            let job = Worker::job(&item(&work, 0, 0));
+            let job = Worker::job(&item(&work, 0, 0), Timestamp(0));
             assert_eq!((&*job.endpoint, &*job.lane, job.thread), (endpoint, lane, None), "{work}");
         }
     }

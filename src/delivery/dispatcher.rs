@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::Backoff;
 pub use figures::{Down, Failure, Figures, Standing};
 use job::Carried;
-pub use job::{Courier, Job, Outcome, Settled};
+pub use job::{Courier, Job, Outcome, Settled, Since};
 use lane::{Lane, eligible};
 
 /// Tries under way at once, all endpoints together: what is being delivered is in memory, whatever waits. Endpoints take turns,

@@ -12,5 +12,5 @@ mod post;
 
 pub use backoff::Backoff;
 pub use burial::{Burial, Graves, Lost, bury_unread};
-pub use dispatcher::{Courier, Dispatcher, Failure, Figures, Intake, Job, Outcome, Settled, Standing};
+pub use dispatcher::{Courier, Dispatcher, Failure, Figures, Intake, Job, Outcome, Settled, Since, Standing};
 pub use post::{FieldError, Fields, PostError, Poster};

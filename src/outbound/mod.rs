@@ -27,7 +27,7 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 use under_way::UnderWay;
 
-use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, PAGE, Poster, Settled, bury_unread};
+use crate::delivery::{Burial, Courier, Dispatcher, Job, Outcome, PAGE, Poster, Settled, Since, bury_unread};
 use crate::ledger::Ledger;
 use crate::resolve::{Reach, Sockets};
 
@@ -122,7 +122,7 @@ impl Desk {
             endpoint: outbound.target.endpoint.as_deref().unwrap_or_default().into(),
             lane: lane(&outbound).into(),
             thread: (outbound.scope == Scope::Thread).then(|| outbound.thread_id.as_str().into()),
-            since: item.created,
+            since: Since::new(item.created, self.clock.now()),
             attempts: item.attempts,
             left_over,
             not_before: None,
@@ -145,7 +145,7 @@ impl Carrier {
     async fn carry(&self, job: &Job, letter: &Outbound, context: Option<String>) -> Outcome {
         let agent = &*self.agent;
         let repeat = job.attempts > 0 || job.left_over;
-        if repeat && agent.answered(&job.tenant, job.since, letter).await.unwrap_or(false) {
+        if repeat && agent.answered(&job.tenant, job.since.then, letter).await.unwrap_or(false) {
             tracing::debug!(tenant = %job.tenant, thread = %letter.thread_id, "already answered, not sent again");
             return Outcome::Delivered;
         }
@@ -163,7 +163,7 @@ impl Carrier {
                     "neither an endpoint nor room to wait until it is asked for".into(),
                 );
             }
-            agent.hold(recipient, Held { tenant: job.tenant.clone(), seq: job.id, created: job.since });
+            agent.hold(recipient, Held { tenant: job.tenant.clone(), seq: job.id, created: job.since.then });
             return Outcome::Held;
         };
         let envelope = match agent.pack(&job.tenant, outbound).await {
@@ -269,10 +269,9 @@ impl Courier for Carrier {
     }
 
     fn gives_up(&self, job: &Job, attempts: u32, endpoint_down: bool) -> bool {
-        let age = self.clock.now().0.saturating_sub(job.since.0);
         self.schedule.most_retries.is_some_and(|most| attempts > most)
             || (endpoint_down && self.ledger.yields(job.id))
-            || age >= i64::try_from(self.schedule.most_age.as_micros()).unwrap_or(i64::MAX)
+            || job.since.age() >= self.schedule.most_age
     }
 
     fn settled(&self, job: &Job, outbound: &Outbound, settled: Settled) {

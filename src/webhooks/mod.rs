@@ -20,6 +20,7 @@ use tracing::field::Empty;
 use crate::config::{Secret, WebhookTarget};
 use crate::delivery::{
     Burial, Courier, Dispatcher, FieldError, Fields, Job, Lost, Outcome, PAGE, PostError, Poster, Settled,
+    Since,
 };
 
 /// A controller's URL.
@@ -111,9 +112,8 @@ impl Notifier {
     }
 
     /// Whether so long has been tried that it is given up.
-    fn is_old(&self, since: Timestamp) -> bool {
-        let age = self.clock.now().0.saturating_sub(since.0);
-        age >= i64::try_from(self.most_age.as_micros()).unwrap_or(i64::MAX)
+    fn is_old(&self, since: Since) -> bool {
+        since.age() >= self.most_age
     }
 
     /// The jobs of a committed event, which they name. A target that is no longer configured is forgotten. `since`: from when
@@ -132,7 +132,7 @@ impl Notifier {
                 endpoint: self.targets[target].shown.as_str().into(),
                 lane: format!("{}|{}", event.tenant, event.record).into(),
                 thread: None,
-                since: since(id),
+                since: Since::new(since(id), self.clock.now()),
                 attempts: 0,
                 left_over: false,
                 not_before: None,
@@ -318,7 +318,7 @@ pub async fn resume(notifier: &Notifier, dispatcher: &Dispatcher<Event>) -> Resu
         let mut jobs = Vec::with_capacity(events.len());
         for event in events {
             let mut again = HashMap::new();
-            if notifier.is_old(event.created) {
+            if notifier.is_old(Since::new(event.created, notifier.now())) {
                 for target in &event.targets {
                     let since = waiting_since(&*notifier.store, &event, target).await?;
                     again.insert(target.clone(), since);

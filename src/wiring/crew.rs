@@ -44,7 +44,7 @@ impl Workers for Crew {
 
     fn work(&self, items: Vec<Item>) {
         if let Some(queues) = &self.queues {
-            let jobs = items.into_iter().map(|item| (Worker::job(&item), Some(Arc::new(item))));
+            let jobs = items.into_iter().map(|item| (Worker::job(&item, item.created), Some(Arc::new(item))));
             queues.work.add(jobs.collect());
         }
     }

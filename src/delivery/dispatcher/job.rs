@@ -28,7 +28,7 @@ pub struct Job {
     /// before it, and all after it wait for it.
     pub thread: Option<Arc<str>>,
     /// From when on its age counts.
-    pub since: Timestamp,
+    pub since: Since,
     /// How often it was tried before.
     pub attempts: u32,
     /// An earlier run left it: it may have arrived.
@@ -37,6 +37,35 @@ pub struct Job {
     pub not_before: Option<Instant>,
     /// About how many bytes its content takes.
     pub weight: usize,
+}
+
+/// From when on the age of a job counts. What passes while it waits in this process is counted by a timer and not by the clock: one
+/// that is set forward by days does not end what has waited for a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    /// As its row says.
+    pub then: Timestamp,
+    /// How old it was when it was added; `None`: it does not age.
+    before: Option<Duration>,
+    added: Instant,
+}
+
+impl Since {
+    /// Of a job that is added at `now`.
+    pub fn new(then: Timestamp, now: Timestamp) -> Self {
+        let before = Duration::from_micros(u64::try_from(now.0.saturating_sub(then.0)).unwrap_or(0));
+        Self { then, before: Some(before), added: Instant::now() }
+    }
+
+    /// Of a job that never grows too old.
+    pub fn ageless(then: Timestamp) -> Self {
+        Self { then, before: None, added: Instant::now() }
+    }
+
+    /// How old the job is.
+    pub fn age(&self) -> Duration {
+        self.before.map_or(Duration::ZERO, |before| before.saturating_add(self.added.elapsed()))
+    }
 }
 
 /// What came of one try.
@@ -135,5 +164,19 @@ impl<T> Carried<T> {
 impl<T> Drop for Carried<T> {
     fn drop(&mut self) {
         self.all.fetch_sub(self.weight, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_ages_by_a_timer_from_what_the_clock_said_when_it_came() {
+        let [fresh, left] = [0, 60_000_000].map(|now| Since::new(Timestamp(0), Timestamp(now)));
+        let (early, ageless) = (Since::new(Timestamp(5), Timestamp(0)), Since::ageless(Timestamp(0)));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        let ages = [fresh, left, early, ageless].map(|since| since.age().as_secs());
+        assert_eq!(ages, [3, 63, 3, 0]);
     }
 }

@@ -133,7 +133,7 @@ fn job(id: i64, lane: &str, thread: Option<&str>) -> Job {
         endpoint: "http://peer".into(),
         lane: lane.into(),
         thread: thread.map(Into::into),
-        since: Timestamp(0),
+        since: Since::new(Timestamp(0), Timestamp(0)),
         attempts: 0,
         left_over: false,
         not_before: None,

@@ -116,10 +116,9 @@ impl Job for LookUp {
         unit.caused_by(Some(did));
         match super::service::look_up(unit, did).await {
             Ok(_) => Ok(Next::Done(Value::Null)),
-            Err(error) if error.passes() => Err(error),
             Err(error) => {
                 tracing::warn!(tenant = %unit.tenant(), did = %Quoted(did), error = %Quoted(&error), "a DID could not be looked up again");
-                Ok(Next::Done(json!({"error": error.message})))
+                if error.passes() { Err(error) } else { Ok(Next::Done(json!({"error": error.message}))) }
             }
         }
     }
