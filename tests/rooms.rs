@@ -38,8 +38,7 @@ const LAYERS: [(&str, &[&str]); 5] = [
 /// Features whose names are words that everybody uses: categories of records, members of JSON.
 const WORDS: [&str; 4] = ["connection", "credential", "delivery", "wallet"];
 /// Where a crate's folders are listed: each sees all that it lists.
-const LISTS: [(&str, &str); 3] =
-    [(AGENT, "facets"), (ADMIN_API, "groups"), ("protocols/credentials/src/lib.rs", "families")];
+const LISTS: [(&str, &str); 2] = [(AGENT, "facets"), (ADMIN_API, "groups")];
 /// Folders of the formats' crate that are no formats.
 const NO_FORMATS: [&str; 3] = ["securing", "status", "w3c"];
 /// Who knows databases.

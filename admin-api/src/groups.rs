@@ -23,7 +23,7 @@ pub(crate) struct Group {
 }
 
 /// All groups, in the order of the API description.
-pub(crate) static GROUPS: [&Group; 14] = [
+pub(crate) static GROUPS: &[&Group] = &[
     &out_of_band::GROUP,
     &connection::GROUP,
     &did_exchange::GROUP,

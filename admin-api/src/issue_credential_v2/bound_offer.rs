@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chancery_agent::issue_credential_v2;
 use serde_json::{Map, Value};
 
-use super::{input, record};
+use super::{formats, input, record};
 use crate::operation::{Answer, Operation, command};
 use crate::schema::tree::repr;
 use crate::schema::{Schema, object};
@@ -14,7 +14,7 @@ use crate::texts::invalid;
 static BODY: Schema = Schema {
     name: "V20CredBoundOfferRequest",
     parts: &[&[
-        object("filter", &input::FILTER).about("What is offered instead of what was proposed"),
+        object("filter", &formats::FILTER).about("What is offered instead of what was proposed"),
         object("counter_preview", &input::PREVIEW).about("What is offered instead of what was proposed"),
     ]],
     whole: Some(both_or_neither),

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use chancery_credentials::Family;
 use serde_json::{Map, Value};
 
-use crate::schema::rule::{INDY_CRED_DEF, INDY_DID, INDY_SCHEMA, UUID4, VERSION};
+use super::formats::FILTER;
+use crate::schema::rule::UUID4;
 use crate::schema::tree::{Key, Tree};
-use crate::schema::{Field, Kind, Schema, boolean, json, list, map, matching, object, objects, of, text};
+use crate::schema::{Field, Kind, Schema, boolean, json, list, map, matching, object, objects, text};
 use crate::texts::invalid;
 
 /// The record's id in the path.
@@ -62,64 +62,6 @@ pub(super) fn preview_where_needed(body: &Map<String, Value>) -> Option<Cow<'sta
     let needs = ["indy", "vc_di"].iter().any(|family| filter.get(family).is_some_and(given));
     (needs && !body.get("credential_preview").is_some_and(given)).then_some(invalid::NO_PREVIEW.into())
 }
-
-/// Content by format.
-pub(super) static FILTER: Schema = Schema {
-    name: "V20CredFilter",
-    parts: &[&[
-        object("anoncreds", &ANONCREDS).about("An AnonCreds credential"),
-        object("indy", &INDY).about("An AnonCreds credential with Indy's identifiers"),
-        of("ld_proof", LD_PROOF_DETAIL).about("A W3C credential with a linked data proof"),
-        object("vc_di", &VC_DI).about("A W3C credential with an AnonCreds proof"),
-    ]],
-    whole: Some(|filter| {
-        let known = Family::KNOWN.iter().any(|family| filter.contains_key(family.api));
-        (!known).then_some(invalid::NO_FORMAT.into())
-    }),
-};
-
-/// Content of a request without an offer.
-pub(super) static LD_PROOF_FILTER: Schema = Schema {
-    name: "V20CredFilterLDProof",
-    parts: &[&[of("ld_proof", LD_PROOF_DETAIL)
-        .required()
-        .about("A W3C credential with a linked data proof")]],
-    whole: None,
-};
-
-static ANONCREDS: Schema = Schema {
-    name: "V20CredFilterAnonCreds",
-    parts: &[&[
-        text("schema_issuer_id").about("Who published the schema").example("did:cheqd:testnet:1686a962"),
-        text("schema_name").about("Name of the schema").example("preferences"),
-        text("schema_version").about("Version of the schema").example("1.0"),
-        text("schema_id").about("Id of the schema"),
-        text("issuer_id").about("Who published the credential definition"),
-        text("cred_def_id").about("Id of the credential definition"),
-    ]],
-    whole: None,
-};
-
-static INDY_MEMBERS: [Field; 6] = [
-    matching("cred_def_id", &INDY_CRED_DEF)
-        .about("Id of the credential definition")
-        .example("WgWxqztrNooG92RXvxSTWv:3:CL:20:tag"),
-    matching("schema_id", &INDY_SCHEMA)
-        .about("Id of the schema")
-        .example("WgWxqztrNooG92RXvxSTWv:2:schema_name:1.0"),
-    matching("schema_issuer_did", &INDY_DID)
-        .about("Who published the schema")
-        .example("WgWxqztrNooG92RXvxSTWv"),
-    text("schema_name").about("Name of the schema").example("preferences"),
-    matching("schema_version", &VERSION).about("Version of the schema").example("1.0"),
-    matching("issuer_did", &INDY_DID)
-        .about("Who published the credential definition")
-        .example("WgWxqztrNooG92RXvxSTWv"),
-];
-
-static INDY: Schema = Schema { name: "V20CredFilterIndy", parts: &[&INDY_MEMBERS], whole: None };
-
-static VC_DI: Schema = Schema { name: "V20CredFilterVCDI", parts: &[&INDY_MEMBERS], whole: None };
 
 /// What an AnonCreds credential will say.
 pub(super) static PREVIEW: Schema = Schema {

@@ -4,6 +4,7 @@ mod bound_offer;
 mod bound_request;
 mod create;
 mod create_offer;
+mod formats;
 mod get;
 mod input;
 mod issue;

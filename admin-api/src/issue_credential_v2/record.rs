@@ -1,5 +1,6 @@
 //! What the operations answer.
 
+use super::formats::KEPT;
 use crate::schema::{Field, Schema, boolean, map, object, one_of, text};
 
 /// The states of an exchange.
@@ -51,24 +52,6 @@ static MEMBERS: [Field; 22] = [
 /// A record with what the formats keep about it.
 pub(super) static DETAIL: Schema = Schema {
     name: "V20CredExRecordDetail",
-    parts: &[&[
-        object("cred_ex_record", &RECORD).about("The exchange"),
-        map("anoncreds").nullable().about("What the format keeps"),
-        map("indy").nullable().about("What the format keeps"),
-        object("ld_proof", &LD_PROOF).nullable().about("What the format keeps"),
-        map("vc_di").nullable().about("What the format keeps"),
-    ]],
-    whole: None,
-};
-
-static LD_PROOF: Schema = Schema {
-    name: "V20CredExRecordLDProof",
-    parts: &[&[
-        text("cred_ex_ld_proof_id"),
-        text("cred_ex_id").about("Id of the exchange"),
-        text("cred_id_stored").about("Id of the stored credential"),
-        text("created_at"),
-        text("updated_at"),
-    ]],
+    parts: &[&[object("cred_ex_record", &RECORD).about("The exchange")], KEPT],
     whole: None,
 };

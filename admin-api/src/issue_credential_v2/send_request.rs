@@ -2,7 +2,7 @@
 
 use chancery_agent::issue_credential_v2;
 
-use super::{input, record};
+use super::{formats, input, record};
 use crate::operation::{Answer, Operation, command};
 use crate::schema::{Field, Schema, boolean, object, text};
 
@@ -10,7 +10,7 @@ static BODY: Schema = Schema { name: "V20CredRequestFree", parts: &[&MEMBERS], w
 
 static MEMBERS: [Field; 7] = [
     input::CONNECTION_ID,
-    object("filter", &input::LD_PROOF_FILTER).required().about("What the credential is to hold"),
+    object("filter", &formats::LD_PROOF_FILTER).required().about("What the credential is to hold"),
     input::auto_remove(),
     input::auto_remove_on_failure(),
     text("comment").nullable().about("For humans"),

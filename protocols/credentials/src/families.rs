@@ -1,7 +1,6 @@
-//! The families that are known, by ACA-Py's names: a format's folder has its own, those that aren't built are here.
+//! Families are found by their names. A format's folder has its own; those that are known and aren't built are here.
 
 use crate::family::Family;
-use crate::ld_proof;
 
 /// Not `cred_request_metadata`, which ACA-Py shows: the blinding data in it are as secret as the link secret.
 const REVOCATION: &[&str] = &["rev_reg_id", "cred_rev_id"];
@@ -52,24 +51,21 @@ pub const VC_DI: Family = Family {
 };
 
 impl Family {
-    /// The families that are known, built or not, in the order of ACA-Py's record details.
-    pub const KNOWN: [&'static Self; 4] = [&ANONCREDS, &INDY, &ld_proof::FAMILY, &VC_DI];
-
     /// The family with this name in the admin API.
     pub fn from_api(name: &str) -> Option<&'static Self> {
-        Self::KNOWN.into_iter().find(|family| family.api == name)
+        Self::KNOWN.iter().copied().find(|family| family.api == name)
     }
 
     /// The family of a format string: by prefix, or by API name. `None`: unknown format.
     pub fn of_format(format: &str) -> Option<&'static Self> {
-        Self::KNOWN.into_iter().find(|family| format.starts_with(family.prefix) || format == family.api)
+        Self::KNOWN.iter().copied().find(|family| format.starts_with(family.prefix) || format == family.api)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Step;
+    use crate::{Step, ld_proof};
 
     #[test]
     fn formats_are_known_by_prefix_or_api_name() {
@@ -77,7 +73,7 @@ mod tests {
         assert_eq!(Family::of_format("ld_proof"), Some(&ld_proof::FAMILY));
         assert_eq!(Family::of_format("hlindy/whatever"), Some(&INDY));
         assert_eq!(Family::of_format("dif/credential-manifest@v1.0"), None);
-        for family in Family::KNOWN {
+        for family in Family::KNOWN.iter().copied() {
             assert_eq!(Family::from_api(family.api), Some(family));
             for step in [Step::Propose, Step::Offer, Step::Request, Step::Issue] {
                 assert_eq!(Family::of_format(family.format(step)), Some(family));

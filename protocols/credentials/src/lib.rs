@@ -23,3 +23,8 @@ pub use invalid::{Invalid, PathItem, tree};
 pub use ld_proof::validate_detail;
 pub use need::{Facts, FormatError, Gathered, Need};
 pub use w3c::validate_credential;
+
+impl Family {
+    /// The families that are known, built or not, in the order of ACA-Py's record details.
+    pub const KNOWN: &'static [&'static Self] = &[&ANONCREDS, &INDY, &ld_proof::FAMILY, &VC_DI];
+}

@@ -301,7 +301,7 @@ impl Exchange {
     pub fn with_details(&self, details: &[Detail]) -> Value {
         let mut view = Map::new();
         view.insert("cred_ex_record".to_owned(), self.view());
-        for family in Family::KNOWN {
+        for family in Family::KNOWN.iter().copied() {
             let detail = details.iter().find(|detail| detail.family == family);
             view.insert(family.api.to_owned(), detail.map_or(Value::Null, Detail::view));
         }

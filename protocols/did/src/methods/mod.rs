@@ -63,7 +63,7 @@ impl Properties {
 }
 
 /// The methods that are known.
-pub const KNOWN: [&Properties; 8] = [
+pub const KNOWN: &[&Properties] = &[
     &key::METHOD,
     &jwk::METHOD,
     &web::METHOD,
@@ -76,7 +76,7 @@ pub const KNOWN: [&Properties; 8] = [
 
 /// The method that the wallet and the admin API call so.
 pub fn named(name: &str) -> Option<&'static Properties> {
-    KNOWN.into_iter().find(|method| method.name == name)
+    KNOWN.iter().copied().find(|method| method.name == name)
 }
 
 /// The method of a DID; `None`: it is none, or of a method that is not known.
