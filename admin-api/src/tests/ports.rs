@@ -93,7 +93,7 @@ impl Process {
             settings,
             tenant: Tenant::new("test"),
         };
-        Agent::new(parts, Vec::new())
+        Agent::new(parts, vec![chancery_agent::did_exchange::registration()])
     }
 }
 
