@@ -1,5 +1,9 @@
 //! What an exchange makes an agent fetch: how much, what stays of it, and for whom.
 
+use chancery_credentials::ld_proof::LdProof;
+use chancery_credentials::{
+    ExchangeFormat, Family, FormatError, Formats, INDY, Invalid, Made, Said, Step, Stored, Turn,
+};
 use serde_json::{Value, json};
 
 use super::world::Pair;
@@ -8,16 +12,59 @@ use crate::ports::fetch::{FetchError, Purpose};
 use crate::ports::store::{Op, Space};
 use crate::ports::{Store, Tenant};
 use crate::testing::{Party, now};
-use crate::unit::{AgentError, Kind, PinnedContexts};
+use crate::unit::{AgentError, Kind, PinnedContexts, Settings};
 
 fn pair() -> Pair {
-    Pair::with(|_, settings| {
-        settings.remote_contexts = true;
-        settings.preserve_exchange_records = true;
-        settings.auto_respond_credential_offer = true;
-        settings.auto_respond_credential_request = true;
-        settings.auto_store_credential = true;
-    })
+    Pair::with(|_, settings| fetching(settings))
+}
+
+fn fetching(settings: &mut Settings) {
+    settings.remote_contexts = true;
+    settings.preserve_exchange_records = true;
+    settings.auto_respond_credential_offer = true;
+    settings.auto_respond_credential_request = true;
+    settings.auto_store_credential = true;
+}
+
+/// JSON-LD under the name of another family: a message may carry both.
+struct Again;
+
+impl ExchangeFormat for Again {
+    fn family(&self) -> &'static Family {
+        &INDY
+    }
+
+    fn validate(&self, step: Step, content: &Value) -> Result<(), Vec<Invalid>> {
+        LdProof.validate(step, content)
+    }
+
+    fn propose(&self, turn: &Turn<'_>) -> Result<Made, FormatError> {
+        LdProof.propose(turn)
+    }
+
+    fn offer(&self, turn: &Turn<'_>) -> Result<Made, FormatError> {
+        LdProof.offer(turn)
+    }
+
+    fn request(&self, turn: &Turn<'_>) -> Result<Made, FormatError> {
+        LdProof.request(turn)
+    }
+
+    fn issue(&self, turn: &Turn<'_>) -> Result<Made, FormatError> {
+        LdProof.issue(turn)
+    }
+
+    fn store(&self, turn: &Turn<'_>) -> Result<Made<Stored>, FormatError> {
+        LdProof.store(turn)
+    }
+
+    fn check_request(&self, said: &dyn Said) -> Result<(), FormatError> {
+        LdProof.check_request(said)
+    }
+
+    fn check_credential(&self, exchange: &str, said: &dyn Said) -> Result<(), FormatError> {
+        LdProof.check_credential(exchange, said)
+    }
 }
 
 /// Tests share their processor: each has addresses of its own.
@@ -120,6 +167,28 @@ fn a_document_may_lead_to_sixteen_contexts_and_no_more() {
     assert_eq!(refusal(&pair, in_contexts(&pair, &urls, None)).code, "too-many-contexts");
     assert_eq!(pins(pair.issuer()), 0);
     pair.send_offer(in_contexts(&pair, &urls[..16], None));
+    assert_eq!(pins(pair.issuer()), 16);
+}
+
+#[test]
+fn all_attachments_of_a_message_lead_to_sixteen_contexts_together() {
+    let pair = Pair::made(|_, settings, lists| {
+        fetching(settings);
+        lists.formats = Formats::new(vec![Box::new(LdProof), Box::new(Again)]);
+    });
+    let urls: Vec<String> = (0..18).map(|at| url("attached", at)).collect();
+    for url in &urls {
+        publish(&pair, url, &context("nickname"));
+    }
+    let both = |first: &[String], second: &[String]| {
+        let mut offer = in_contexts(&pair, first, None);
+        offer["filter"]["indy"] = in_contexts(&pair, second, None)["filter"]["ld_proof"].take();
+        offer
+    };
+    let refused = refusal(&pair, both(&urls[..9], &urls[9..]));
+    assert!(refused.message.contains("too many documents"), "{refused}");
+    assert_eq!(pins(pair.issuer()), 0);
+    pair.send_offer(both(&urls[..8], &urls[8..16]));
     assert_eq!(pins(pair.issuer()), 16);
 }
 
