@@ -47,11 +47,12 @@ impl Worker {
     pub fn job(item: &Item, now: Timestamp) -> Job {
         let work = serde_json::from_slice::<Work>(&item.value).ok();
         let lane = work.as_ref().and_then(|work| work.lane.clone());
+        let party = work.as_ref().map_or_else(|| item.lane.clone(), Work::party);
         let recorded = work.as_ref().is_some_and(|work| work.job.is_some());
         Job {
             id: item.seq,
             tenant: item.tenant.clone(),
-            endpoint: work.map_or_else(|| item.lane.clone(), |work| work.party()).into(),
+            endpoint: format!("{}|{party}", item.tenant).into(),
             lane: lane.unwrap_or_else(|| item.seq.to_string()).into(),
             thread: None,
             since: if recorded { Since::ageless(item.created) } else { Since::new(item.created, now) },
@@ -251,7 +252,8 @@ mod tests {
             (json!("no work"), "row", "7"),
         ] {
             let job = Worker::job(&item(&work, 0, 0), Timestamp(0));
-            assert_eq!((&*job.endpoint, &*job.lane, job.thread), (endpoint, lane, None), "{work}");
+            let endpoint = format!("{}|{endpoint}", job.tenant);
+            assert_eq!((&*job.endpoint, &*job.lane, job.thread), (&*endpoint, lane, None), "{work}");
         }
     }
 }

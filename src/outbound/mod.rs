@@ -120,7 +120,7 @@ impl Desk {
             id: item.seq,
             tenant: item.tenant.clone(),
             endpoint: outbound.target.endpoint.as_deref().unwrap_or_default().into(),
-            lane: lane(&outbound).into(),
+            lane: format!("{}|{}", item.tenant, lane(&outbound)).into(),
             thread: (outbound.scope == Scope::Thread).then(|| outbound.thread_id.as_str().into()),
             since: Since::new(item.created, self.clock.now()),
             attempts: item.attempts,
@@ -196,12 +196,9 @@ impl Carrier {
     }
 }
 
-fn lane(outbound: &Outbound) -> String {
-    outbound
-        .connection_id
-        .clone()
-        .or_else(|| outbound.target.recipient_keys.first().cloned())
-        .unwrap_or_default()
+fn lane(outbound: &Outbound) -> &str {
+    let key = || outbound.target.recipient_keys.first().map(String::as_str);
+    outbound.connection_id.as_deref().or_else(key).unwrap_or_default()
 }
 
 /// What a row says; one that can't be read becomes a dead letter.
@@ -255,7 +252,8 @@ impl Courier for Carrier {
         );
         agent.trace().adopt(&span, outbound.trace.as_deref());
         let connection_id = outbound.connection_id.as_deref();
-        let under_way = connection_id.map(|id| self.desk.under_way.begin(id, &outbound.thread_id));
+        let under_way =
+            connection_id.map(|id| self.desk.under_way.begin(&job.tenant, id, &outbound.thread_id));
         let context = agent.trace().context(&span);
         let outcome = self.carry(job, outbound, context).instrument(span.clone()).await;
         outcome.tell(&span);

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chancery_agent::Tenant;
 use tokio::sync::watch;
 
 /// The status of a peer that answers first is on its way already; longer waits for one that says nothing before it has sent
@@ -16,14 +17,16 @@ const MOST: Duration = Duration::from_millis(50);
 const TRUSTED: Duration = Duration::from_secs(60);
 const MOST_CONNECTIONS: usize = 10_000;
 
+/// Whose connection.
+type Connection = (Tenant, String);
 /// A connection and a thread on it.
-type Lane = (String, String);
+type Lane = (Connection, String);
 
 /// Deliveries under way, by connection and thread.
 #[derive(Default)]
 pub struct UnderWay {
     lanes: Mutex<HashMap<Lane, watch::Receiver<()>>>,
-    answers_first: Mutex<HashMap<String, Instant>>,
+    answers_first: Mutex<HashMap<Connection, Instant>>,
 }
 
 /// One delivery; over when dropped.
@@ -39,8 +42,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl UnderWay {
     /// A delivery begins.
-    pub fn begin(&self, connection_id: &str, thread_id: &str) -> Delivery<'_> {
-        let lane = (connection_id.to_owned(), thread_id.to_owned());
+    pub fn begin(&self, tenant: &Tenant, connection_id: &str, thread_id: &str) -> Delivery<'_> {
+        let lane = ((tenant.clone(), connection_id.to_owned()), thread_id.to_owned());
         let (over, waiting) = watch::channel(());
         lock(&self.lanes).insert(lane.clone(), waiting);
         Delivery { all: self, lane, _over: over }
@@ -49,12 +52,13 @@ impl UnderWay {
     /// Ends when the delivery on this thread is over, or cannot be waited for; `None`: there is none.
     pub fn settling<'u>(
         &'u self,
+        tenant: &Tenant,
         connection_id: &str,
         thread_id: &str,
     ) -> Option<Pin<Box<dyn Future<Output = ()> + Send + 'u>>> {
-        let lane = (connection_id.to_owned(), thread_id.to_owned());
+        let lane = ((tenant.clone(), connection_id.to_owned()), thread_id.to_owned());
         let mut waiting = lock(&self.lanes).get(&lane)?.clone();
-        if lock(&self.answers_first).get(connection_id).is_some_and(|until| *until > Instant::now()) {
+        if lock(&self.answers_first).get(&lane.0).is_some_and(|until| *until > Instant::now()) {
             return None;
         }
         Some(Box::pin(async move {
@@ -82,25 +86,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_under_way_is_waited_for_and_nothing_else() {
-        let all = UnderWay::default();
-        assert!(all.settling("c", "t").is_none());
-        let delivery = all.begin("c", "t");
-        assert!(all.settling("c", "other").is_none() && all.settling("other", "t").is_none());
-        let settling = all.settling("c", "t").unwrap();
+        let (all, tenant) = (UnderWay::default(), Tenant::new("t"));
+        assert!(all.settling(&tenant, "c", "t").is_none());
+        let delivery = all.begin(&tenant, "c", "t");
+        assert!(
+            all.settling(&tenant, "c", "other").is_none() && all.settling(&tenant, "other", "t").is_none()
+        );
+        let settling = all.settling(&tenant, "c", "t").unwrap();
         let began = tokio::time::Instant::now();
         drop(delivery);
         settling.await;
         assert_eq!(began.elapsed(), Duration::ZERO);
-        assert!(all.settling("c", "t").is_none());
+        assert!(all.settling(&tenant, "c", "t").is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_answers_before_it_says_so_is_waited_for_once() {
-        let all = UnderWay::default();
-        let _delivery = all.begin("c", "t");
+        let (all, tenant) = (UnderWay::default(), Tenant::new("t"));
+        let _delivery = all.begin(&tenant, "c", "t");
         let began = tokio::time::Instant::now();
-        all.settling("c", "t").unwrap().await;
+        all.settling(&tenant, "c", "t").unwrap().await;
         assert_eq!(began.elapsed(), MOST);
-        assert!(all.settling("c", "t").is_none());
+        assert!(all.settling(&tenant, "c", "t").is_none());
     }
 }

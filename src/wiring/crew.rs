@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chancery_agent::ports::store::{Event, Item, Seq};
-use chancery_agent::ports::{Trace, Workers};
+use chancery_agent::ports::{Tenant, Trace, Workers};
 use chancery_agent::unit::Outbound;
 
 use crate::delivery::Dispatcher;
@@ -67,10 +67,11 @@ impl Workers for Crew {
 
     fn settling(
         &self,
+        tenant: &Tenant,
         connection_id: &str,
         thread_id: &str,
     ) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
-        self.queues.as_ref()?.desk.under_way().settling(connection_id, thread_id)
+        self.queues.as_ref()?.desk.under_way().settling(tenant, connection_id, thread_id)
     }
 }
 

@@ -270,7 +270,7 @@ impl Agent {
             tracing::Span::current().record("connection", connection.connection_id.as_str());
         }
         if let (Some(connection), Some(thread)) = (&connection, message.thread_id())
-            && let Some(settling) = self.workers().settling(&connection.connection_id, thread)
+            && let Some(settling) = self.workers().settling(unit.tenant(), &connection.connection_id, thread)
         {
             settling.await;
         }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use super::Tenant;
 use super::store::{Event, Item, Seq};
 
 /// The workers' ears.
@@ -21,6 +22,7 @@ pub trait Workers: Send + Sync {
     /// moment; `None`: there is none. The one call that waits: before the next message of the thread is acted on.
     fn settling(
         &self,
+        _tenant: &Tenant,
         _connection_id: &str,
         _thread_id: &str,
     ) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
